@@ -1,0 +1,5 @@
+"""Backbones."""
+
+from .twins_svt import TwinsSVT
+
+__all__ = ["TwinsSVT"]

@@ -1,0 +1,319 @@
+"""Twins-SVT: a pyramid transformer of alternating windowed and sub-sampled global attention."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks.drop import DropPath
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mmttsrn.registry import MODELS
+
+
+class PatchEmbed(nn.Module):
+    """Non-overlapping patches to tokens: strided convolution, then layer norm over channels.
+
+    Args:
+        in_channels: Channels of the input map.
+        embed_dims: Channels of a token.
+        patch_size: Kernel and stride of the convolution, in cells of the input map. Trailing rows
+            and columns that fill no patch are dropped.
+    """
+
+    def __init__(self, in_channels: int, embed_dims: int, patch_size: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(in_channels, embed_dims, patch_size, stride=patch_size)
+        self.norm = nn.LayerNorm(embed_dims, eps=1e-5)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Map (B, C_in, H, W) to tokens (B, h*w, C) and their grid size (h, w)."""
+        x = self.proj(x)
+        return self.norm(x.flatten(2).transpose(1, 2)), (x.shape[2], x.shape[3])
+
+
+class WindowAttention(nn.Module):
+    """Self-attention inside non-overlapping windows (the "locally-grouped" attention of Twins).
+
+    The grid is padded with zeros at the right and bottom to a multiple of the window; padded
+    cells are ordinary keys, as in the authors' detection code and in timm, which is what the
+    published ImageNet weights run with.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int, window_size: int, qkv_bias: bool) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.window_size = window_size
+        self.qkv = nn.Linear(embed_dims, embed_dims * 3, bias=qkv_bias)
+        self.proj = nn.Linear(embed_dims, embed_dims)
+
+    def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Attend inside windows; (B, h*w, C) to (B, h*w, C)."""
+        (h, w), s, c = grid, self.window_size, x.shape[-1]
+        x = x.unflatten(1, grid)
+        x = F.pad(x, (0, 0, 0, -w % s, 0, -h % s))
+        rows, columns = x.shape[1] // s, x.shape[2] // s
+        windows = x.unflatten(2, (columns, s)).unflatten(1, (rows, s)).transpose(2, 3)
+        qkv = self.qkv(windows.reshape(-1, s * s, c))  # B*rows*columns, s*s, 3C
+        q, k, v = qkv.unflatten(-1, (3, self.num_heads, c // self.num_heads)).permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+        out = out.reshape(-1, rows, columns, s, s, c).transpose(2, 3)
+        out = out.reshape(-1, rows * s, columns * s, c)[:, :h, :w]
+        return self.proj(out.flatten(1, 2))
+
+
+class SubsampledAttention(nn.Module):
+    """Global self-attention on keys and values sub-sampled by a strided convolution."""
+
+    def __init__(self, embed_dims: int, num_heads: int, sr_ratio: int, qkv_bias: bool) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.q = nn.Linear(embed_dims, embed_dims, bias=qkv_bias)
+        self.kv = nn.Linear(embed_dims, embed_dims * 2, bias=qkv_bias)
+        self.proj = nn.Linear(embed_dims, embed_dims)
+        self.sr_ratio = sr_ratio
+        if sr_ratio > 1:
+            self.sr = nn.Conv2d(embed_dims, embed_dims, sr_ratio, stride=sr_ratio)
+            self.norm = nn.LayerNorm(embed_dims, eps=1e-5)
+
+    def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Attend over the whole frame; (B, h*w, C) to (B, h*w, C)."""
+        head_shape = (self.num_heads, x.shape[-1] // self.num_heads)
+        q = self.q(x).unflatten(-1, head_shape).transpose(1, 2)
+        if self.sr_ratio > 1:
+            cells = self.sr(x.transpose(1, 2).unflatten(2, grid))
+            x = self.norm(cells.flatten(2).transpose(1, 2))
+        k, v = self.kv(x).unflatten(-1, (2, *head_shape)).permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(out.transpose(1, 2).flatten(2))
+
+
+class Mlp(nn.Module):
+    """Two linear layers with an exact GELU between them."""
+
+    def __init__(self, embed_dims: int, hidden_dims: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(embed_dims, hidden_dims)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden_dims, embed_dims)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., C) to (..., C)."""
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class TwinsBlock(nn.Module):
+    """Pre-norm transformer block: attention and MLP, each with stochastic depth.
+
+    Args:
+        attn: Attention module called as ``attn(tokens, grid)``.
+        embed_dims: Channels of a token.
+        mlp_ratio: Hidden width of the MLP over ``embed_dims``.
+        drop_path: Probability of dropping a residual branch of a frame while training.
+    """
+
+    def __init__(self, attn: nn.Module, embed_dims: int, mlp_ratio: float, drop_path: float):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.attn = attn
+        self.norm2 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.mlp = Mlp(embed_dims, int(embed_dims * mlp_ratio))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Map tokens (B, h*w, C) to (B, h*w, C)."""
+        x = x + self.drop_path(self.attn(self.norm1(x), grid))
+        return x + self.drop_path(self.mlp(self.norm2(x)))
+
+
+class PositionEncodingGenerator(nn.Module):
+    """Conditional position encoding: a residual depth-wise 3x3 convolution over the grid."""
+
+    def __init__(self, embed_dims: int) -> None:
+        super().__init__()
+        self.proj = nn.Sequential(
+            nn.Conv2d(embed_dims, embed_dims, 3, padding=1, groups=embed_dims)
+        )
+
+    def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Map tokens (B, h*w, C) to (B, h*w, C)."""
+        cells = x.transpose(1, 2).unflatten(2, grid)
+        return x + self.proj(cells).flatten(2).transpose(1, 2)
+
+
+@MODELS.register_module()
+class TwinsSVT(BaseModule):
+    """Twins-SVT backbone with one feature map per stage, at strides 4, 8, 16 and 32.
+
+    Parameter names are those of the authors' published checkpoints, which load as they are
+    (classification-only ``head.*`` and ``norm.*`` are left over).
+
+    Args:
+        arch: A preset, ``"small"``, ``"base"`` or ``"large"``, or a dict with ``embed_dims``,
+            ``num_heads`` and ``depths`` (one entry a stage) and optionally ``mlp_ratios``,
+            ``window_sizes``, ``sr_ratios`` and ``patch_sizes``.
+        in_channels: Channels of a frame.
+        qkv_bias: Whether query, key and value projections have a bias.
+        drop_path_rate: Stochastic depth of the last block; grows linearly from 0 at the first.
+        out_indices: Stages whose maps are returned, in rising order.
+        output_norm: Layer norm on the map of each stage, which is also the next stage's input, as
+            in the authors' dense-prediction models. ImageNet checkpoints have no such weights.
+        frozen_stages: Stages 0..``frozen_stages`` stay fixed and in eval mode; -1 freezes none.
+        with_cp: Recompute block activations in the backward pass to save memory.
+        init_cfg: MMEngine initialisation, e.g. ``dict(type="Pretrained", checkpoint=...)``.
+
+    Raises:
+        ValueError: If ``arch`` is unknown or incomplete, or an index names no stage.
+
+    Source: "Twins: Revisiting the Design of Spatial Attention in Vision Transformers" (NeurIPS
+    2021), section 3.2; behaviour of the authors' detection code.
+    """
+
+    def __init__(
+        self,
+        arch: str | dict[str, Any] = "small",
+        in_channels: int = 3,
+        qkv_bias: bool = True,
+        drop_path_rate: float = 0.2,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
+        output_norm: bool = False,
+        frozen_stages: int = -1,
+        with_cp: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        settings = _resolve_arch(arch)
+        dims, depths = settings["embed_dims"], settings["depths"]
+        num_stages = len(dims)
+        if not all(0 <= i < num_stages for i in out_indices) or frozen_stages >= num_stages:
+            raise ValueError(
+                f"TwinsSVT: out_indices={tuple(out_indices)} and frozen_stages={frozen_stages} "
+                f"must name stages 0..{num_stages - 1}"
+            )
+        self.out_indices = tuple(out_indices)
+        self.out_channels = [dims[i] for i in self.out_indices]
+        self.frozen_stages = frozen_stages
+        self.with_cp = with_cp
+        drop_paths = iter(torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist())
+        self.patch_embeds = nn.ModuleList(
+            PatchEmbed(c_in, c, size)
+            for c_in, c, size in zip(
+                [in_channels, *dims[:-1]], dims, settings["patch_sizes"], strict=True
+            )
+        )
+        self.pos_block = nn.ModuleList(PositionEncodingGenerator(c) for c in dims)
+        self.blocks = nn.ModuleList(
+            _build_stage(settings, stage, qkv_bias, drop_paths) for stage in range(num_stages)
+        )
+        self.norm_list = (
+            nn.ModuleList(nn.LayerNorm(c, eps=1e-6) for c in dims) if output_norm else None
+        )
+        self._freeze_stages()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Extract the feature pyramid.
+
+        Args:
+            x: Frames (B, 3, H, W), where B may run over clips and frames.
+
+        Returns:
+            One map (B, C_i, H_i, W_i) for each of ``out_indices``.
+        """
+        maps = []
+        for stage, blocks in enumerate(self.blocks):
+            x, grid = self.patch_embeds[stage](x)
+            for i, block in enumerate(blocks):
+                x = self._run_block(block, x, grid)
+                if i == 0:
+                    x = self.pos_block[stage](x, grid)
+            if self.norm_list is not None:
+                x = self.norm_list[stage](x)
+            x = x.transpose(1, 2).unflatten(2, grid).contiguous()
+            if stage in self.out_indices:
+                maps.append(x)
+        return tuple(maps)
+
+    def init_weights(self) -> None:
+        """Initialise as the authors do, unless ``init_cfg`` says otherwise."""
+        if self.init_cfg is not None:
+            super().init_weights()
+            return
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Conv2d):
+                fan_out = module.weight[0, 0].numel() * module.out_channels // module.groups
+                nn.init.normal_(module.weight, std=(2.0 / fan_out) ** 0.5)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def train(self, mode: bool = True) -> "TwinsSVT":
+        """Set the mode, keeping frozen stages fixed."""
+        super().train(mode)
+        self._freeze_stages()
+        return self
+
+    def _run_block(self, block: nn.Module, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        if self.with_cp and x.requires_grad:
+            return checkpoint(block, x, grid, use_reentrant=False)
+        return block(x, grid)
+
+    def _freeze_stages(self) -> None:
+        for stage in range(self.frozen_stages + 1):
+            for part in (self.patch_embeds[stage], self.pos_block[stage], self.blocks[stage]):
+                part.eval()
+                part.requires_grad_(False)
+            if self.norm_list is not None:
+                self.norm_list[stage].eval()
+                self.norm_list[stage].requires_grad_(False)
+
+
+def _build_stage(
+    settings: dict[str, Any], stage: int, qkv_bias: bool, drop_paths: Any
+) -> nn.ModuleList:
+    dims, heads = settings["embed_dims"][stage], settings["num_heads"][stage]
+    blocks = nn.ModuleList()
+    for i in range(settings["depths"][stage]):
+        attn: nn.Module
+        if i % 2 == 0:
+            attn = WindowAttention(dims, heads, settings["window_sizes"][stage], qkv_bias)
+        else:
+            attn = SubsampledAttention(dims, heads, settings["sr_ratios"][stage], qkv_bias)
+        blocks.append(TwinsBlock(attn, dims, settings["mlp_ratios"][stage], next(drop_paths)))
+    return blocks
+
+
+def _resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(arch, str):
+        if arch not in PRESETS:
+            raise ValueError(f"TwinsSVT: arch={arch!r} is not one of {sorted(PRESETS)}")
+        arch = PRESETS[arch]
+    settings = {**COMMON, **arch}
+    required = {*COMMON, "embed_dims", "num_heads", "depths"}
+    lengths = {len(settings[key]) for key in required if key in settings}
+    if set(settings) != required or len(lengths) != 1:
+        raise ValueError(
+            f"TwinsSVT: arch needs {sorted(required)}, each with one entry a stage; got {arch}"
+        )
+    for c, heads in zip(settings["embed_dims"], settings["num_heads"], strict=True):
+        if c % heads:
+            raise ValueError(f"TwinsSVT: embed_dims {c} is not divisible by num_heads {heads}")
+    return settings
+
+
+COMMON: dict[str, Any] = dict(
+    patch_sizes=(4, 2, 2, 2),
+    mlp_ratios=(4, 4, 4, 4),
+    window_sizes=(7, 7, 7, 7),
+    sr_ratios=(8, 4, 2, 1),
+)
+PRESETS: dict[str, dict[str, Any]] = dict(
+    small=dict(embed_dims=(64, 128, 256, 512), num_heads=(2, 4, 8, 16), depths=(2, 2, 10, 4)),
+    base=dict(embed_dims=(96, 192, 384, 768), num_heads=(3, 6, 12, 24), depths=(2, 2, 18, 2)),
+    large=dict(embed_dims=(128, 256, 512, 1024), num_heads=(4, 8, 16, 32), depths=(2, 2, 18, 2)),
+)

@@ -1,0 +1,121 @@
+"""Transformer decoder with learned queries for whole instance sequences."""
+
+import torch
+from mmengine.model import BaseModule
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from mmttsrn.models.layers import TransformerDecoderLayer
+from mmttsrn.registry import MODELS
+from mmttsrn.structures import ClipFeatures, SequencePredictions
+
+
+@MODELS.register_module()
+class InstanceSequenceHead(BaseModule):
+    """Head: decode T*Q queries and predict class and box of instance q in frame t.
+
+    Args:
+        num_classes: Real classes K; the no-object class is the extra last logit.
+        num_frames: Largest clip length T. Shorter clips use the queries of the first frames.
+        num_instances: Instances Q per clip.
+        embed_dims: Channels C of memory and queries.
+        num_layers: Decoder layers L.
+        num_heads: Attention heads.
+        ffn_channels: Hidden width of the feed-forward parts.
+        dropout: Dropout probability inside the layers.
+        act_cfg: Activation of the feed-forward parts.
+        cls_branch: Config of the class branch; ``in_channels`` and ``out_channels`` are added.
+        bbox_branch: Config of the box branch, likewise. Both are shared by all layers.
+        with_cp: Recompute layer activations in the backward pass to save memory.
+        init_cfg: MMEngine initialisation.
+
+    Source: VisTR (CVPR 2021), section 3.2, with the sinusoidal branches of TT-SRN.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        num_frames: int = 36,
+        num_instances: int = 10,
+        embed_dims: int = 384,
+        num_layers: int = 6,
+        num_heads: int = 8,
+        ffn_channels: int = 2048,
+        dropout: float = 0.1,
+        act_cfg: dict | None = None,
+        cls_branch: dict | None = None,
+        bbox_branch: dict | None = None,
+        with_cp: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.num_classes = num_classes
+        self.num_frames = num_frames
+        self.num_instances = num_instances
+        self.with_cp = with_cp
+        self.query_embed = nn.Embedding(num_frames * num_instances, embed_dims)
+        self.layers = nn.ModuleList(
+            TransformerDecoderLayer(
+                embed_dims, num_heads, ffn_channels, dropout, act_cfg or dict(type="GELU")
+            )
+            for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(embed_dims)
+        self.cls_branch = MODELS.build(
+            dict(
+                cls_branch or SIREN_CLS_BRANCH,
+                in_channels=embed_dims,
+                out_channels=num_classes + 1,
+            )
+        )
+        self.bbox_branch = MODELS.build(
+            dict(bbox_branch or SIREN_BBOX_BRANCH, in_channels=embed_dims, out_channels=4)
+        )
+
+    def init_weights(self) -> None:
+        """Xavier-uniform matrices in the decoder, as in DETR."""
+        super().init_weights()
+        for parameter in self.layers.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, features: ClipFeatures) -> SequencePredictions:
+        """Predict instance sequences.
+
+        Args:
+            features: Output of the neck for clips of T frames.
+
+        Returns:
+            States, logits and boxes of every decoder layer.
+
+        Raises:
+            ValueError: If the clips are longer than ``num_frames``.
+        """
+        n, t = features.memory.shape[:2]
+        if t > self.num_frames:
+            raise ValueError(
+                f"InstanceSequenceHead: clips of {t} frames, but num_frames={self.num_frames}; "
+                "shorten the clips or raise head.num_frames"
+            )
+        value = features.memory.flatten(1, 3)
+        key = value + features.positions.flatten(1, 3)
+        mask = features.key_padding_mask
+        query_pos = self.query_embed.weight[: t * self.num_instances].expand(n, -1, -1)
+        x = torch.zeros_like(query_pos)
+        states = []
+        for layer in self.layers:
+            if self.with_cp and self.training:
+                x = checkpoint(layer, x, query_pos, key, value, mask, use_reentrant=False)
+            else:
+                x = layer(x, query_pos, key, value, mask)
+            states.append(self.norm(x))
+        stacked = torch.stack(states).unflatten(2, (t, self.num_instances))  # L, N, T, Q, C
+        return SequencePredictions(
+            states=stacked,
+            logits=self.cls_branch(stacked),
+            boxes=self.bbox_branch(stacked).sigmoid(),
+        )
+
+
+SIREN_CLS_BRANCH = dict(type="mmttsrn.SirenBranch", sine_channels=(128,), linear_channels=(64,))
+SIREN_BBOX_BRANCH = dict(type="mmttsrn.SirenBranch", sine_channels=(128, 64), linear_channels=(32,))

@@ -1,0 +1,5 @@
+"""Mask heads."""
+
+from .sequence_mask_head import SequenceMaskHead
+
+__all__ = ["SequenceMaskHead"]

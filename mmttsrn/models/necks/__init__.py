@@ -1,0 +1,5 @@
+"""Necks."""
+
+from .spatio_temporal_encoder import SpatioTemporalEncoder
+
+__all__ = ["SpatioTemporalEncoder"]

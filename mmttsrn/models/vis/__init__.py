@@ -1,0 +1,5 @@
+"""Vis."""
+
+from .ttsrn import TTSRN
+
+__all__ = ["TTSRN"]

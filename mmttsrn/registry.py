@@ -1,0 +1,36 @@
+"""Registry nodes of scope ``mmttsrn``, children of the MMEngine root registries.
+
+A config reaches them from any host scope by prefix, e.g. ``type="mmttsrn.TTSRN"``.
+``locations`` lets a registry import its modules on first use, so a config needs no import list
+beyond the package itself.
+"""
+
+from mmengine.config import utils as _config_utils
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
+from mmengine.registry import Registry
+
+SCOPE = "mmttsrn"
+
+# MMEngine resolves ``mmttsrn::vis/....py`` config names only for packages in this table.
+_config_utils.MODULE2PACKAGE.setdefault(SCOPE, SCOPE)
+
+
+def _node(name: str, parent: Registry, location: str) -> Registry:
+    return Registry(name, parent=parent, scope=SCOPE, locations=[f"{SCOPE}.{location}"])
+
+
+DATASETS = _node("dataset", MMENGINE_DATASETS, "datasets")
+DATA_SAMPLERS = _node("data sampler", MMENGINE_DATA_SAMPLERS, "datasets")
+TRANSFORMS = _node("transform", MMENGINE_TRANSFORMS, "datasets")
+MODELS = _node("model", MMENGINE_MODELS, "models")
+TASK_UTILS = _node("task util", MMENGINE_TASK_UTILS, "models")
+METRICS = _node("metric", MMENGINE_METRICS, "evaluation")
+HOOKS = _node("hook", MMENGINE_HOOKS, "engine")
+VISUALIZERS = _node("visualizer", MMENGINE_VISUALIZERS, "visualization")
