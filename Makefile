@@ -1,0 +1,42 @@
+# make setup builds the environment; every target below it sets up first.
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+PYTHON ?=
+DATA ?=
+
+PY := "$(VENV)/bin/python"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-slow demo lint clean
+
+help:
+	@echo 'make setup      build $(VENV): tested versions, MMCV ops compiled (about 15 minutes once)'
+	@echo 'make test       run the tests'
+	@echo 'make test-slow  run the slow tests'
+	@echo 'make demo       train, evaluate and draw on embedded data; DATA=folder for your own'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make clean      remove caches and build output, not $(VENV) or work_dirs'
+	@echo 'options: PYTHON=interpreter  VENV=folder  TORCH="what to ask pip for"'
+
+setup:
+	@python=$$(sh tools/setup/find_python.sh "$(PYTHON)") && \
+		"$$python" tools/setup/build_env.py --venv "$(VENV)" --torch "$(TORCH)" \
+			$(if $(PYTHON),--require-python)
+
+test: setup
+	$(PY) -m pytest
+
+test-slow: setup
+	$(PY) -m pytest -m slow
+
+demo: setup
+	$(PY) tools/demo.py $(if $(DATA),--data "$(DATA)")
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find mmttsrn configs tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

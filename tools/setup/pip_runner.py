@@ -1,0 +1,131 @@
+"""Running pip with a log, a sign of life and failures told in one line; standard library only."""
+
+from __future__ import annotations  # an older Python is to reach check_python
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from preflight import SetupError
+
+PROGRESS_SECONDS = 30
+# What pip's log shows, in the order to look for it, and what it means. pip reports an index that
+# it cannot reach as a package without versions, after warnings that tell the real reason.
+FAILURES = (
+    (r"No space left on device", "the disk is full; free some space or set VENV="),
+    (
+        r"Killed signal terminated program|cc1plus.*(Killed|out of memory)",
+        "the compiler ran out of memory; run again with MAX_JOBS=1",
+    ),
+    (r"error: command .* failed|ninja: build stopped", "a C++ file did not compile"),
+    (
+        r"Retrying \(|ConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError"
+        r"|SSLError|Network is unreachable|Temporary failure in name resolution",
+        "pip cannot reach its package index; check the network or pip's configuration",
+    ),
+    (
+        r"No matching distribution found for (?P<name>\S+)",
+        "pip's package index has no {name} for this Python; set PYTHON= or pip's configuration",
+    ),
+    (r"conflicting dependencies|ResolutionImpossible", "TORCH= does not fit the other packages"),
+)
+
+
+class PipRunner:
+    """Runs commands of a virtual environment.
+
+    Args:
+        venv: Folder of the environment; the log is ``setup.log`` in it.
+        max_jobs: Number of compilers that a build may run at a time.
+    """
+
+    def __init__(self, venv: Path, max_jobs: int) -> None:
+        self.python = venv / "bin" / "python"
+        self.log = venv / "setup.log"
+        self.build_folder = venv / "tmp"
+        self.environment = {
+            **os.environ,
+            "MAX_JOBS": os.environ.get("MAX_JOBS", str(max_jobs)),
+            "TMPDIR": str(self.build_folder),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def install(self, *arguments: str, progress: Callable[[Path], str] | None = None) -> None:
+        """Run ``pip install`` with the arguments.
+
+        Args:
+            arguments: Arguments of ``pip install``.
+            progress: Called with the folder that pip builds in, every half minute; its result is
+                shown beside the elapsed time.
+
+        Raises:
+            SetupError: pip failed; the message tells why and where the log is.
+        """
+        self.build_folder.mkdir(exist_ok=True)
+        command = [str(self.python), "-m", "pip", "install", "--no-input", *arguments]
+        start = self.log.stat().st_size if self.log.exists() else 0
+        if self._run(command, progress) != 0:
+            output = self.log.read_bytes()[start:].decode(errors="replace")
+            raise SetupError(f"{explain_failure(output)}; log: {self.log}")
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Whether a Python command runs to its end; its output goes to the log."""
+        return self._run([str(self.python), *arguments], None) == 0
+
+    def output(self, *arguments: str) -> str:
+        """Output of a Python command that has to succeed."""
+        command = [str(self.python), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def _run(self, command: list[str], progress: Callable[[Path], str] | None) -> int:
+        start = time.monotonic()
+        with self.log.open("ab") as log:
+            log.write(f"$ {' '.join(command)}\n".encode())
+            log.flush()
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+            )
+            try:
+                while True:
+                    try:
+                        return process.wait(timeout=PROGRESS_SECONDS)
+                    except subprocess.TimeoutExpired:
+                        detail = progress(self.build_folder) if progress else ""
+                        elapsed = format_time(time.monotonic() - start)
+                        print(f"    {elapsed} {detail or 'pip is at work'}", flush=True)
+            finally:
+                process.terminate()
+                process.wait()
+
+
+def explain_failure(output: str) -> str:
+    """Tell in one line why pip failed."""
+    for pattern, meaning in FAILURES:
+        match = re.search(pattern, output)
+        if match:
+            return meaning.format(**match.groupdict())
+    errors = [line for line in output.splitlines() if line.lower().startswith("error:")]
+    return errors[-1].partition(":")[2].strip() if errors else "pip failed"
+
+
+def compiled_files(build_folder: Path) -> str:
+    """How many C++ files of MMCV's ops are compiled, as ``"23 of 78 files compiled"``."""
+    plans = list(build_folder.glob("pip-install-*/*mmcv*/build/temp*/build.ninja"))
+    if not plans:
+        return ""
+    sources = sum(line.startswith("build ") and ".o:" in line for line in plans[0].open())
+    objects = len(list(plans[0].parent.rglob("*.o")))
+    return f"{objects} of {sources} files compiled"
+
+
+def format_time(seconds: float) -> str:
+    """Format a duration as ``minutes:seconds``."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
