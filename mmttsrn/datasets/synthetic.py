@@ -1,0 +1,136 @@
+"""Moving shapes: a small generated data set in the official YouTube-VIS format.
+
+Textured discs, squares, triangles and stars move over a textured, slowly panning background. They
+turn, change size, hide one another in a fixed depth order, enter and leave. Only the shape tells
+the class: colours and textures are drawn per object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as mask_utils
+
+from .synthetic_scenes import CLASSES, draw_object, render_clip
+
+MIN_VISIBLE_PIXELS = 12
+_MAX_OBJECTS = 4
+
+
+def write_moving_shapes(
+    out_dir: str | Path,
+    train_clips: int = 16,
+    val_clips: int = 4,
+    num_frames: int = 12,
+    size: tuple[int, int] = (96, 160),
+    seed: int = 0,
+) -> None:
+    """Writes ``{train,valid}/JPEGImages/<clip>/<frame>.jpg`` and ``{train,valid}.json``.
+
+    The same arguments give the same data. Each json is written last and at once, so a json that
+    exists describes frames that exist.
+
+    Args:
+        out_dir: Folder of the data set; created when it does not exist.
+        train_clips: Clips of the training split.
+        val_clips: Clips of the validation split, annotated too.
+        num_frames: Frames per clip, T.
+        size: Height and width in pixels.
+        seed: Seed of everything drawn.
+    """
+    if min(train_clips, val_clips, num_frames) < 1 or min(size) < 32:
+        raise ValueError(
+            "moving shapes need at least 1 clip per split, 1 frame and 32 pixels a side, got"
+            f" train_clips={train_clips}, val_clips={val_clips}, num_frames={num_frames},"
+            f" size={tuple(size)}"
+        )
+    for split, clips in enumerate((train_clips, val_clips)):
+        name = ("train", "valid")[split]
+        _write_split(Path(out_dir), name, clips, num_frames, size, (seed, split))
+
+
+def _write_split(
+    out_dir: Path,
+    split: str,
+    clips: int,
+    num_frames: int,
+    size: tuple[int, int],
+    seed: tuple[int, int],
+) -> None:
+    labels = _balanced_labels(np.random.default_rng(seed))
+    height, width = size
+    videos: list[dict] = []
+    annotations: list[dict] = []
+    for clip in range(clips):
+        rng = np.random.default_rng((*seed, clip))
+        objects = [
+            draw_object(rng, next(labels), num_frames, size, stays=index == 0)
+            for index in range(clip % _MAX_OBJECTS + 1)
+        ]
+        frames, masks = render_clip(objects, num_frames, size, rng)
+        names = [f"clip_{clip:03d}/{frame:05d}.jpg" for frame in range(num_frames)]
+        _write_frames(out_dir / split / "JPEGImages", names, frames)
+        video = {"id": clip + 1, "width": width, "height": height, "length": num_frames}
+        videos.append(video | {"file_names": names})
+        for index, moving in enumerate(objects):
+            tracks = _annotate(masks[:, index])
+            if any(tracks["segmentations"]):
+                entry = {"id": len(annotations) + 1, "video_id": clip + 1, "iscrowd": 0}
+                annotations.append(entry | {"category_id": moving.label + 1} | tracks)
+    _write_json(out_dir / f"{split}.json", videos, annotations)
+
+
+def _write_json(path: Path, videos: list[dict], annotations: list[dict]) -> None:
+    content = {
+        "info": {"description": "Moving shapes, generated", "version": "1.0"},
+        "licenses": [],
+        "videos": videos,
+        "categories": [{"id": label + 1, "name": name} for label, name in enumerate(CLASSES)],
+        "annotations": annotations,
+    }
+    partial = path.with_suffix(".json.partial")
+    partial.write_text(json.dumps(content))
+    os.replace(partial, path)
+
+
+def _balanced_labels(rng: np.random.Generator) -> Iterator[int]:
+    """Labels in shuffled rounds, so that small splits hold every class."""
+    while True:
+        yield from rng.permutation(len(CLASSES)).tolist()
+
+
+def _write_frames(folder: Path, file_names: list[str], frames: np.ndarray) -> None:
+    for name, frame in zip(file_names, frames, strict=True):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(str(path), frame, [cv2.IMWRITE_JPEG_QUALITY, 92]):
+            raise OSError(f"could not write {path}")
+
+
+def _annotate(masks: np.ndarray) -> dict[str, list]:
+    """Per-frame lists of one object from its visible masks (T, H, W), null where it is hidden."""
+    lists: dict[str, list] = {"segmentations": [], "bboxes": [], "areas": []}
+    for mask in masks:
+        area = int(mask.sum())
+        if area < MIN_VISIBLE_PIXELS:
+            entry: tuple[Any, Any, Any] = (None, None, None)
+        else:
+            rle = mask_utils.encode(np.asfortranarray(mask, dtype=np.uint8))
+            entry = (_uncompressed(mask), mask_utils.toBbox(rle).tolist(), area)
+        for key, value in zip(lists, entry, strict=True):
+            lists[key].append(value)
+    return lists
+
+
+def _uncompressed(mask: np.ndarray) -> dict[str, list[int]]:
+    """Uncompressed RLE as the official files hold it: column by column, zeros first."""
+    pixels = np.concatenate([[False], mask.ravel(order="F")])
+    changes = np.flatnonzero(pixels[1:] != pixels[:-1])
+    runs = np.diff(np.concatenate([[0], changes, [mask.size]]))
+    return {"size": list(mask.shape), "counts": runs.tolist()}

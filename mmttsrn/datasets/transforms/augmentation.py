@@ -1,0 +1,82 @@
+"""Transforms that keep the frames and instances of a clip consistent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform, TransformBroadcaster
+from mmdet.datasets.transforms import PhotoMetricDistortion
+
+from ...registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class ClipBroadcaster(TransformBroadcaster):
+    """Applies transforms to every frame of a clip with random parameters drawn once per clip.
+
+    This is mmcv's ``TransformBroadcaster(share_random_params=True)`` for any transform: some
+    classes list one of their random methods twice (a subclass that overrides it appends to the
+    list of its base, as mmdet's ``AutoAugment`` does to ``RandomChoice``), which mmcv takes for
+    a second draw and refuses.
+
+    Args:
+        transforms: Transforms of one frame, modules or their configs.
+    """
+
+    def __init__(self, transforms: list[dict | BaseTransform]) -> None:
+        super().__init__(transforms, share_random_params=True)
+        _list_random_methods_once(self.transforms)
+
+
+def _list_random_methods_once(transform: Any) -> None:
+    if hasattr(transform, "_methods_with_randomness"):
+        transform._methods_with_randomness = list(dict.fromkeys(transform._methods_with_randomness))
+    if isinstance(transform, Iterable):
+        for inner in transform:
+            _list_random_methods_once(inner)
+
+
+@TRANSFORMS.register_module()
+class ClipPhotoMetricDistortion(PhotoMetricDistortion):
+    """mmdet's photometric distortion, rounded back to the uint8 range.
+
+    mmdet leaves floats outside [0, 255]; bytes take a quarter of the memory on their way from the
+    loader to the model, and keep the pixel range that later frames of a test video have.
+
+    Args:
+        **kwargs: Arguments of :class:`mmdet.datasets.transforms.PhotoMetricDistortion`.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Distorts ``img`` (H, W, 3) uint8."""
+        results = super().transform(results)
+        results["img"] = np.clip(np.rint(results["img"]), 0, 255).astype(np.uint8)
+        return results
+
+
+@TRANSFORMS.register_module()
+class DropInvisibleInstances(BaseTransform):
+    """Removes the instances of a frame whose mask has no pixel left, after crop and resize.
+
+    All ground-truth lists of the frame stay aligned, ``gt_instances_ids`` included. A box without
+    area (rounding, or a json box that disagrees with its mask) is replaced by that of the mask.
+
+    Required keys: gt_masks, gt_bboxes. Modified keys: every ``gt_*`` list.
+    """
+
+    _ALIGNED_KEYS = ("gt_bboxes", "gt_bboxes_labels", "gt_instances_ids", "gt_ignore_flags")
+
+    def transform(self, results: dict) -> dict:
+        """Filters one frame."""
+        visible = results["gt_masks"].masks.any(axis=(1, 2))  # n
+        results["gt_masks"] = results["gt_masks"][visible]
+        for key in self._ALIGNED_KEYS:
+            if key in results:
+                results[key] = results[key][visible]
+        boxes = results["gt_bboxes"]
+        flat = (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])  # n
+        if flat.any():
+            boxes[flat] = results["gt_masks"][flat].get_bboxes("hbox").numpy()
+        return results

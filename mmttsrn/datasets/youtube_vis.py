@@ -1,0 +1,188 @@
+"""Dataset of videos annotated in the official YouTube-VIS json format."""
+
+from __future__ import annotations
+
+import os
+import os.path as osp
+from collections import defaultdict
+from typing import Any
+
+from mmdet.datasets.base_video_dataset import BaseVideoDataset
+from mmengine.logging import print_log
+from pycocotools import mask as mask_utils
+
+from ..errors import UserInputError
+from ..registry import DATASETS
+from .youtube_vis_json import load_youtube_vis
+
+
+@DATASETS.register_module()
+class YouTubeVISDataset(BaseVideoDataset):
+    """Videos with instance sequences, read from an official YouTube-VIS json as published.
+
+    One entry is one video: ``{video_id, video_length, images: [{img_id, img_path, file_name,
+    height, width, frame_id, instances: [{bbox, bbox_label, mask, instance_id, ignore_flag}]}]}``
+    with boxes as xyxy pixels and masks as compressed RLE. An instance is listed in the frames
+    where it has a mask pixel. ``instance_id`` counts the annotations of the file from 1, so no
+    two videos share one. Frames without instances stay, so clips have no gaps.
+
+    ``metainfo`` of a loaded dataset has ``classes`` (names by label), ``cat_ids`` (json category
+    ids by label), ``ann_file`` and ``has_ground_truth``; a metric finds them as ``dataset_meta``.
+
+    Args:
+        check_images: Whether to check at load that every frame file exists (local files only).
+        **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset` (``ann_file``, ``data_root``,
+            ``data_prefix=dict(img_path=...)``, ``pipeline``, ``test_mode``, ...).
+            ``metainfo=dict(classes=...)`` chooses classes and their order; without it all
+            categories of the file are used, sorted by id. ``filter_cfg=dict(filter_empty_gt=
+            False)`` keeps videos without any instance in training.
+
+    Raises:
+        UserInputError: The json or the frame files are not usable; one line says where and why.
+    """
+
+    def __init__(self, *args: Any, check_images: bool = True, **kwargs: Any) -> None:
+        self.check_images = check_images
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Reads ``ann_file``; called once by ``full_init``."""
+        content = load_youtube_vis(
+            self.ann_file, self.backend_args, need_annotations=not self.test_mode
+        )
+        self._choose_classes(content["categories"])
+        self._metainfo.update(ann_file=self.ann_file, has_ground_truth=bool(content["annotations"]))
+        annotations = defaultdict(list)
+        for instance_id, annotation in enumerate(content["annotations"], start=1):
+            if annotation["category_id"] in self.cat2label:
+                annotations[annotation["video_id"]].append((instance_id, annotation))
+        data_list, first_img_id = [], 1
+        for video in content["videos"]:
+            data_list.append(self._parse_video(video, annotations[video["id"]], first_img_id))
+            first_img_id += video["length"]
+        if self.check_images and self._is_local():
+            self._check_frame_files(data_list)
+        return data_list
+
+    def filter_data(self) -> list[dict]:
+        """Drops whole videos without any instance in training; never a frame of a video."""
+        filter_cfg = dict(self.filter_cfg or {})
+        drop_empty = filter_cfg.pop("filter_empty_gt", True)
+        if filter_cfg:
+            raise UserInputError(
+                f"filter_cfg: unknown key '{next(iter(filter_cfg))}'; expected filter_empty_gt"
+            )
+        if self.test_mode or not drop_empty:
+            return self.data_list
+        kept = [
+            video
+            for video in self.data_list
+            if any(image["instances"] for image in video["images"])
+        ]
+        print_log(
+            f"{self.ann_file}: {len(kept)} of {len(self.data_list)} videos have annotated"
+            " instances and are used for training",
+            logger="current",
+        )
+        if not kept:
+            raise UserInputError(
+                f"{self.ann_file}: annotations: no visible instance of the classes"
+                f" {', '.join(self._metainfo['classes'])} in any video, so the training set is"
+                " empty; annotate videos or choose other classes in metainfo"
+            )
+        return kept
+
+    def _choose_classes(self, categories: list[dict]) -> None:
+        """Sets classes and category ids by label on this dataset, never on its class."""
+        names = self._metainfo.get("classes")
+        if names is None:
+            chosen = sorted(categories, key=lambda category: category["id"])
+            names = [category["name"] for category in chosen]
+            ids = [category["id"] for category in chosen]
+        else:
+            if isinstance(names, str):
+                raise UserInputError(
+                    f"metainfo.classes: is the string '{names}'; expected a list of class names or"
+                    " the path of an existing file with one name per line"
+                )
+            id_of = {category["name"]: category["id"] for category in categories}
+            for name in names:
+                if name not in id_of:
+                    raise UserInputError(
+                        f"metainfo.classes: '{name}' is not a category of {self.ann_file};"
+                        f" expected names out of {', '.join(sorted(id_of))}"
+                    )
+            ids = [id_of[name] for name in names]
+        self._metainfo.update(classes=tuple(names), cat_ids=tuple(ids))
+        self.cat_ids = ids
+        self.cat2label = {category_id: label for label, category_id in enumerate(ids)}
+
+    def _parse_video(
+        self, video: dict, annotations: list[tuple[int, dict]], first_img_id: int
+    ) -> dict:
+        images = [
+            {
+                "img_id": first_img_id + frame,
+                "img_path": osp.join(self.data_prefix.get("img_path", ""), file_name),
+                "file_name": file_name,
+                "height": video["height"],
+                "width": video["width"],
+                "frame_id": frame,
+                "instances": [],
+            }
+            for frame, file_name in enumerate(video["file_names"])
+        ]
+        for instance_id, annotation in annotations:
+            for frame, rle in enumerate(annotation["segmentations"]):
+                if rle is None or mask_utils.area(rle) == 0:
+                    continue
+                images[frame]["instances"].append(
+                    {
+                        "bbox": _box_xyxy(annotation["bboxes"][frame], rle),
+                        "bbox_label": self.cat2label[annotation["category_id"]],
+                        "mask": rle,
+                        "instance_id": instance_id,
+                        "ignore_flag": int(bool(annotation.get("iscrowd", 0))),
+                    }
+                )
+        return {"video_id": video["id"], "video_length": video["length"], "images": images}
+
+    def _is_local(self) -> bool:
+        backend = (self.backend_args or {}).get("backend", "local")
+        return backend == "local" and "://" not in self.data_prefix.get("img_path", "")
+
+    def _check_frame_files(self, data_list: list[dict]) -> None:
+        """Looks each folder up once: a stat per frame is slow on network file systems."""
+        files_of: dict[str, set[str]] = {}
+        missing, total = [], 0
+        for video in data_list:
+            for image in video["images"]:
+                folder, name = osp.split(image["img_path"])
+                if folder not in files_of:
+                    files_of[folder] = _files_in(folder)
+                total += 1
+                if name not in files_of[folder]:
+                    missing.append(image["img_path"])
+        if missing:
+            raise UserInputError(
+                f"{missing[0]}: image not found ({len(missing)} of {total} frames of"
+                f" {self.ann_file} are missing); data_prefix=dict(img_path="
+                f"'{self.data_prefix.get('img_path', '')}') must be the folder that file_names"
+                " are relative to"
+            )
+
+
+def _box_xyxy(box_xywh: list[float] | None, rle: dict) -> list[float]:
+    """The annotated box, or the box of the mask where there is none or it is degenerate."""
+    if not box_xywh or box_xywh[2] <= 0 or box_xywh[3] <= 0:
+        box_xywh = mask_utils.toBbox(rle).tolist()
+    x, y, width, height = box_xywh
+    return [x, y, x + width, y + height]
+
+
+def _files_in(folder: str) -> set[str]:
+    folder = folder or "."
+    if not osp.isdir(folder):
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries}

@@ -1,0 +1,219 @@
+"""Metric that writes YouTube-VIS results and evaluates them where ground truth exists."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from pycocotools import mask as mask_utils
+
+from ..datasets.youtube_vis_json import read_json_object
+from ..registry import METRICS
+from .ytvis_ap import evaluate_ytvis
+
+_REPORTED = ("mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l", "AR@1", "AR@10")
+
+
+@METRICS.register_module()
+class YouTubeVISMetric(BaseMetric):
+    """Writes ``results.json`` and the submission ``results.zip``, and computes AP.
+
+    Each frame's ``pred_track_instances`` lists every instance sequence of its video, in the same
+    order in every frame, with ``instances_id``, ``labels`` and ``scores`` (constant over the
+    frames), ``frame_scores`` (n,) and ``masks`` (n, H, W) bool at the original size. One sample is
+    one whole video.
+
+    Ground truth is read from the dataset's own json (found through ``dataset_meta``), so areas,
+    crowd flags and categories are the file's. A split without ground truth gives no AP, only the
+    two files.
+
+    Args:
+        outfile_prefix: Path of the files without extension. None means ``results`` in the work
+            directory of the running Runner, and no files when there is no Runner.
+        classwise: Whether to log AP per class.
+        null_frame_score: A frame whose score is below this is null in the results.
+        backend_args: Arguments of the mmengine file backend that reads the json.
+        collect_device: Device for gathering results from ranks, ``"cpu"`` or ``"gpu"``.
+        prefix: Prefix of the metric names, ``youtube_vis`` by default.
+        collect_dir: Shared folder for gathering results on the CPU.
+
+    Returns (of ``evaluate``):
+        ``youtube_vis/`` + ``mAP``, ``mAP_50``, ``mAP_75``, ``mAP_s``, ``mAP_m``, ``mAP_l``,
+        ``AR@1`` and ``AR@10`` in full precision, -1 where the ground truth has no such object;
+        empty when there is no ground truth.
+    """
+
+    default_prefix = "youtube_vis"
+
+    def __init__(
+        self,
+        outfile_prefix: str | None = None,
+        classwise: bool = False,
+        null_frame_score: float = 0.001,
+        backend_args: dict | None = None,
+        collect_device: str = "cpu",
+        prefix: str | None = None,
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        self.outfile_prefix = outfile_prefix
+        self.classwise = classwise
+        self.null_frame_score = null_frame_score
+        self.backend_args = backend_args
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Encodes each video of the batch to one compact entry of ``self.results``."""
+        for sample in data_samples:
+            self.results.append(self._encode_video(sample["video_data_samples"]))
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Writes the files and, with ground truth, evaluates; runs on the main process only."""
+        meta = self._checked_meta()
+        # A distributed sampler may repeat videos to give every rank as many.
+        entries = {entry["video_id"]: entry for entry in results}
+        detections = [
+            {
+                "video_id": video_id,
+                "category_id": meta["cat_ids"][instance["label"]],
+                "score": instance["score"],
+                "segmentations": instance["segmentations"],
+            }
+            for video_id, entry in sorted(entries.items())
+            for instance in entry["instances"]
+        ]
+        logger = MMLogger.get_current_instance()
+        prefix = self._result_prefix(logger)
+        if prefix is not None:
+            write_results(detections, prefix)
+            logger.info(
+                f"{len(detections)} instance sequences of {len(entries)} videos written to"
+                f" {prefix}.json; {prefix}.zip is the file to submit"
+            )
+        if not meta["has_ground_truth"]:
+            logger.info(f"{meta['ann_file']} has no ground truth, so there is no AP")
+            return {}
+        ground_truth = self._load_ground_truth(meta, set(entries), logger)
+        evaluation = evaluate_ytvis(ground_truth, detections)
+        self._log_tables(evaluation, ground_truth, logger)
+        return {name: evaluation["stats"][name] for name in _REPORTED}
+
+    def _encode_video(self, frames: list[DetDataSample]) -> dict[str, Any]:
+        first = frames[0]
+        if len(frames) != first.get("ori_video_length", len(frames)):
+            raise ValueError(
+                f"video {first.video_id}: the sample has {len(frames)} of"
+                f" {first.ori_video_length} frames; evaluation takes whole videos, so test with a"
+                " sampler of videos and no clip sampler in the pipeline"
+            )
+        sequences = first.pred_track_instances
+        instances: list[dict[str, Any]] = [
+            {"label": int(label), "score": float(score), "segmentations": []}
+            for label, score in zip(sequences.labels, sequences.scores, strict=True)
+        ]
+        for frame in frames:
+            predicted = frame.pred_track_instances
+            if not torch.equal(predicted.instances_id, sequences.instances_id):
+                raise ValueError(
+                    f"video {first.video_id}: frame {frame.frame_id} lists other instances than"
+                    " the first frame; every frame must list all instance sequences in one order"
+                )
+            rles = encode_masks(predicted.masks)
+            for instance, rle, score in zip(
+                instances, rles, predicted.frame_scores.tolist(), strict=True
+            ):
+                visible = score >= self.null_frame_score
+                instance["segmentations"].append(rle if visible else None)
+        return {"video_id": first.video_id, "instances": instances}
+
+    def _checked_meta(self) -> dict[str, Any]:
+        meta = self.dataset_meta or {}
+        for key in ("classes", "cat_ids", "ann_file", "has_ground_truth"):
+            if key not in meta:
+                raise ValueError(
+                    f"dataset_meta has no '{key}'; evaluate with mmttsrn.YouTubeVISDataset or a"
+                    " dataset that gives classes, cat_ids, ann_file and has_ground_truth"
+                )
+        return meta
+
+    def _result_prefix(self, logger: MMLogger) -> Path | None:
+        if self.outfile_prefix is not None:
+            return Path(self.outfile_prefix)
+        # A Runner logs to <work_dir>/<timestamp>/<timestamp>.log.
+        return Path(logger.log_file).parents[1] / "results" if logger.log_file else None
+
+    def _load_ground_truth(
+        self, meta: dict[str, Any], video_ids: set, logger: MMLogger
+    ) -> dict[str, list]:
+        """Ground truth of the evaluated videos and classes."""
+        content = read_json_object(meta["ann_file"], self.backend_args)
+        videos = [video for video in content["videos"] if video["id"] in video_ids]
+        if len(videos) < len(content["videos"]):
+            logger.info(f"evaluating {len(videos)} of {len(content['videos'])} videos of the file")
+        categories = [entry for entry in content["categories"] if entry["id"] in meta["cat_ids"]]
+        annotations = [
+            annotation
+            for annotation in content["annotations"]
+            if annotation["video_id"] in video_ids and annotation["category_id"] in meta["cat_ids"]
+        ]
+        return {"videos": videos, "categories": categories, "annotations": annotations}
+
+    def _log_tables(
+        self, evaluation: dict[str, Any], ground_truth: dict[str, list], logger: MMLogger
+    ) -> None:
+        stats = evaluation["stats"]
+        logger.info("mask AP\n" + _table([(name, stats[name]) for name in _REPORTED]))
+        if self.classwise:
+            category_ap = evaluation["category_ap"]
+            rows = [
+                (entry["name"], category_ap[entry["id"]]) for entry in ground_truth["categories"]
+            ]
+            logger.info("mask AP per class\n" + _table(rows))
+
+
+def encode_masks(masks: torch.Tensor) -> list[dict[str, Any]]:
+    """Masks (n, H, W) bool as n compressed RLE with string counts."""
+    if len(masks) == 0:
+        return []
+    pixels = np.asfortranarray(masks.cpu().numpy().transpose(1, 2, 0), dtype=np.uint8)
+    rles = mask_utils.encode(pixels)
+    return [{"size": rle["size"], "counts": rle["counts"].decode()} for rle in rles]
+
+
+def write_results(detections: list[dict], prefix: Path) -> None:
+    """Writes ``<prefix>.json`` and ``<prefix>.zip`` (holding results.json), each at once."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(detections)
+
+    def write_zip(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("results.json", text)
+
+    _replace_file(prefix.with_name(prefix.name + ".json"), lambda path: path.write_text(text))
+    _replace_file(prefix.with_name(prefix.name + ".zip"), write_zip)
+
+
+def _replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Writes beside the file first, so that an interrupted run leaves no half file there."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _table(rows: list[tuple[str, float]]) -> str:
+    """Name and value per line; -1 stands for "no such object in the ground truth"."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(
+        f"  {name:<{width}}  {'n/a' if value < 0 else f'{value:.3f}'}" for name, value in rows
+    )

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from mmttsrn.setup_env import register_all_modules
+
+CONFIGS = Path(__file__).parents[2] / "configs/_base_/datasets"
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_dataset_config_trains_and_tests(name: str, shapes_dir: Path) -> None:
+    """Builds both datasets on small data and runs their pipelines."""
+    register_all_modules()
+    config = Config.fromfile(CONFIGS / f"{name}.py")
+    train, test = config.train_dataloader.dataset, config.test_dataloader.dataset
+    assert config.val_dataloader == config.test_dataloader
+    assert config.val_evaluator.type == "mmttsrn.YouTubeVISMetric"
+    for split, settings in (("train", train), ("valid", test)):
+        settings.update(
+            data_root=str(shapes_dir),
+            ann_file=f"{split}.json",
+            data_prefix={"img_path": f"{split}/JPEGImages"},
+        )
+    num_frames = train.pipeline[0].num_frames
+    sample = DATASETS.build(train)[(0, 0)]
+    assert sample["inputs"].shape[:2] == (num_frames, 3)
+    frames = sample["data_samples"].video_data_samples
+    assert len(frames) == num_frames
+    assert set(frames[0].metainfo) == set(config.meta_keys)
+    assert {"bboxes", "labels", "masks", "instances_ids"} <= set(frames[0].gt_instances.keys())
+    whole = DATASETS.build(test)[0]
+    assert whole["inputs"].shape[0] == 5
+    frame = whole["data_samples"][4]
+    assert frame.ori_video_length == 5
+    assert frame.ori_shape == (48, 64)
+    assert len(frame.gt_instances) == 0
+    assert "instances" not in frame.metainfo
+
+
+def test_reference_sizes() -> None:
+    config = Config.fromfile(CONFIGS / "youtube_vis_2019.py")
+    train, test = config.train_dataloader, config.test_dataloader
+    assert train.dataset.pipeline[0].num_frames == 36
+    assert train.batch_size == 1
+    assert train.sampler.type == "TrackImgSampler"
+    assert test.dataset.pipeline[0].transforms[-1].scale == (540, 300)
+    by_type = {step.type: step for step in train.dataset.pipeline[1].transforms}
+    assert by_type["Resize"].scale == (540, 300)
+    assert by_type["RandomCrop"].crop_size == (384, 600)
+    assert train.dataset.pipeline[1].type == "mmttsrn.ClipBroadcaster"
+
+
+@pytest.mark.parametrize(
+    ("name", "root", "train_file", "valid_file", "images"),
+    [
+        ("youtube_vis_2019", "data/youtube_vis_2019/", "train.json", "valid.json", "JPEGImages"),
+        (
+            "youtube_vis_2021",
+            "data/youtube_vis_2021/",
+            "train/instances.json",
+            "valid/instances.json",
+            "JPEGImages",
+        ),
+        ("ovis", "data/ovis/", "annotations_train.json", "annotations_valid.json", ""),
+    ],
+)
+def test_published_layouts(
+    name: str, root: str, train_file: str, valid_file: str, images: str
+) -> None:
+    config = Config.fromfile(CONFIGS / f"{name}.py")
+    for loader, split, ann_file in (
+        (config.train_dataloader, "train", train_file),
+        (config.val_dataloader, "valid", valid_file),
+    ):
+        assert loader.dataset.data_root == root
+        assert loader.dataset.ann_file == ann_file
+        assert loader.dataset.data_prefix.img_path == str(Path(split) / images)

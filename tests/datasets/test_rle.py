@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from pycocotools import mask as mask_utils
+
+from mmttsrn.datasets.rle import compressed_runs, encode_segmentation
+
+
+def random_mask(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 60, 2)
+    return (rng.random((height, width)) < rng.uniform(0, 1)).astype(np.uint8)
+
+
+def runs_of(mask: np.ndarray) -> list[int]:
+    """Run lengths by definition: column by column, zeros first."""
+    runs, value, length = [], 0, 0
+    for pixel in mask.ravel(order="F").tolist():
+        if pixel == value:
+            length += 1
+        else:
+            runs.append(length)
+            value, length = pixel, 1
+    return [*runs, length]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_all_forms_of_a_mask_become_the_same_compressed_rle(seed: int) -> None:
+    mask = random_mask(seed)
+    height, width = map(int, mask.shape)
+    compressed = mask_utils.encode(np.asfortranarray(mask))["counts"].decode()
+    expected = {"size": [height, width], "counts": compressed}
+    for counts in (runs_of(mask), compressed):
+        segmentation = {"size": [height, width], "counts": counts}
+        assert encode_segmentation(segmentation, height, width) == expected
+    assert compressed_runs(compressed).tolist() == runs_of(mask)
+
+
+def test_compressed_runs_longer_than_a_few_characters() -> None:
+    mask = np.zeros((700, 900), np.uint8)
+    mask[3:690, 5:880] = 1
+    compressed = mask_utils.encode(np.asfortranarray(mask))["counts"].decode()
+    assert compressed_runs(compressed).tolist() == runs_of(mask)
+
+
+def test_polygons_are_merged() -> None:
+    left = [0.0, 0.0, 4.0, 0.0, 4.0, 8.0, 0.0, 8.0]
+    right = [8.0, 0.0, 12.0, 0.0, 12.0, 8.0, 8.0, 8.0]
+    mask = mask_utils.decode(encode_segmentation([left, right], 10, 20))
+    assert mask.shape == (10, 20)
+    assert mask[:8, :4].all()
+    assert mask[:8, 8:12].all()
+    assert mask.sum() == 64
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "problem"),
+    [
+        ({"size": [4, 5], "counts": [20]}, "size is [4, 5], expected [height, width]"),
+        ({"size": [5, 4], "counts": [19]}, "sum to 19 pixels, expected 5 x 4 = 20"),
+        ({"size": [5, 4], "counts": [25, -5]}, "non-negative integers"),
+        ({"size": [5, 4], "counts": [10.0, 10.0]}, "non-negative integers"),
+        ({"size": [5, 4], "counts": []}, "non-negative integers"),
+        ({"size": [5, 4], "counts": "d1"}, "sum to 52 pixels"),
+        ({"size": [5, 4], "counts": "d"}, "cut off"),
+        ({"size": [5, 4], "counts": "!!"}, "not a compressed COCO RLE"),
+        ({"size": [5, 4], "counts": ""}, "not a compressed COCO RLE"),
+        ({"size": [5, 4], "counts": 7}, "counts is a int"),
+        ({"size": [5, 4]}, "no key 'counts'"),
+        ({"counts": [20]}, "no key 'size'"),
+        ([[0, 0, 3, 3]], "polygon 0 has 4 coordinates"),
+        ([[0, 0, 3, 3, 0, 3, 1]], "polygon 0 has 7 coordinates"),
+        ([0, 0, 3, 3, 0, 3], "polygon 0 is a int"),
+        ([["a", 0, 3, 3, 0, 3]], "coordinates must be numbers"),
+        ("ab", "is a str, expected polygons"),
+    ],
+)
+def test_bad_segmentations_are_named(segmentation: object, problem: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        encode_segmentation(segmentation, 5, 4)
+    assert problem in str(caught.value)

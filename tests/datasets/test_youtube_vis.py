@@ -1,0 +1,342 @@
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmdet.datasets.samplers import TrackImgSampler
+from pycocotools import mask as mask_utils
+
+from mmttsrn.datasets import YouTubeVISDataset
+from mmttsrn.errors import UserInputError
+
+Build = Callable[..., YouTubeVISDataset]
+
+
+def instances_of(dataset: YouTubeVISDataset) -> list[tuple]:
+    """(video index, frame index, instance) of the whole dataset."""
+    return [
+        (index, frame, instance)
+        for index in range(len(dataset))
+        for frame, image in enumerate(dataset.get_data_info(index)["images"])
+        for instance in image["instances"]
+    ]
+
+
+def test_entries_carry_what_the_json_says(build_dataset: Build, shapes_json: dict) -> None:
+    dataset = build_dataset(shapes_json)
+    assert len(dataset) == 4
+    assert dataset.metainfo["classes"] == ("disc", "square", "triangle", "star")
+    assert dataset.metainfo["cat_ids"] == (1, 2, 3, 4)
+    assert dataset.metainfo["has_ground_truth"] is True
+    assert Path(dataset.metainfo["ann_file"]).name == "annotations.json"
+    first = dataset.get_data_info(0)
+    video = shapes_json["videos"][0]
+    assert (first["video_id"], first["video_length"]) == (video["id"], 5)
+    assert [image["file_name"] for image in first["images"]] == video["file_names"]
+    assert all(Path(image["img_path"]).is_file() for image in first["images"])
+    assert [image["frame_id"] for image in first["images"]] == list(range(5))
+    img_ids = [image["img_id"] for i in range(4) for image in dataset.get_data_info(i)["images"]]
+    assert len(set(img_ids)) == 20
+
+
+def test_masks_and_boxes_are_those_of_the_json(build_dataset: Build, shapes_json: dict) -> None:
+    dataset = build_dataset(shapes_json)
+    for index, frame, instance in instances_of(dataset):
+        annotation = shapes_json["annotations"][instance["instance_id"] - 1]
+        assert annotation["video_id"] == shapes_json["videos"][index]["id"]
+        assert instance["bbox_label"] == annotation["category_id"] - 1
+        mask = mask_utils.decode(instance["mask"])
+        assert mask.sum() == annotation["areas"][frame]
+        rows, columns = np.nonzero(mask)
+        box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert instance["bbox"] == box
+    visible = sum(area is not None for a in shapes_json["annotations"] for area in a["areas"])
+    assert len(instances_of(dataset)) == visible
+
+
+def test_every_form_of_segmentation_and_missing_boxes(
+    build_dataset: Build, shapes_json: dict
+) -> None:
+    plain = build_dataset(shapes_json)
+    for annotation in shapes_json["annotations"]:
+        for frame, rle in enumerate(annotation["segmentations"]):
+            if rle and frame % 2:
+                compressed = mask_utils.frPyObjects(rle, *rle["size"])
+                rle["counts"] = compressed["counts"].decode()
+        del annotation["bboxes"], annotation["areas"], annotation["iscrowd"], annotation["id"]
+    assert instances_of(build_dataset(shapes_json)) == instances_of(plain)
+
+
+def test_polygon_instances(build_dataset: Build, shapes_json: dict) -> None:
+    annotation = shapes_json["annotations"][0]
+    square = [10, 5, 20, 5, 20, 15, 10, 15]
+    annotation.update(segmentations=[[square], None, [], [square], None], bboxes=[None] * 5)
+    dataset = build_dataset(shapes_json)
+    images = dataset.get_data_info(0)["images"]
+    assert [len(image["instances"]) for image in images] == [1, 0, 0, 1, 0]
+    assert images[0]["instances"][0]["bbox"] == [10, 5, 20, 15]
+
+
+def test_instance_ids_are_unique_and_never_zero(build_dataset: Build, shapes_json: dict) -> None:
+    for annotation in shapes_json["annotations"]:
+        annotation["id"] = 0
+    dataset = build_dataset(shapes_json)
+    videos_of: dict[int, set[int]] = {}
+    for index, _, instance in instances_of(dataset):
+        videos_of.setdefault(instance["instance_id"], set()).add(index)
+    assert min(videos_of) == 1
+    assert len(videos_of) == len(shapes_json["annotations"])
+    assert all(len(videos) == 1 for videos in videos_of.values())
+
+
+def test_all_zero_masks_are_absent_and_crowds_are_flagged(
+    build_dataset: Build, shapes_json: dict
+) -> None:
+    annotation = shapes_json["annotations"][0]
+    annotation["segmentations"][2] = {"size": [48, 64], "counts": [48 * 64]}
+    annotation["iscrowd"] = 1
+    images = build_dataset(shapes_json).get_data_info(0)["images"]
+    assert images[2]["instances"] == []
+    assert images[0]["instances"][0]["ignore_flag"] == 1
+
+
+def test_classes_can_be_chosen_without_touching_the_class(
+    build_dataset: Build, shapes_json: dict
+) -> None:
+    dataset = build_dataset(shapes_json, metainfo={"classes": ["star", "disc"]})
+    assert dataset.metainfo["classes"] == ("star", "disc")
+    assert dataset.metainfo["cat_ids"] == (4, 1)
+    for _, _, instance in instances_of(dataset):
+        category = shapes_json["annotations"][instance["instance_id"] - 1]["category_id"]
+        assert (4, 1)[instance["bbox_label"]] == category
+    assert build_dataset(shapes_json).metainfo["classes"][0] == "disc"
+    assert "classes" not in YouTubeVISDataset.METAINFO
+
+
+def test_categories_are_sorted_by_id(build_dataset: Build, shapes_json: dict) -> None:
+    shapes_json["categories"].reverse()
+    assert build_dataset(shapes_json).metainfo["cat_ids"] == (1, 2, 3, 4)
+
+
+def test_videos_without_instances_are_dropped_in_training_only(
+    build_dataset: Build, shapes_json: dict
+) -> None:
+    first = shapes_json["videos"][0]["id"]
+    shapes_json["annotations"] = [a for a in shapes_json["annotations"] if a["video_id"] != first]
+    assert len(build_dataset(shapes_json)) == 3
+    assert len(build_dataset(shapes_json, test_mode=True)) == 4
+    assert len(build_dataset(shapes_json, filter_cfg={"filter_empty_gt": False})) == 4
+
+
+def test_frames_without_instances_stay(build_dataset: Build, shapes_json: dict) -> None:
+    for annotation in shapes_json["annotations"]:
+        annotation["segmentations"][2] = None
+    dataset = build_dataset(shapes_json)
+    for index in range(len(dataset)):
+        images = dataset.get_data_info(index)["images"]
+        assert [image["frame_id"] for image in images] == list(range(5))
+        assert images[2]["instances"] == []
+
+
+@pytest.mark.parametrize("annotations", ["missing", None, []])
+def test_split_without_ground_truth(
+    build_dataset: Build, shapes_json: dict, annotations: object
+) -> None:
+    if annotations == "missing":
+        del shapes_json["annotations"]
+    else:
+        shapes_json["annotations"] = annotations
+    dataset = build_dataset(shapes_json, test_mode=True)
+    assert dataset.metainfo["has_ground_truth"] is False
+    assert len(dataset) == 4
+    with pytest.raises(UserInputError, match="annotations: missing, empty or without"):
+        build_dataset(shapes_json)
+
+
+def test_annotations_without_segmentations_are_no_ground_truth(
+    build_dataset: Build, shapes_json: dict
+) -> None:
+    for annotation in shapes_json["annotations"]:
+        del annotation["segmentations"]
+    dataset = build_dataset(shapes_json, test_mode=True)
+    assert dataset.metainfo["has_ground_truth"] is False
+
+
+def test_samples_of_training_and_test(build_dataset: Build, shapes_json: dict) -> None:
+    train = build_dataset(shapes_json)
+    assert train[(2, 3)]["key_frame_id"] == 3
+    assert "key_frame_id" not in train[2]
+    test = build_dataset(shapes_json, test_mode=True)
+    sample = test[1]
+    assert sample["frame_id"] == list(range(5))
+    assert sample["video_length"] == sample["ori_video_length"] == [5] * 5
+
+
+def test_an_epoch_of_the_image_sampler_visits_every_frame(
+    build_dataset: Build, shapes_json: dict
+) -> None:
+    dataset = build_dataset(shapes_json)
+    indices = list(TrackImgSampler(dataset, seed=0))
+    assert sorted(indices) == [(video, frame) for video in range(4) for frame in range(5)]
+
+
+def edit(path: str, value: object) -> Callable[[dict], None]:
+    """A change of one field, e.g. ``edit("videos.0.length", 7)``; ``...`` deletes it."""
+
+    def apply(content: dict) -> None:
+        *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+        target = content
+        for key in parents:
+            target = target[key]
+        if value is ...:
+            del target[last]
+        else:
+            target[last] = value
+
+    return apply
+
+
+BAD_RLE = {"size": [64, 48], "counts": [48 * 64]}
+SHORT_RLE = {"size": [48, 64], "counts": [100]}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "problem"),
+    [
+        (edit("videos", ...), "videos", "missing or not a list"),
+        (edit("categories", ...), "categories", "missing or not a list"),
+        (edit("videos", []), "videos", "empty list"),
+        (edit("categories", []), "categories", "empty list"),
+        (edit("videos.1.width", ...), "videos[1].width", "missing key"),
+        (edit("videos.1.height", "48"), "videos[1].height", "not a size in pixels"),
+        (edit("videos.2.file_names", []), "videos[2].file_names", "non-empty list"),
+        (edit("videos.2.length", 6), "videos[2].file_names", "lists 5 frames but length is 6"),
+        (edit("videos.1.id", 1), "videos[1].id", "already the id of videos[0]"),
+        (edit("videos.1", 7), "videos[1]", "is a int, not an object"),
+        (edit("categories.1.id", 1), "categories[1].id", "already the id of categories[0]"),
+        (edit("categories.1.name", ...), "categories[1].name", "missing key"),
+        (edit("annotations.3.video_id", ...), "annotations[3].video_id", "missing key"),
+        (edit("annotations.3.video_id", 99), "annotations[3].video_id", "99 is not an id in"),
+        (edit("annotations.3.category_id", 9), "annotations[3].category_id", "9 is not an id in"),
+        (edit("annotations.3.segmentations", ...), "annotations[3].segmentations", "missing key"),
+        (
+            edit("annotations.3.segmentations", [None] * 4),
+            "annotations[3].segmentations",
+            "has 4 entries but video 3 has 5 frames",
+        ),
+        (edit("annotations.3.bboxes", [None]), "annotations[3].bboxes", "has 1 entries"),
+        (edit("annotations.3.bboxes.1", [1, 2]), "annotations[3].bboxes[1]", "has 2 numbers"),
+        (
+            edit("annotations.3.segmentations.4", BAD_RLE),
+            "annotations[3].segmentations[4]",
+            "RLE size is [64, 48]",
+        ),
+        (
+            edit("annotations.3.segmentations.4", SHORT_RLE),
+            "annotations[3].segmentations[4]",
+            "sum to 100 pixels",
+        ),
+        (
+            edit("annotations.3.segmentations.4", [[1, 2, 3, 4]]),
+            "annotations[3].segmentations[4]",
+            "has 4 coordinates",
+        ),
+        (edit("annotations", []), "annotations", "missing, empty or without segmentations"),
+    ],
+)
+def test_a_broken_json_is_named_in_one_line(
+    build_dataset: Build,
+    shapes_json: dict,
+    change: Callable[[dict], None],
+    field: str,
+    problem: str,
+) -> None:
+    change(shapes_json)
+    with pytest.raises(UserInputError) as caught:
+        build_dataset(shapes_json)
+    line = str(caught.value)
+    assert "\n" not in line
+    file_name, message = line.split(".json: ", 1)
+    assert file_name.endswith("annotations")
+    assert message.startswith(f"{field}: ")
+    assert problem in message
+    assert "; " in message  # what to do
+
+
+def test_no_visible_instance_is_an_empty_train_set(build_dataset: Build, shapes_json: dict) -> None:
+    for annotation in shapes_json["annotations"]:
+        annotation["segmentations"] = [None] * 5
+    with pytest.raises(UserInputError, match="training set is empty"):
+        build_dataset(shapes_json)
+
+
+def test_unknown_class_and_unknown_filter(build_dataset: Build, shapes_json: dict) -> None:
+    with pytest.raises(UserInputError, match=r"metainfo\.classes: 'cat' is not a category of"):
+        build_dataset(shapes_json, metainfo={"classes": ["cat"]})
+    with pytest.raises(UserInputError, match=r"metainfo\.classes: is the string 'disc'"):
+        build_dataset(shapes_json, metainfo={"classes": "disc"})
+    with pytest.raises(UserInputError, match="filter_cfg: unknown key 'min_size'"):
+        build_dataset(shapes_json, filter_cfg={"min_size": 32})
+
+
+def test_missing_and_broken_files(shapes_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserInputError, match=r"none\.json: annotation file cannot be read \(No such"
+    ):
+        YouTubeVISDataset(ann_file=str(tmp_path / "none.json"))
+    cut = tmp_path / "cut.json"
+    cut.write_text((shapes_dir / "train.json").read_text()[:-200])
+    with pytest.raises(UserInputError, match=r"cut\.json: not valid json \(.* line 1 column \d+"):
+        YouTubeVISDataset(ann_file=str(cut))
+    cut.write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(UserInputError, match=r"cut\.json: not valid json"):
+        YouTubeVISDataset(ann_file=str(cut))
+    cut.write_text("[]")
+    with pytest.raises(UserInputError, match="top level: is a list"):
+        YouTubeVISDataset(ann_file=str(cut))
+
+
+def test_missing_images_are_counted(shapes_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(shapes_dir, root)
+    (root / "train/JPEGImages/clip_001/00003.jpg").unlink()
+    shutil.rmtree(root / "train/JPEGImages/clip_002")
+    settings = {
+        "ann_file": "train.json",
+        "data_root": str(root),
+        "data_prefix": {"img_path": "train/JPEGImages"},
+    }
+    with pytest.raises(UserInputError) as caught:
+        YouTubeVISDataset(**settings)
+    line = str(caught.value)
+    assert line.startswith(f"{root}/train/JPEGImages/clip_001/00003.jpg: image not found")
+    assert "6 of 20 frames" in line
+    assert "data_prefix=dict(img_path=" in line
+    assert len(YouTubeVISDataset(**settings, check_images=False)) == 4
+
+
+def test_json_is_not_changed_on_disk_and_reads_twice(
+    build_dataset: Build, shapes_json: dict
+) -> None:
+    before = copy.deepcopy(shapes_json)
+    first = build_dataset(shapes_json)
+    assert json.loads(Path(first.ann_file).read_text()) == before
+    assert instances_of(build_dataset(shapes_json)) == instances_of(first)
+
+
+@pytest.mark.parametrize("name", ["realvis/instances.json", "copypaste/val.json"])
+def test_real_video_annotations(name: str) -> None:
+    root = Path(__file__).resolve().parents[2] / ".." / "shared/data"
+    if not root.is_dir():
+        pytest.skip("the shared data folder is not there")
+    ann_file = root / name
+    dataset = YouTubeVISDataset(
+        ann_file=str(ann_file), data_prefix={"img_path": str(ann_file.parent / "JPEGImages")}
+    )
+    content = json.loads(ann_file.read_text())
+    for _, frame, instance in instances_of(dataset):
+        area = content["annotations"][instance["instance_id"] - 1]["areas"][frame]
+        assert mask_utils.area(instance["mask"]) == area

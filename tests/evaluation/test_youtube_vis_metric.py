@@ -1,0 +1,216 @@
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from pycocotools import mask as mask_utils
+
+from mmttsrn.datasets import YouTubeVISDataset
+from mmttsrn.evaluation import YouTubeVISMetric
+
+NAMES = {"mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l", "AR@1", "AR@10"}
+
+
+@pytest.fixture
+def run(perfect_video: Callable) -> Callable[..., dict]:
+    """Evaluates perfect predictions of a dataset; ``change`` edits each video's sample first."""
+
+    def evaluate(
+        metric: YouTubeVISMetric,
+        dataset: YouTubeVISDataset,
+        change: Callable = lambda sample: sample,
+        order: list[int] | None = None,
+    ) -> dict:
+        evaluator = Evaluator(metric)
+        evaluator.dataset_meta = dataset.metainfo
+        for index in order or range(len(dataset)):
+            sample = change(perfect_video(dataset.get_data_info(index)))
+            evaluator.process([sample], None)
+        return evaluator.evaluate(len(order or dataset))
+
+    return evaluate
+
+
+def read_results(prefix: Path) -> list[dict]:
+    results = json.loads(prefix.with_suffix(".json").read_text())
+    with zipfile.ZipFile(prefix.with_suffix(".zip")) as archive:
+        assert archive.namelist() == ["results.json"]
+        assert json.loads(archive.read("results.json")) == results
+    return results
+
+
+def test_perfect_predictions_twice_in_a_row(load_split, run, tmp_path: Path) -> None:
+    metric = YouTubeVISMetric(outfile_prefix=str(tmp_path / "out/results"))
+    for _ in range(2):
+        values = run(metric, load_split())
+        assert set(values) == {f"youtube_vis/{name}" for name in NAMES}
+        assert values["youtube_vis/mAP"] == pytest.approx(1.0)
+        assert values["youtube_vis/mAP_l"] == -1.0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "results.json",
+        "results.zip",
+    ]
+
+
+def test_repeated_json_ids_do_not_matter(load_split, run, shapes_dir: Path, tmp_path: Path) -> None:
+    content = json.loads((shapes_dir / "valid.json").read_text())
+    for annotation in content["annotations"]:
+        annotation["id"] = 0
+    ann_file = tmp_path / "valid.json"
+    ann_file.write_text(json.dumps(content))
+    values = run(YouTubeVISMetric(), load_split(ann_file=str(ann_file)))
+    assert values["youtube_vis/mAP"] == pytest.approx(1.0)
+
+
+def test_results_have_the_official_form(load_split, run, shapes_dir: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "results"
+    run(YouTubeVISMetric(outfile_prefix=str(prefix)), load_split())
+    results = read_results(prefix)
+    content = json.loads((shapes_dir / "valid.json").read_text())
+    assert len(results) == len(content["annotations"])
+    for result, annotation in zip(results, content["annotations"], strict=True):
+        assert set(result) == {"video_id", "category_id", "score", "segmentations"}
+        assert result["video_id"] == annotation["video_id"]
+        assert result["category_id"] == annotation["category_id"]
+        assert result["score"] == pytest.approx(0.9)
+        for rle, area in zip(result["segmentations"], annotation["areas"], strict=True):
+            assert (rle is None) == (area is None)
+            if rle:
+                assert isinstance(rle["counts"], str)
+                assert mask_utils.area(rle) == area
+
+
+def test_low_frame_scores_are_null_and_empty_masks_are_not(load_split, run, tmp_path) -> None:
+    def change(sample):
+        first, second = sample[0].pred_track_instances, sample[1].pred_track_instances
+        first.frame_scores = torch.full_like(first.frame_scores, 0.0009)
+        second.frame_scores = torch.full_like(second.frame_scores, 0.001)
+        second.masks = torch.zeros_like(second.masks)
+        return sample
+
+    prefix = tmp_path / "results"
+    run(YouTubeVISMetric(outfile_prefix=str(prefix)), load_split(), change)
+    for result in read_results(prefix):
+        assert result["segmentations"][0] is None
+        assert mask_utils.area(result["segmentations"][1]) == 0
+
+
+def test_category_ids_follow_the_chosen_classes(load_split, run, tmp_path: Path) -> None:
+    prefix = tmp_path / "results"
+    metric = YouTubeVISMetric(outfile_prefix=str(prefix))
+    dataset = load_split(metainfo={"classes": ["star", "square"]})
+    values = run(metric, dataset)
+    assert values["youtube_vis/mAP"] == pytest.approx(1.0)
+    assert {result["category_id"] for result in read_results(prefix)} == {4, 2}
+
+
+def test_order_and_padding_of_distributed_samplers_do_not_matter(load_split, run, tmp_path) -> None:
+    files, values = [], []
+    for name, order in (("a", [0, 1, 2, 3, 4]), ("b", [3, 1, 4, 0, 2, 3])):
+        metric = YouTubeVISMetric(outfile_prefix=str(tmp_path / name))
+        values.append(run(metric, load_split(), order=order))
+        files.append((tmp_path / f"{name}.json").read_bytes())
+    assert values[0] == values[1]
+    assert files[0] == files[1]
+
+
+def test_a_part_of_the_videos_is_evaluated_alone(load_split, run) -> None:
+    values = run(YouTubeVISMetric(), load_split(indices=2))
+    assert values["youtube_vis/mAP"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("annotations", ["missing", None, []])
+def test_without_ground_truth_results_are_written_and_no_ap_is_given(
+    load_split, run, shapes_dir: Path, tmp_path: Path, annotations: object, caplog
+) -> None:
+    content = json.loads((shapes_dir / "valid.json").read_text())
+    del content["annotations"]
+    if annotations != "missing":
+        content["annotations"] = annotations
+    ann_file = tmp_path / "valid.json"
+    ann_file.write_text(json.dumps(content))
+    dataset = load_split(ann_file=str(ann_file))
+    annotated = load_split()
+    metric = YouTubeVISMetric(outfile_prefix=str(tmp_path / "results"))
+    dataset.get_data_info = annotated.get_data_info  # something to predict
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    with caplog.at_level("INFO", logger.name):
+        assert run(metric, dataset) == {}
+    assert "has no ground truth" in caplog.text
+    assert "mAP" not in caplog.text
+    assert len(read_results(tmp_path / "results")) == 11
+
+
+def test_no_instances_at_all_score_zero(load_split, run, tmp_path: Path) -> None:
+    def nothing(sample):
+        for frame in sample.video_data_samples:
+            frame.pred_track_instances = frame.pred_track_instances[:0]
+        return sample
+
+    metric = YouTubeVISMetric(outfile_prefix=str(tmp_path / "results"))
+    values = run(metric, load_split(), nothing)
+    assert values["youtube_vis/mAP"] == 0.0
+    assert read_results(tmp_path / "results") == []
+
+
+def test_classwise_log(load_split, run, caplog) -> None:
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    with caplog.at_level("INFO", logger.name):
+        run(YouTubeVISMetric(classwise=True), load_split())
+    table = caplog.text.split("mask AP per class")[1]
+    assert all(name in table for name in ("disc", "square", "triangle", "star"))
+    assert re.search(r"mAP_l +n/a\n", caplog.text)
+
+
+def test_clips_are_refused(load_split, run) -> None:
+    def cut(sample):
+        sample.video_data_samples = sample.video_data_samples[:3]
+        return sample
+
+    with pytest.raises(ValueError, match=r"video 1: the sample has 3 of 4 frames"):
+        run(YouTubeVISMetric(), load_split(), cut)
+
+
+def test_frames_that_list_other_instances_are_refused(load_split, run) -> None:
+    def reorder(sample):
+        sample[2].pred_track_instances.instances_id += 1
+        return sample
+
+    with pytest.raises(ValueError, match="video 1: frame 2 lists other instances"):
+        run(YouTubeVISMetric(), load_split(), reorder)
+
+
+def test_a_dataset_of_another_kind_is_refused(run) -> None:
+    metric = YouTubeVISMetric()
+    metric.dataset_meta = {"classes": ("a",)}
+    with pytest.raises(ValueError, match="dataset_meta has no 'cat_ids'"):
+        metric.evaluate(0)
+
+
+def test_nothing_is_written_without_runner_and_prefix(
+    load_split, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(YouTubeVISMetric(), load_split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_write_leaves_no_half_file(load_split, run, tmp_path: Path, monkeypatch) -> None:
+    prefix = tmp_path / "results"
+    prefix.with_suffix(".json").write_text("old")
+
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        run(YouTubeVISMetric(outfile_prefix=str(prefix)), load_split())
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+    assert prefix.with_suffix(".json").read_text() == "old"

@@ -1,0 +1,136 @@
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools import mask as mask_utils
+
+from mmttsrn.evaluation.ytvis_ap import STAT_NAMES, evaluate_ytvis
+
+DATA = Path(__file__).parents[1] / "data/vis_eval"
+OFFICIAL = Path(__file__).resolve().parents[2] / ".." / "shared/fixtures/vis_eval"
+
+
+def read(folder: Path, name: str) -> Any:
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def rle(mask: np.ndarray) -> dict:
+    encoded = mask_utils.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {"size": encoded["size"], "counts": encoded["counts"].decode()}
+
+
+def square(x: int, size: int = 10) -> dict:
+    mask = np.zeros((20, 60), bool)
+    mask[4 : 4 + size, x : x + size] = True
+    return rle(mask)
+
+
+@pytest.fixture
+def ground_truth() -> dict:
+    """Two videos with one object each; ids repeat and start at 0."""
+    tracks = {1: [square(0), square(5), None], 2: [square(20), None, square(30)]}
+    return {
+        "videos": [{"id": i, "height": 20, "width": 60, "length": 3} for i in (1, 2)],
+        "categories": [{"id": 3, "name": "a"}, {"id": 8, "name": "b"}],
+        "annotations": [
+            {
+                "id": 0,
+                "video_id": video_id,
+                "category_id": 3,
+                "segmentations": track,
+                "areas": [100 if segmentation else None for segmentation in track],
+                "iscrowd": 0,
+            }
+            for video_id, track in tracks.items()
+        ],
+    }
+
+
+def perfect(ground_truth: dict, score: float = 0.9) -> list[dict]:
+    return [
+        {
+            "video_id": annotation["video_id"],
+            "category_id": annotation["category_id"],
+            "score": score,
+            "segmentations": list(annotation["segmentations"]),
+        }
+        for annotation in ground_truth["annotations"]
+    ]
+
+
+def test_awkward_cases_match_the_official_evaluator() -> None:
+    gt, results = read(DATA, "gt"), read(DATA, "results")
+    before = copy.deepcopy((gt, results))
+    evaluation = evaluate_ytvis(gt, results)
+    assert (gt, results) == before
+    assert list(evaluation["stats"]) == list(STAT_NAMES)
+    expected = read(DATA, "expected")
+    assert evaluation["stats"] == pytest.approx(expected["stats"], abs=1e-9)
+    by_id = {int(category_id): ap for category_id, ap in expected["category_ap"].items()}
+    assert evaluation["category_ap"] == pytest.approx(by_id, abs=1e-9)
+
+
+def test_numbers_of_the_official_program() -> None:
+    if not OFFICIAL.is_dir():
+        pytest.skip("the shared evaluator fixture is not there")
+    evaluation = evaluate_ytvis(read(OFFICIAL, "gt"), read(OFFICIAL, "results"))
+    official = read(OFFICIAL, "official")
+    stats = list(evaluation["stats"].values())
+    assert stats == pytest.approx(list(official["stats"].values()), abs=1e-9)
+    by_id = {int(key): value["AP"] for key, value in official["per_category"].items()}
+    assert evaluation["category_ap"] == pytest.approx(by_id, abs=1e-9)
+
+
+def test_perfect_results_give_one_though_ids_repeat(ground_truth: dict) -> None:
+    for _ in range(2):
+        evaluation = evaluate_ytvis(ground_truth, perfect(ground_truth))
+        assert evaluation["stats"]["mAP"] == pytest.approx(1.0)
+        assert evaluation["stats"]["AR@1"] == 1.0
+        assert evaluation["category_ap"] == {3: pytest.approx(1.0), 8: -1.0}
+
+
+def test_missing_areas_and_crowd_flags_and_all_forms_of_masks(ground_truth: dict) -> None:
+    results = perfect(ground_truth)
+    first, second = ground_truth["annotations"]
+    first["segmentations"][0] = [[0, 4, 10, 4, 10, 14, 0, 14]]
+    mask = mask_utils.decode(square(30)).ravel(order="F")
+    runs = np.diff(np.flatnonzero(np.concatenate([[1], np.diff(mask), [1]]))).tolist()
+    second["segmentations"][2] = {"size": [20, 60], "counts": runs}
+    for annotation in (first, second):
+        del annotation["areas"], annotation["iscrowd"], annotation["id"]
+    stats = evaluate_ytvis(ground_truth, results)["stats"]
+    assert stats["mAP"] == pytest.approx(1.0)
+    assert stats["mAP_s"] == pytest.approx(1.0)
+    assert stats["mAP_l"] == -1.0
+
+
+def test_no_results_give_zero(ground_truth: dict) -> None:
+    stats = evaluate_ytvis(ground_truth, [])["stats"]
+    assert stats["mAP"] == stats["AR@10"] == 0.0
+
+
+def test_a_wrong_class_and_a_missed_video_cost(ground_truth: dict) -> None:
+    results = perfect(ground_truth)
+    results[1]["category_id"] = 8
+    stats = evaluate_ytvis(ground_truth, results)["stats"]
+    assert stats["AR@1"] == pytest.approx(0.5)
+    assert 0.4 < stats["mAP"] < 0.6
+
+
+def test_track_iou_sums_over_frames(ground_truth: dict) -> None:
+    """One frame of two missed: IoU 0.5, which counts at the threshold 0.50 only."""
+    results = perfect(ground_truth)
+    for result in results:
+        visible = [i for i, mask in enumerate(result["segmentations"]) if mask]
+        result["segmentations"][visible[-1]] = None
+    stats = evaluate_ytvis(ground_truth, results)["stats"]
+    assert stats["mAP_50"] == pytest.approx(1.0)
+    assert stats["mAP"] == pytest.approx(0.1)
+
+
+def test_nothing_is_printed(ground_truth: dict, capsys: pytest.CaptureFixture) -> None:
+    evaluate_ytvis(ground_truth, perfect(ground_truth))
+    assert capsys.readouterr().out == ""
