@@ -237,7 +237,7 @@ class TwinsSVT(BaseModule):
         return tuple(maps)
 
     def init_weights(self) -> None:
-        """Initialise as the authors do, unless ``init_cfg`` says otherwise."""
+        """Initialise as the authors do, but for convolution biases, unless ``init_cfg`` is given."""
         if self.init_cfg is not None:
             super().init_weights()
             return
@@ -249,8 +249,8 @@ class TwinsSVT(BaseModule):
             elif isinstance(module, nn.Conv2d):
                 fan_out = module.weight[0, 0].numel() * module.out_channels // module.groups
                 nn.init.normal_(module.weight, std=(2.0 / fan_out) ** 0.5)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+                # Biases keep PyTorch's uniform start: with zero bias a patch of padding is a zero
+                # vector, on which the gradient of a layer norm is 1 / sqrt(eps).
 
     def train(self, mode: bool = True) -> "TwinsSVT":
         """Set the mode, keeping frozen stages fixed."""

@@ -73,11 +73,14 @@ class InstanceSequenceHead(BaseModule):
         )
 
     def init_weights(self) -> None:
-        """Xavier-uniform matrices in the decoder, as in DETR."""
-        super().init_weights()
+        """Xavier-uniform matrices in the decoder, as in DETR; ``init_cfg`` has the last word."""
         for parameter in self.layers.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
+        # The first self-attention reads zeros, so its first norm would see exactly its bias: a
+        # zero bias has a gradient of 1 / sqrt(eps), which gradient clipping turns on the rest.
+        nn.init.normal_(self.layers[0].self_attn.out_proj.bias, std=0.1)
+        super().init_weights()
 
     def forward(self, features: ClipFeatures) -> SequencePredictions:
         """Predict instance sequences.

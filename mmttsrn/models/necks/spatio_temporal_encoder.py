@@ -65,11 +65,11 @@ class SpatioTemporalEncoder(BaseModule):
         )
 
     def init_weights(self) -> None:
-        """Xavier-uniform matrices in the encoder, as in DETR."""
-        super().init_weights()
+        """Xavier-uniform matrices in the encoder, as in DETR; ``init_cfg`` has the last word."""
         for parameter in self.layers.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
+        super().init_weights()
 
     def forward(self, maps: Sequence[Tensor], padding_mask: Tensor) -> ClipFeatures:
         """Encode a batch of clips.

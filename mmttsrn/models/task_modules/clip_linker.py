@@ -54,6 +54,7 @@ class ClipLinker:
         self.min_iou = min_iou
         self.min_score = min_score
 
+    @torch.no_grad()
     def link(
         self, clips: Iterable[tuple[int, InstanceSequences]], num_frames: int
     ) -> InstanceSequences:
