@@ -1,0 +1,127 @@
+"""What the commands ``tools/train.py`` and ``tools/test.py`` have in common."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch.distributed
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
+from mmttsrn.engine.user_errors import process_rank
+from mmttsrn.errors import UserInputError
+
+
+class CfgOptionsAction(DictAction):
+    """MMEngine's parser of ``KEY=VALUE`` options with usage errors instead of tracebacks."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Parse the options into a dict."""
+        for value in values or ():
+            if "=" not in value:
+                parser.error(f"argument {option_string}: expected KEY=VALUE, got {value!r}")
+            if any(value.count(left) != value.count(right) for left, right in ("()", "[]")):
+                parser.error(f"argument {option_string}: unbalanced brackets in {value!r}")
+        super().__call__(parser, namespace, values, option_string)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that every command takes, named as in MMDetection."""
+    parser.add_argument("--work-dir", help="folder for logs and results")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=CfgOptionsAction,
+        metavar="KEY=VALUE",
+        help='settings of the config to change, e.g. model.head.num_classes=3 or key="[a,b]"',
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="what has started the processes",
+    )
+    # PyTorch's launchers pass either spelling.
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
+
+
+def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:
+    """Set the work folder: that of the command line, of the config, or ``./work_dirs/<config>``.
+
+    Args:
+        cfg: The config to change.
+        work_dir: Value of ``--work-dir``.
+        config_name: Path or name of the config.
+    """
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get("work_dir") is None:
+        stem = config_name.rpartition("::")[2].rpartition("/")[2].removesuffix(".py")
+        cfg.work_dir = os.path.join("work_dirs", stem)
+
+
+def prepare_distributed(cfg: Config, launcher: str, local_rank: int) -> None:
+    """Set the launcher; without an accelerator, start the processes' group on the CPU.
+
+    MMEngine selects a CUDA device for each process and wraps the model for it. On the CPU the
+    group is started here with gloo, which MMEngine then uses, and the wrapper gets no device.
+
+    Args:
+        cfg: The config to change.
+        launcher: Value of ``--launcher``.
+        local_rank: Rank of the process on this machine, where the environment does not say it.
+
+    Raises:
+        UserInputError: The launcher works with accelerators only.
+    """
+    cfg.launcher = launcher
+    os.environ.setdefault("LOCAL_RANK", str(local_rank))
+    if launcher == "none" or get_device() != "cpu":
+        return
+    if launcher != "pytorch":
+        raise UserInputError(
+            f"--launcher {launcher} needs a GPU, and PyTorch sees none here; on CPUs use "
+            "tools/dist_train.sh or tools/dist_test.sh"
+        )
+    if process_rank() == 0:
+        print("no GPU: processes communicate through gloo on the CPU", flush=True)
+    env_cfg = cfg.setdefault("env_cfg", {})
+    env_cfg.setdefault("dist_cfg", {})["backend"] = "gloo"
+    wrapper = cfg.get("model_wrapper_cfg") or dict(
+        type="MMDistributedDataParallel",
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get("find_unused_parameters", False),
+    )
+    cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")
+
+
+def enable_amp(cfg: Config) -> None:
+    """Turn on mixed precision: float16 with loss scaling, or bfloat16 without an accelerator.
+
+    Args:
+        cfg: The config to change.
+    """
+    if get_device() == "cpu":
+        cfg.optim_wrapper.type = f"{BFloat16OptimWrapper.__module__}.BFloat16OptimWrapper"
+    else:
+        cfg.optim_wrapper.type = "AmpOptimWrapper"
+        cfg.optim_wrapper.loss_scale = "dynamic"
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build MMEngine's runner, or the one that ``runner_type`` of the config names."""
+    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)

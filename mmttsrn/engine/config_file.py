@@ -1,0 +1,105 @@
+"""Finding and reading the config that a command names."""
+
+from __future__ import annotations
+
+import difflib
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmttsrn.engine.config_options import check_cfg_options
+from mmttsrn.errors import UserInputError
+from mmttsrn.registry import SCOPE
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+PREFIX = f"{SCOPE}::"
+
+
+def load_config(
+    name: str,
+    cfg_options: Mapping[str, Any] | None = None,
+    required_keys: Iterable[str] = ("model",),
+) -> Config:
+    """Read a config and apply the options of the command line to it.
+
+    Args:
+        name: See :func:`find_config`.
+        cfg_options: Values by dotted key, as ``--cfg-options`` gives them.
+        required_keys: Top-level keys that the command needs.
+
+    Returns:
+        The config with the options merged in.
+
+    Raises:
+        UserInputError: There is no such config, it cannot be read or lacks a required key, or an
+            option sets a key that nothing reads.
+    """
+    path = find_config(name)
+    try:
+        cfg = Config.fromfile(path)
+    # A config is a program: whatever it raises is a fault in it.
+    except Exception as error:
+        raise UserInputError(f"{path}{_explain(path, error)}") from error
+    missing = [key for key in required_keys if cfg.get(key) is None]
+    if missing:
+        raise UserInputError(
+            f"{path}: no {' and no '.join(missing)} in this config; give a complete one, such as "
+            f"{PREFIX}vis/ttsrn_ytvis19.py"
+        )
+    if cfg_options:
+        check_cfg_options(cfg, cfg_options)
+        cfg.merge_from_dict(dict(cfg_options))
+    return cfg
+
+
+def find_config(name: str) -> Path:
+    """Find a config by path or by the name of one that ships with the package.
+
+    Args:
+        name: Path of a file; ``mmttsrn::vis/x.py``, a path below the package's configs; or ``x``,
+            the file name of one of them. The suffix ``.py`` may be left out of the last two.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        UserInputError: No config has this name, or several have.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    root = configs_folder()
+    shipped = sorted(path for path in root.rglob("*.py") if "_base_" not in path.parts)
+    wanted = name.removeprefix(PREFIX).removesuffix(".py")
+    if name.startswith(PREFIX):
+        path = root / f"{wanted}.py"
+        matches = [path] if path.is_file() else []
+    else:
+        matches = [path for path in shipped if path.stem == wanted]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(PREFIX + path.relative_to(root).as_posix() for path in matches)
+        raise UserInputError(f"several configs are named {name}: {names}; name one of them")
+    close = difflib.get_close_matches(Path(wanted).stem, [path.stem for path in shipped], n=1)
+    hint = (
+        f"did you mean {close[0]}?" if close else f"configs: {', '.join(p.stem for p in shipped)}"
+    )
+    raise UserInputError(f"{name}: there is no such config file; {hint}")
+
+
+def configs_folder() -> Path:
+    """Folder of the configs that ship with the package, installed or in a source tree."""
+    installed = PACKAGE_ROOT / ".mim" / "configs"
+    return installed if installed.is_dir() else PACKAGE_ROOT.parent / "configs"
+
+
+def _explain(path: Path, error: Exception) -> str:
+    """Line number, if the error came from the config's own code, and the reason, in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    place = f", line {lines[-1]}" if lines else ""
+    reason = " ".join(str(error.args[0] if error.args else error).split())
+    return f"{place}: {type(error).__name__}: {reason}"

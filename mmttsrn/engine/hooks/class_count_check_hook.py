@@ -1,0 +1,36 @@
+"""Check that the model predicts the classes of the data."""
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ClassCountCheckHook(Hook):
+    """Stops a run whose head does not have as many classes as its data set, before it starts."""
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the training set."""
+        self._check(runner, runner.train_dataloader.dataset)
+
+    def before_val(self, runner: Runner) -> None:
+        """Check the validation set."""
+        self._check(runner, runner.val_dataloader.dataset)
+
+    def before_test(self, runner: Runner) -> None:
+        """Check the test set."""
+        self._check(runner, runner.test_dataloader.dataset)
+
+    def _check(self, runner: Runner, dataset: object) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        metainfo = getattr(dataset, "metainfo", {})
+        classes, predicted = metainfo.get("classes"), model.head.num_classes
+        if classes is not None and len(classes) != predicted:
+            raise UserInputError(
+                f"model.head.num_classes={predicted}, but {metainfo.get('ann_file', 'the data')} "
+                f"has {len(classes)} classes ({', '.join(classes[:4])}"
+                f"{', ...' if len(classes) > 4 else ''}); set model.head.num_classes={len(classes)}"
+            )

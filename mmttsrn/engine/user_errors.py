@@ -1,0 +1,71 @@
+"""How a command tells its user what is wrong: one line, no traceback, exit status 2."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmttsrn.errors import UserInputError
+
+EXIT_STATUS = 2
+# Time in which the launcher ends the other processes after the first has failed.
+GRACE_SECONDS = 5.0
+RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
+
+FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+# Written by registries of some MMEngine versions before the message of what they failed to build.
+BUILD_PREFIX = re.compile(r"^class `\w+` in [\w/.]+\.py: ")
+UNKNOWN_TYPE = re.compile(r"([\w.]+) is not in the (.+?) registry")
+
+
+@contextmanager
+def report_user_errors() -> Iterator[None]:
+    """Turn errors that the user can mend into ``error: <line>`` on stderr and exit status 2.
+
+    Those are :class:`~mmttsrn.errors.UserInputError`, wherever it was raised, files that cannot be
+    opened, and a ``type`` in the config that no registry knows. Anything else keeps its traceback.
+
+    Of several processes the first one speaks. Another one waits for the launcher to end it, and
+    speaks only if that does not happen, which means that the first has no such error.
+    """
+    try:
+        yield
+    except (UserInputError, *FILE_ERRORS, KeyError) as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        rank = process_rank()
+        if rank != 0:
+            time.sleep(GRACE_SECONDS)
+            line = f"[rank {rank}] {line}"
+        sys.stdout.flush()
+        print(f"error: {line}", file=sys.stderr, flush=True)
+        raise SystemExit(EXIT_STATUS) from None
+
+
+def one_line(error: BaseException) -> str | None:
+    """The message of a user's error as one line; None if the error is not the user's."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, KeyError):
+        match = UNKNOWN_TYPE.search(str(error))
+        if match is None:
+            return None
+        type_, registry = match.groups()
+        return f"type {type_!r} is not in the {registry} registry; check its spelling"
+    message = str(error).strip()
+    if "Traceback (most recent call last)" in message:  # from a worker of a data loader
+        message = re.sub(r"^[\w.]+: ", "", message.splitlines()[-1])
+    while BUILD_PREFIX.match(message):
+        message = BUILD_PREFIX.sub("", message)
+    return " ".join(message.split())
+
+
+def process_rank() -> int:
+    """Rank of this process as its launcher has set it; 0 without a launcher."""
+    values = (os.environ.get(name) for name in RANK_VARIABLES)
+    return next((int(value) for value in values if value is not None), 0)

@@ -1,0 +1,149 @@
+"""Overlay frames and videos of whole videos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
+from mmttsrn.visualization.tracks import TrackedVideo, unique_stems
+from mmttsrn.visualization.video_io import Mp4Writer, read_frame, write_frame
+
+FORMATS = ("mp4", "jpg", "both")
+_TITLE_HEIGHT = 22  # pixels of the bar above each picture of a side-by-side frame
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """What overlays of a video consist of.
+
+    Attributes:
+        output_format: ``mp4``, ``jpg`` or ``both``.
+        fps: Frames per second of the mp4.
+        with_ground_truth: Whether ground truth is shown to the left of the predictions.
+        style: Look of the overlay.
+    """
+
+    output_format: str = "mp4"
+    fps: float = 6.0
+    with_ground_truth: bool = False
+    style: OverlayStyle = field(default_factory=OverlayStyle)
+
+    def __post_init__(self) -> None:
+        if self.output_format not in FORMATS:
+            raise ValueError(
+                f"output_format is {self.output_format!r}, expected one of {', '.join(FORMATS)}"
+            )
+        if not self.fps > 0:
+            raise ValueError(f"fps is {self.fps}, expected a positive number")
+
+
+def check_frames(videos: Sequence[TrackedVideo], img_root: str | os.PathLike) -> None:
+    """Make sure that every frame file exists, before any drawing.
+
+    Raises:
+        UserInputError: A frame is missing.
+    """
+    for video in videos:
+        for name in video.file_names:
+            if not (Path(img_root) / name).is_file():
+                raise UserInputError(
+                    f"{Path(img_root) / name}: frame of video {video.video_id} not found; the "
+                    "image root must be the folder that file_names are relative to"
+                )
+
+
+def overlay_frames(
+    video: TrackedVideo, img_root: str | os.PathLike, options: RenderOptions
+) -> Iterator[np.ndarray]:
+    """Draw the frames of one video, one after the other.
+
+    Yields:
+        RGB frames (H', W', 3), uint8, all of one size.
+
+    Raises:
+        UserInputError: A frame is unreadable or has another size than the annotation file says.
+    """
+    for index, name in enumerate(video.file_names):
+        path = Path(img_root) / name
+        image = read_frame(path)
+        if image.shape[:2] != (video.height, video.width):
+            raise UserInputError(
+                f"{path}: frame is {image.shape[1]}x{image.shape[0]}, but the annotation file says "
+                f"{video.width}x{video.height} for video {video.video_id}"
+            )
+        instances = video.frame_instances(index, video.predictions)
+        frame = draw_instances(image, instances, options.style)
+        if options.with_ground_truth:
+            truth = video.frame_instances(index, video.ground_truth)
+            left = draw_instances(image, truth, options.style)
+            frame = _side_by_side({"ground truth": left, "prediction": frame})
+        yield frame
+
+
+def _side_by_side(pictures: dict[str, np.ndarray]) -> np.ndarray:
+    """Pictures of one size next to each other, each under its title."""
+    columns = []
+    for title, picture in pictures.items():
+        bar = np.zeros((_TITLE_HEIGHT, picture.shape[1], 3), dtype=np.uint8)
+        origin = (6, _TITLE_HEIGHT - 7)
+        cv2.putText(
+            bar, title, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA
+        )
+        columns.append(np.concatenate([bar, picture]))
+    return np.concatenate(columns, axis=1)
+
+
+def render_videos(
+    videos: Sequence[TrackedVideo],
+    img_root: str | os.PathLike,
+    out_dir: str | os.PathLike,
+    options: RenderOptions | None = None,
+) -> Iterator[list[Path]]:
+    """Write overlays of videos: ``<folder of the frames>.mp4``, or jpg frames of the same layout.
+
+    Args:
+        videos: Videos with their instances.
+        img_root: Folder that the frame paths are relative to.
+        out_dir: Folder to write to.
+        options: Format and look.
+
+    Yields:
+        For each video, when it is done, what was written: the mp4 and/or the folder of frames.
+    """
+    options = options or RenderOptions()
+    check_frames(videos, img_root)
+    stems = unique_stems(videos)
+    for video in videos:
+        frames = overlay_frames(video, img_root, options)
+        yield _write_video(video, frames, Path(out_dir), stems[video.video_id], options)
+
+
+def _write_video(
+    video: TrackedVideo,
+    frames: Iterator[np.ndarray],
+    out_dir: Path,
+    stem: str,
+    options: RenderOptions,
+) -> list[Path]:
+    written: list[Path] = []
+    with ExitStack() as stack:
+        mp4 = None
+        if options.output_format in ("mp4", "both"):
+            mp4 = stack.enter_context(Mp4Writer(out_dir / f"{stem}.mp4", options.fps))
+            written.append(mp4.path)
+        for name, frame in zip(video.file_names, frames, strict=True):
+            if mp4 is not None:
+                mp4.write(frame)
+            if options.output_format in ("jpg", "both"):
+                write_frame(out_dir / PurePosixPath(name).with_suffix(".jpg"), frame)
+    if options.output_format in ("jpg", "both"):
+        written.append(out_dir / PurePosixPath(video.file_names[0]).parent)
+    return written

@@ -1,0 +1,129 @@
+"""Reading frames and writing overlay frames and videos."""
+
+import os
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine import fileio
+
+from mmttsrn.errors import UserInputError
+
+
+def read_frame(path: str | os.PathLike, backend_args: dict | None = None) -> np.ndarray:
+    """Read one frame of a video.
+
+    Args:
+        path: Image file or URL.
+        backend_args: Arguments of the mmengine file backend.
+
+    Returns:
+        RGB image (H, W, 3), uint8.
+
+    Raises:
+        UserInputError: The file is missing or is no image.
+    """
+    try:
+        content = fileio.get(str(path), backend_args=backend_args)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise UserInputError(f"{path}: frame not found; check the image folder") from error
+    image = mmcv.imfrombytes(content) if content else None
+    if image is None:
+        raise UserInputError(f"{path}: not a readable image; restore or download the file again")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def write_frame(path: str | os.PathLike, frame: np.ndarray) -> None:
+    """Write an RGB frame (H, W, 3), uint8, as an image; folders are made as needed.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)):
+        raise OSError(f"{path}: cannot write the image; check disk space and permissions")
+
+
+def require_mp4_encoder() -> None:
+    """Find out, before any long work, whether this OpenCV can write mp4.
+
+    Raises:
+        UserInputError: It cannot.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _open_mp4(Path(folder) / "probe.mp4", fps=1.0, width=64, height=64).release()
+
+
+def _open_mp4(path: Path, fps: float, width: int, height: int) -> cv2.VideoWriter:
+    fourcc = cv2.VideoWriter.fourcc(*"mp4v")
+    writer = cv2.VideoWriter(str(path), fourcc, float(fps), (width, height))
+    if not writer.isOpened():
+        raise UserInputError(
+            f"{path}: OpenCV cannot open an mp4 (mp4v) writer; check that the folder is writable "
+            "and that opencv-python-headless is built with FFmpeg, or write jpg frames instead"
+        )
+    return writer
+
+
+class Mp4Writer:
+    """Writes RGB frames to an mp4 file; use it in a ``with`` statement.
+
+    The file appears under its name only when it is complete: frames go to a file beside it that
+    is renamed at the end and removed if an exception ends the block. Frames of odd height
+    or width get a repeated last row or column, because the codec needs even sizes.
+
+    Args:
+        path: The mp4 file; its folder is made as needed.
+        fps: Frames per second.
+
+    Raises:
+        ValueError: ``fps`` is not positive, or a frame differs in size from the first.
+        UserInputError: This OpenCV cannot encode mp4, or the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike, fps: float) -> None:
+        if fps <= 0:
+            raise ValueError(f"fps is {fps}, expected a positive number")
+        self.path = Path(path)
+        self.fps = fps
+        self._part = self.path.with_name(f"{self.path.stem}.{os.getpid()}.part.mp4")
+        self._writer: cv2.VideoWriter | None = None
+        self._shape: tuple[int, ...] = ()
+
+    def __enter__(self) -> "Mp4Writer":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append one RGB frame (H, W, 3), uint8."""
+        if self._writer is None:
+            self._shape = frame.shape
+            height, width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
+            self._writer = _open_mp4(self._part, self.fps, width, height)
+        if frame.shape != self._shape:
+            raise ValueError(
+                f"{self.path}: frame of shape {frame.shape} in a video of shape {self._shape}"
+            )
+        bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
+        if bottom or right:
+            frame = cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        if exc_type is None:
+            os.replace(self._part, self.path)
+        else:
+            self._part.unlink(missing_ok=True)

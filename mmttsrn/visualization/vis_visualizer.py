@@ -1,0 +1,120 @@
+"""Visualizer of video instance segmentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from mmdet.visualization import TrackLocalVisualizer
+from mmengine.structures import InstanceData
+
+from mmttsrn.registry import VISUALIZERS
+from mmttsrn.visualization.masks import as_bool_masks
+from mmttsrn.visualization.overlay import FrameInstances, OverlayStyle, draw_instances
+
+
+@VISUALIZERS.register_module()
+class VISLocalVisualizer(TrackLocalVisualizer):
+    """Draws masks, boxes and labels ``class score #id``, one colour per instance through a clip.
+
+    Differs from its base: drawing is OpenCV's, colours are well separated and depend on the
+    instance id alone, ground truth (``instances_ids``, as the packer writes it) and predictions
+    (``instances_id``) are both understood, and instances that are hidden in the frame are not
+    drawn.
+
+    Args:
+        name: Name of the visualizer.
+        image: RGB image (H, W, 3) to draw on.
+        vis_backends: Configs of the backends that store images.
+        save_dir: Folder of the backends.
+        line_width: Width of contours and boxes in pixels.
+        alpha: Opacity of the masks, 0 to 1.
+        min_side: Frames whose short side is smaller are enlarged by a whole factor until it is
+            not, so that labels stay legible; 0 never enlarges.
+        null_score_thr: An instance whose ``frame_scores`` is below it counts as hidden.
+    """
+
+    def __init__(
+        self,
+        name: str = "visualizer",
+        image: np.ndarray | None = None,
+        vis_backends: list[dict] | None = None,
+        save_dir: str | None = None,
+        line_width: int = 2,
+        alpha: float = 0.45,
+        min_side: int = 360,
+        null_score_thr: float = 0.001,
+    ) -> None:
+        super().__init__(name, image, vis_backends, save_dir, line_width, alpha)
+        self.style = OverlayStyle(alpha=alpha, line_width=line_width, min_side=min_side)
+        self.null_score_thr = null_score_thr
+
+    def draw_frame(
+        self,
+        image: np.ndarray,
+        instances: InstanceData,
+        classes: tuple[str, ...] | None = None,
+        score_thr: float = 0.0,
+    ) -> np.ndarray:
+        """Draw the instances of one frame; unlike ``add_datasample`` this works on every rank.
+
+        Args:
+            image: RGB frame (H, W, 3), uint8.
+            instances: n instances: ``labels`` (n,), ``instances_id`` or ``instances_ids`` (n,),
+                and of ``masks`` (bool tensor (n, H, W), mask structure or list of RLE dicts),
+                ``bboxes`` (n, 4) xyxy, ``scores`` (n,), ``frame_scores`` (n,) whatever there is.
+            classes: Class names by label.
+            score_thr: Instances with ``scores`` below it are not drawn.
+
+        Returns:
+            RGB frame (zoom * H, zoom * W, 3), uint8.
+        """
+        if "labels" not in instances:  # the packer's empty ground truth
+            return draw_instances(image, FrameInstances([], []), self.style)
+        shown = torch.ones(len(instances), dtype=torch.bool)
+        if "scores" in instances:
+            shown &= instances.scores.cpu() >= score_thr
+        if "frame_scores" in instances:
+            shown &= instances.frame_scores.cpu() >= self.null_score_thr
+        frame_instances = _to_frame_instances(instances[shown], image.shape, classes)
+        return draw_instances(image, frame_instances, self.style)
+
+    def _draw_instances(self, image: np.ndarray, instances: InstanceData) -> np.ndarray:
+        """Called by ``add_datasample``, on the main rank, after its own score threshold."""
+        return self.draw_frame(image, instances, (self.dataset_meta or {}).get("classes"))
+
+    def add_datasample(
+        self,
+        name: str,
+        image: np.ndarray,
+        data_sample: DetDataSample | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Draw one frame and give it to the backends or write it; see the base class.
+
+        Ground truth and predictions are drawn if the sample has them: a test sample without
+        annotations is not an error.
+        """
+        draw_gt = draw_gt and data_sample is not None and "gt_instances" in data_sample
+        super().add_datasample(name, image, data_sample, draw_gt, draw_pred, **kwargs)
+
+
+def _to_frame_instances(
+    instances: InstanceData, shape: tuple[int, ...], classes: tuple[str, ...] | None
+) -> FrameInstances:
+    ids = instances.instances_id if "instances_id" in instances else instances.instances_ids
+    labels = [int(label) for label in instances.labels]
+    boxes = instances.get("bboxes")
+    boxes = getattr(boxes, "tensor", boxes)  # mmdet's box structures hold a tensor
+    masks = instances.get("masks")
+    return FrameInstances(
+        ids=[int(instance_id) for instance_id in ids],
+        names=[classes[label] if classes else f"class {label}" for label in labels],
+        masks=None if masks is None else as_bool_masks(masks, shape[0], shape[1]),
+        boxes=None if boxes is None else torch.as_tensor(boxes).cpu().numpy(),
+        scores=instances.scores.tolist() if "scores" in instances else None,
+    )

@@ -1,0 +1,296 @@
+"""The whole way on one command: data, training, evaluation, results and overlay videos.
+
+Without --data a small set of moving shapes is generated. With it, the folder of a data set in
+YouTube-VIS format is used.
+"""
+
+import argparse
+import copy
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+try:
+    from mmttsrn.environment import check_mmcv_ops
+
+    check_mmcv_ops()
+    from mmengine.config import Config
+    from mmengine.runner import find_latest_checkpoint
+
+    from mmttsrn.datasets.synthetic import write_moving_shapes
+    from mmttsrn.engine.command_line import build_runner
+    from mmttsrn.engine.config_file import load_config
+    from mmttsrn.engine.user_errors import report_user_errors
+    from mmttsrn.errors import UserInputError
+    from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
+    from mmttsrn.visualization.tracks import TrackedVideo, add_predictions, load_annotated_videos
+    from mmttsrn.visualization.video_io import require_mp4_encoder
+except ImportError as error:  # a package is missing, too old or without ops
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+CONFIG_KEYS = ("model", "train_dataloader", "test_dataloader", "test_evaluator", "visualizer")
+GENERATED_DATA = {"train_clips": 16, "val_clips": 4, "num_frames": 12, "size": [96, 160]}
+QUICK_DATA = {"train_clips": 2, "val_clips": 1, "num_frames": 5, "size": [64, 96]}
+QUICK_ITERATIONS = 3
+
+# Where data sets in YouTube-VIS format keep their parts, the most specific place first.
+JSON_PLACES = ("{}.json", "annotations/{}.json", "{}/instances.json", "annotations_{}.json",
+               "instances_{}.json", "annotations/instances_{}.json")  # fmt: skip
+WHOLE_SET_PLACES = ("instances.json", "annotations.json", "annotations/instances.json")
+IMAGE_PLACES = ("{}/JPEGImages", "JPEGImages", "{}_all_frames/JPEGImages", "{}", "images", ".")
+HELD_OUT_NAMES = ("valid", "val")
+
+MAX_OVERLAYS = 8  # per split
+SCORE_THR = 0.3
+INTERRUPTED = 130  # exit status of a program that was ended by Ctrl-C
+
+
+@dataclass
+class Split:
+    """Training or held-out clips.
+
+    Attributes:
+        title: What they are called in the output.
+        result_name: File name of the results, without suffix.
+        ann_file: Official YouTube-VIS json.
+        img_root: Folder that its file_names are relative to.
+        videos: Its videos by id, with ground truth if it has any.
+        names: Its class names by category id.
+    """
+
+    title: str
+    result_name: str
+    ann_file: Path
+    img_root: Path
+    videos: dict[int, TrackedVideo]
+    names: dict[int, str]
+
+    @property
+    def has_ground_truth(self) -> bool:
+        """Whether any instance is annotated."""
+        return any(video.ground_truth for video in self.videos.values())
+
+
+def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
+    """The config of the training run: that of the file, set to this data and work folder."""
+    cfg = load_config(config, required_keys=CONFIG_KEYS)
+    cfg.work_dir = args.work_dir
+    cfg.randomness = {"seed": args.seed}
+    cfg.model.head.num_classes = len(train.names)
+    _set_data(cfg.train_dataloader, train, class_names(train))
+    # Both splits are tested after the training.
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.quick:
+        cfg.train_cfg = {"type": "IterBasedTrainLoop", "max_iters": QUICK_ITERATIONS}
+        cfg.param_scheduler = None
+        cfg.default_hooks.logger.interval = 1
+    return cfg
+
+
+def configure_test(cfg: Config, train: Split, split: Split, checkpoint: str) -> Config:
+    """The config that tests a checkpoint on a split."""
+    cfg = copy.deepcopy(cfg)
+    cfg.load_from = checkpoint
+    # MMEngine keeps what has a name: a name of its own gives this run its own.
+    cfg.experiment_name = cfg.visualizer.name = f"demo_test_{split.result_name}"
+    _set_data(cfg.test_dataloader, split, class_names(train))
+    cfg.test_evaluator.outfile_prefix = str(Path(cfg.work_dir) / split.result_name)
+    return cfg
+
+
+def _set_data(dataloader: Config, split: Split, classes: list[str]) -> None:
+    dataloader.dataset.update(
+        data_root="",
+        ann_file=str(split.ann_file),
+        data_prefix={"img_path": str(split.img_root)},
+        metainfo={"classes": classes},
+    )
+
+
+def class_names(split: Split) -> list[str]:
+    """Class names in the order of labels, that of the category ids."""
+    return [split.names[category_id] for category_id in sorted(split.names)]
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--data", help="folder of your data set in YouTube-VIS format")
+    parser.add_argument("--work-dir", default="work_dirs/demo", help="folder to write to")
+    parser.add_argument("--config", default="ttsrn_tiny_shapes", help="config to train")
+    parser.add_argument("--seed", type=int, default=0, help="of generated data and training")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few iterations, to see that every step works"
+    )
+    return parser.parse_args(argv)
+
+
+def generate_data(folder: Path, seed: int, quick: bool) -> None:
+    """Generates the moving shapes, unless they are there with the same settings."""
+    settings = {**(QUICK_DATA if quick else GENERATED_DATA), "seed": seed}
+    record = folder / "settings.json"
+    if record.is_file() and record.read_text() == json.dumps(settings):
+        print(f"data: moving shapes in {folder} are reused", flush=True)
+        return
+    print(f"data: generating moving shapes in {folder}", flush=True)
+    record.unlink(missing_ok=True)
+    write_moving_shapes(folder, **settings)
+    record.write_text(json.dumps(settings))
+
+
+def find_splits(folder: Path) -> tuple[Split, Split | None]:
+    """Finds training and held-out clips in the folder of a data set.
+
+    Raises:
+        UserInputError: There is no such folder, or no json or no images in it.
+    """
+    if not folder.is_dir():
+        raise UserInputError(f"--data {folder}: no such folder")
+    train_places = [place.format("train") for place in JSON_PLACES] + list(WHOLE_SET_PLACES)
+    held_out_places = [place.format(name) for name in HELD_OUT_NAMES for place in JSON_PLACES]
+    train_json = _first_file(folder, train_places)
+    if train_json is None:
+        raise UserInputError(
+            f"--data {folder}: no annotations to train on; looked for {', '.join(train_places)}"
+        )
+    held_out_json = _first_file(folder, held_out_places)
+    if held_out_json is None:
+        looked_for = ", ".join(held_out_places)
+        print(f"note: no held-out clips in {folder} (looked for {looked_for}), so the results are "
+              "those of the training clips")  # fmt: skip
+        return _load_split("training", "results", train_json, folder, ("train",)), None
+    train = _load_split("training", "results_train", train_json, folder, ("train",))
+    return train, _load_split("held-out", "results", held_out_json, folder, HELD_OUT_NAMES)
+
+
+def _first_file(folder: Path, places: list[str]) -> Path | None:
+    return next((folder / place for place in places if (folder / place).is_file()), None)
+
+
+def _load_split(
+    title: str, result_name: str, ann_file: Path, folder: Path, names: tuple[str, ...]
+) -> Split:
+    videos, classes = load_annotated_videos(ann_file)
+    first_frame = next(iter(videos.values())).file_names[0]
+    places = list(dict.fromkeys(place.format(name) for place in IMAGE_PLACES for name in names))
+    for place in places:
+        if (folder / place / first_frame).is_file():
+            check_frames(list(videos.values()), folder / place)
+            return Split(title, result_name, ann_file, folder / place, videos, classes)
+    raise UserInputError(
+        f"{ann_file}: frame {first_frame} not found in {folder}; looked in {', '.join(places)}"
+    )
+
+
+def check_splits(train: Split, held_out: Split | None) -> None:
+    """Finds out before the training what would fail after it.
+
+    Raises:
+        UserInputError: Training clips have no annotations, or held-out clips lack a class.
+    """
+    if not train.has_ground_truth:
+        raise UserInputError(
+            f"{train.ann_file}: annotations: nothing to train on; give a split with ground truth"
+        )
+    if held_out is None:
+        return
+    missing = sorted(set(train.names.values()) - set(held_out.names.values()))
+    if missing:
+        raise UserInputError(
+            f"{held_out.ann_file}: categories: {', '.join(missing)} of {train.ann_file} missing; "
+            "both files have to list the same classes"
+        )
+    if not held_out.has_ground_truth:
+        print(f"note: {held_out.ann_file} has no ground truth, so there is no AP on it")
+
+
+def remove_old_outputs(work_dir: Path) -> None:
+    """Removes what an earlier run wrote, so that nothing in the folder is from another model."""
+    for pattern in ("results.json", "results.zip", "results_train.json", "results_train.zip",
+                    "overlay/**/*.mp4"):  # fmt: skip
+        for path in work_dir.glob(pattern):
+            path.unlink()
+
+
+def train_model(cfg: Config) -> str:
+    """Trains and returns the path of the checkpoint."""
+    build_runner(cfg).train()
+    checkpoint = find_latest_checkpoint(cfg.work_dir)
+    return str(Path(cfg.work_dir) / Path(checkpoint).name)
+
+
+def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float | None:
+    """Tests a checkpoint on a split and writes results and overlays; returns mask AP, if any."""
+    metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
+    results_file = Path(cfg.work_dir) / f"{split.result_name}.json"
+    add_predictions(split.videos, split.names, results_file, SCORE_THR)
+    shown = list(split.videos.values())[:MAX_OVERLAYS]
+    if not any(video.predictions for video in shown):
+        print(f"note: no instance in the {split.title} clips reaches score {SCORE_THR}, so none is "
+              "drawn")  # fmt: skip
+    options = RenderOptions("mp4", with_ground_truth=split.has_ground_truth)
+    folder = overlay_folder(cfg.work_dir, split)
+    for _ in render_videos(shown, split.img_root, folder, options):
+        pass
+    return metrics.get("youtube_vis/mAP")
+
+
+def overlay_folder(work_dir: str, split: Split) -> Path:
+    """Folder of the overlay videos of a split."""
+    return Path(work_dir) / "overlay" / split.title
+
+
+def summary(
+    work_dir: str, checkpoint: str, aps: list[tuple[Split, float | None]], seconds: float
+) -> Iterator[str]:
+    """The last lines: where everything is, how good it is and how long it took."""
+    yield "-" * 80
+    yield f"demo finished in {int(seconds // 60)} min {int(seconds % 60)} s"
+    yield f"checkpoint                 {checkpoint}"
+    for split, _ in aps:
+        prefix = Path(work_dir) / split.result_name
+        yield f"{f'results, {split.title} clips':<26} {prefix}.json, to submit: {prefix}.zip"
+        yield f"{f'overlays, {split.title} clips':<26} {overlay_folder(work_dir, split)}/*.mp4"
+    for split, ap in aps:
+        shown = f"{ap:.3f}" if ap is not None else "none, they have no ground truth"
+        yield f"{f'mask AP, {split.title} clips':<26} {shown}"
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs the demo."""
+    start = time.monotonic()
+    require_mp4_encoder()
+    work_dir = Path(args.work_dir)
+    folder = Path(args.data) if args.data else work_dir / "data"
+    if args.data is None:
+        generate_data(folder, args.seed, args.quick)
+    train, held_out = find_splits(folder)
+    check_splits(train, held_out)
+    cfg = configure(args.config, train, args)
+    remove_old_outputs(work_dir)
+    checkpoint = train_model(cfg)
+    splits = [train] if held_out is None else [train, held_out]
+    aps = [(split, evaluate(cfg, train, split, checkpoint)) for split in splits]
+    for line in summary(args.work_dir, checkpoint, aps, time.monotonic() - start):
+        print(line)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
+    args = parse_args(argv)
+    try:
+        with report_user_errors():
+            run(args)
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command starts over with the same data", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Train on several GPUs (or, without GPUs, in several CPU processes) of one or more machines.
+#   bash tools/dist_train.sh CONFIG GPUS [arguments of tools/train.py]
+# Several machines: set NNODES, NODE_RANK, MASTER_ADDR, PORT on each. PYTHON: the interpreter.
+set -euo pipefail
+
+if [ $# -lt 2 ]; then
+    echo "usage: bash tools/dist_train.sh CONFIG GPUS [arguments of tools/train.py]" >&2
+    exit 2
+fi
+CONFIG=$1
+GPUS=$2
+TOOLS=$(cd "$(dirname "$0")" && pwd)
+. "$TOOLS/setup/launch_env.sh"
+
+exec "$PYTHON" -m torch.distributed.run \
+    --nnodes="$NNODES" \
+    --node_rank="$NODE_RANK" \
+    --master_addr="$MASTER_ADDR" \
+    --master_port="$PORT" \
+    --nproc_per_node="$GPUS" \
+    "$TOOLS/train.py" "$CONFIG" --launcher pytorch "${@:3}"

@@ -1,0 +1,87 @@
+#!/usr/bin/env python
+"""Test a model: ``python tools/test.py CONFIG CHECKPOINT``."""
+
+import argparse
+import sys
+
+try:
+    from mmttsrn.environment import check_mmcv_ops
+
+    check_mmcv_ops()
+except ImportError as error:  # a package is missing, too old or without its ops
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+from mmengine.config import Config
+
+from mmttsrn.engine.checkpoint_check import check_checkpoint, read_checkpoint
+from mmttsrn.engine.command_line import (
+    add_common_arguments,
+    build_runner,
+    prepare_distributed,
+    set_work_dir,
+)
+from mmttsrn.engine.config_file import load_config
+from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation.dump_track_results import DumpTrackResults
+
+REQUIRED_KEYS = ("model", "test_dataloader", "test_cfg", "test_evaluator")
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description="Test a model and evaluate it.")
+    parser.add_argument("config", help="config file, or the name of a config of the package")
+    parser.add_argument("checkpoint", help="checkpoint file or URL")
+    parser.add_argument("--out", metavar="FILE.pkl", help="write the predictions to a pickle file")
+    parser.add_argument("--show", action="store_true", help="show the predictions in a window")
+    parser.add_argument(
+        "--show-dir",
+        help="write overlays of the predictions to work_dir/<timestamp>/<this folder>",
+    )
+    parser.add_argument(
+        "--wait-time", type=float, default=2, help="seconds that a shown frame stays"
+    )
+    add_common_arguments(parser)
+    args = parser.parse_args()
+    if args.out is not None and not args.out.endswith((".pkl", ".pickle")):
+        parser.error(f"argument --out: expected a name that ends with .pkl, got {args.out!r}")
+    return args
+
+
+def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Change the config as the flags say."""
+    set_work_dir(cfg, args.work_dir, args.config)
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if args.show or args.show_dir:
+        hook = (cfg.get("default_hooks") or {}).get("visualization")
+        if hook is None:
+            raise UserInputError(
+                f"{args.config}: --show and --show-dir need default_hooks.visualization in the "
+                'config, e.g. dict(type="mmttsrn.VISVisualizationHook")'
+            )
+        hook.update(draw=True, show=args.show, wait_time=args.wait_time)
+        if args.show_dir:
+            hook.test_out_dir = args.show_dir
+    prepare_distributed(cfg, args.launcher, args.local_rank)
+
+
+def main() -> None:
+    """Read the config, build the runner, check the checkpoint, test."""
+    args = parse_args()
+    with report_user_errors():
+        cfg = load_config(args.config, args.cfg_options, REQUIRED_KEYS)
+        checkpoint = read_checkpoint(args.checkpoint)
+        apply_arguments(cfg, args)
+        runner = build_runner(cfg)
+        check_checkpoint(runner.model, checkpoint, args.checkpoint)
+        del checkpoint
+        if args.out is not None:
+            runner.test_evaluator.metrics.append(DumpTrackResults(args.out))
+        runner.test()
+
+
+if __name__ == "__main__":
+    main()

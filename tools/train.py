@@ -1,0 +1,86 @@
+#!/usr/bin/env python
+"""Train a model: ``python tools/train.py CONFIG``."""
+
+import argparse
+import sys
+
+try:
+    from mmttsrn.environment import check_mmcv_ops
+
+    check_mmcv_ops()
+except ImportError as error:  # a package is missing, too old or without its ops
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+from mmengine.config import Config
+
+from mmttsrn.engine.checkpoint_check import check_checkpoint, read_checkpoint
+from mmttsrn.engine.command_line import (
+    add_common_arguments,
+    build_runner,
+    enable_amp,
+    prepare_distributed,
+    set_work_dir,
+)
+from mmttsrn.engine.config_file import load_config
+from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.errors import UserInputError
+
+REQUIRED_KEYS = ("model", "train_dataloader", "train_cfg", "optim_wrapper")
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description="Train a model.")
+    parser.add_argument("config", help="config file, or the name of a config of the package")
+    parser.add_argument("--amp", action="store_true", help="train with mixed precision")
+    parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="scale the learning rate by the real batch size / auto_scale_lr.base_batch_size",
+    )
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="CHECKPOINT",
+        help="go on from a checkpoint; without a value from the latest one of the work folder",
+    )
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Change the config as the flags say."""
+    set_work_dir(cfg, args.work_dir, args.config)
+    if args.amp:
+        enable_amp(cfg)
+    if args.auto_scale_lr:
+        if "base_batch_size" not in (cfg.get("auto_scale_lr") or {}):
+            raise UserInputError(
+                f"{args.config}: --auto-scale-lr needs auto_scale_lr.base_batch_size in the config"
+            )
+        cfg.auto_scale_lr.enable = True
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == "auto" else args.resume
+    prepare_distributed(cfg, args.launcher, args.local_rank)
+
+
+def main() -> None:
+    """Read the config, build the runner, check the checkpoint to start from, train."""
+    args = parse_args()
+    with report_user_errors():
+        cfg = load_config(args.config, args.cfg_options, REQUIRED_KEYS)
+        apply_arguments(cfg, args)
+        checkpoint = read_checkpoint(cfg.load_from) if cfg.get("load_from") else None
+        runner = build_runner(cfg)
+        # Weights to start from may be those of a part of the model; a run to go on with may not.
+        if checkpoint is not None and cfg.get("resume"):
+            check_checkpoint(runner.model, checkpoint, cfg.load_from)
+        del checkpoint
+        runner.train()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Draws YouTube-VIS results on the frames: masks, boxes and labels ``class score #id``."""
+
+import argparse
+import time
+from pathlib import Path
+
+from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.errors import UserInputError
+from mmttsrn.visualization.render import FORMATS, RenderOptions, render_videos
+from mmttsrn.visualization.tracks import TrackedVideo, add_predictions, load_annotated_videos
+from mmttsrn.visualization.video_io import require_mp4_encoder
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("ann_file", help="official json that lists the videos")
+    parser.add_argument("results_file", help="results.json, as tools/test.py writes it")
+    parser.add_argument(
+        "--img-root", required=True, help="folder that the json's file_names are relative to"
+    )
+    parser.add_argument("--out", required=True, help="folder to write to")
+    parser.add_argument(
+        "--score-thr", type=float, default=0.3, help="instances below this score are not drawn"
+    )
+    parser.add_argument(
+        "--video-id", type=int, nargs="+", help="only these videos; all without this option"
+    )
+    parser.add_argument("--max-videos", type=_positive(int), help="only the first videos")
+    parser.add_argument("--fps", type=_positive(float), default=6.0, help="frames a second of mp4")
+    parser.add_argument("--format", choices=FORMATS, default="mp4", help="what to write")
+    parser.add_argument(
+        "--with-gt", action="store_true", help="show ground truth to the left of the results"
+    )
+    return parser.parse_args(argv)
+
+
+def _positive(kind: type) -> type:
+    def parse(text: str) -> int | float:
+        number = kind(text)
+        if not number > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        return number
+
+    return parse
+
+
+def select_videos(
+    videos: dict[int, TrackedVideo], video_ids: list[int] | None, max_videos: int | None
+) -> list[TrackedVideo]:
+    """The videos to draw, in the order of the annotation file.
+
+    Raises:
+        UserInputError: An id is not in the annotation file.
+    """
+    for video_id in video_ids or []:
+        if video_id not in videos:
+            raise UserInputError(
+                f"--video-id {video_id}: not a video of the annotation file; it has the ids "
+                + ", ".join(map(str, list(videos)[:20]))
+                + (", ..." if len(videos) > 20 else "")
+            )
+    chosen = [video for key, video in videos.items() if video_ids is None or key in video_ids]
+    return chosen[:max_videos]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Reads both files, checks them, then draws video by video."""
+    if args.format != "jpg":
+        require_mp4_encoder()
+    videos, names = load_annotated_videos(args.ann_file)
+    add_predictions(videos, names, args.results_file, args.score_thr)
+    chosen = select_videos(videos, args.video_id, args.max_videos)
+    if args.with_gt and not any(video.ground_truth for video in videos.values()):
+        raise UserInputError(
+            f"{args.ann_file}: annotations: has no ground truth to show; leave out --with-gt"
+        )
+    if not any(video.predictions for video in chosen):
+        print(f"note: no instance of these videos reaches --score-thr {args.score_thr}")
+    options = RenderOptions(args.format, args.fps, args.with_gt)
+    start = time.monotonic()
+    written = render_videos(chosen, args.img_root, args.out, options)
+    for number, (video, paths) in enumerate(zip(chosen, written, strict=True), start=1):
+        counts = f"{len(video.file_names)} frames, {len(video.predictions)} instances"
+        print(f"[{number}/{len(chosen)}] {' and '.join(map(str, paths))}: {counts}", flush=True)
+    print(f"wrote {len(chosen)} videos to {Path(args.out)} in {time.monotonic() - start:.1f} s")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Draws the overlays; bad input ends the program with one line and exit status 2."""
+    args = parse_args(argv)
+    with report_user_errors():
+        run(args)
+
+
+if __name__ == "__main__":
+    main()
