@@ -1,0 +1,125 @@
+import pytest
+import torch
+
+from mmttsrn.models import InstanceSequenceHead, SinePositionEncoding3D
+from mmttsrn.structures import ClipFeatures
+
+MLP_CLASS = dict(type="mmttsrn.MLPBranch")
+MLP_BBOX = dict(type="mmttsrn.MLPBranch", hidden_channels=(12, 12))
+
+
+def build(**changes) -> InstanceSequenceHead:
+    settings = dict(
+        num_classes=3,
+        num_frames=3,
+        num_instances=4,
+        embed_dims=12,
+        num_layers=2,
+        num_heads=2,
+        ffn_channels=16,
+    )
+    head = InstanceSequenceHead(**{**settings, **changes})
+    head.init_weights()
+    return head.eval()
+
+
+def random_features(n: int = 2, t: int = 3) -> ClipFeatures:
+    """Features of 2x3 cells; in the first clip the last row and the last column are padding."""
+    padding = torch.zeros(n, t, 2, 3, dtype=torch.bool)
+    padding[0, :, 1:] = padding[0, :, :, 2:] = True
+    return ClipFeatures(
+        memory=torch.randn(n, t, 2, 3, 12),
+        positions=SinePositionEncoding3D(12)(padding),
+        padding_mask=padding,
+        fine_maps=(),
+    )
+
+
+@pytest.mark.parametrize("t", [1, 2, 3])
+def test_shapes(t: int) -> None:
+    predictions = build()(random_features(t=t))
+    assert predictions.states.shape == (2, 2, t, 4, 12)
+    assert predictions.logits.shape == (2, 2, t, 4, 4)
+    assert predictions.boxes.shape == (2, 2, t, 4, 4)
+    assert predictions.boxes.min() >= 0
+    assert predictions.boxes.max() <= 1
+
+
+def test_short_clips_use_the_queries_of_the_first_frames() -> None:
+    head, features = build(), random_features(t=2)
+    before = head(features).states
+    with torch.no_grad():
+        head.query_embed.weight[2 * 4 :] += 1
+    assert torch.equal(before, head(features).states)
+    with torch.no_grad():
+        head.query_embed.weight[: 2 * 4] += 1
+    assert not torch.allclose(before, head(features).states)
+
+
+def test_queries_are_frame_major() -> None:
+    head, features = build(), random_features()
+    # Without self-attention a query sees only itself and the memory.
+    for layer in head.layers:
+        torch.nn.init.zeros_(layer.self_attn.out_proj.weight)
+    before = head(features).states
+    with torch.no_grad():
+        head.query_embed.weight[1 * 4 + 2] += 1
+    changed = (before - head(features).states).abs().amax((0, 1, 4)) > 1e-6  # T, Q
+    assert changed.nonzero().tolist() == [[1, 2]]
+
+
+def test_longer_clips_are_refused() -> None:
+    with pytest.raises(ValueError, match="clips of 4 frames, but num_frames=3"):
+        build()(random_features(t=4))
+
+
+def test_garbage_in_padded_cells_reaches_no_query() -> None:
+    head, clean = build(), random_features()
+    memory = torch.where(clean.padding_mask[..., None], torch.tensor(1e4), clean.memory)
+    dirty = ClipFeatures(memory, clean.positions, clean.padding_mask, ())
+    expected, predictions = head(clean), head(dirty)
+    assert torch.equal(predictions.states, expected.states)
+    assert torch.equal(predictions.logits, expected.logits)
+    assert torch.equal(predictions.boxes, expected.boxes)
+
+
+def test_clips_of_a_batch_do_not_see_each_other() -> None:
+    head, features = build(), random_features()
+    together = head(features)
+    for i in range(2):
+        one = slice(i, i + 1)
+        alone = head(
+            ClipFeatures(
+                features.memory[one], features.positions[one], features.padding_mask[one], ()
+            )
+        )
+        torch.testing.assert_close(together.states[:, one], alone.states)
+
+
+def test_checkpointing_changes_no_gradient() -> None:
+    plain, recomputing = build().train(), build(with_cp=True).train()
+    recomputing.load_state_dict(plain.state_dict())
+    features = random_features()
+    for head in (plain, recomputing):
+        torch.manual_seed(1)  # The same dropout.
+        predictions = head(features)
+        (predictions.logits.square().sum() + predictions.boxes.sum()).backward()
+    gradients = dict(recomputing.named_parameters())
+    for name, parameter in plain.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name].grad, msg=name)
+
+
+def test_pretrained_weights_survive_init_weights(tmp_path) -> None:
+    source = build()
+    path = tmp_path / "head.pt"
+    torch.save(source.state_dict(), path)
+    head = build(init_cfg=dict(type="Pretrained", checkpoint=str(path)))
+    for name, parameter in source.state_dict().items():
+        assert torch.equal(head.state_dict()[name], parameter), name
+
+
+def test_branches_can_be_linear_and_mlp() -> None:
+    head = build(cls_branch=MLP_CLASS, bbox_branch=MLP_BBOX)
+    assert [layer.out_features for layer in head.cls_branch.layers] == [4]
+    assert [layer.out_features for layer in head.bbox_branch.layers] == [12, 12, 4]
+    assert head(random_features()).boxes.shape == (2, 2, 3, 4, 4)

@@ -1,0 +1,213 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from set_prediction_cases import CASES, Case, Q, T, load_case
+from torch import Tensor
+
+from mmttsrn.models import SequenceSetLoss
+from mmttsrn.structures import SequencePredictions, SequenceTargets
+
+# Our losses carry their weights; the recorded ones do not.
+REFERENCE_LOSSES = {
+    "loss_cls": ("loss_ce", 1),
+    "loss_bbox": ("loss_bbox", 5),
+    "loss_giou": ("loss_giou", 2),
+    "loss_mask": ("loss_mask", 1),
+    "loss_dice": ("loss_dice", 1),
+    "d0.loss_cls": ("loss_ce_0", 1),
+    "d0.loss_bbox": ("loss_bbox_0", 5),
+    "d0.loss_giou": ("loss_giou_0", 2),
+}
+
+
+def compute(
+    criterion: SequenceSetLoss, case: Case, targets: list[SequenceTargets] | None = None
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Losses and last-layer matches of a case."""
+    targets = case.targets if targets is None else targets
+    predictions = case.predictions()
+    matches = criterion.match(
+        predictions.logits[-1].detach(), predictions.boxes[-1].detach(), targets
+    )
+    return criterion(predictions, targets, matches, case.matched_masks(matches)), matches
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_losses_and_gradients_equal_the_reference(name: str) -> None:
+    case = load_case(name)
+    for tensor in (case.logits, case.boxes, case.masks):
+        tensor.requires_grad_()
+    losses, _ = compute(SequenceSetLoss(41), case)
+    for key, value in losses.items():
+        reference, weight = REFERENCE_LOSSES[key]
+        expected = case.expected[f"loss.{reference}"].item()
+        assert value.item() / weight == pytest.approx(expected, abs=1e-5, rel=0), key
+    recorded = {key for key in case.expected if key.startswith("loss.loss_")}
+    assert recorded == {f"loss.{REFERENCE_LOSSES[key][0]}" for key in losses}
+    total = sum(losses.values())
+    expected = case.expected["loss.total_weighted"].item()
+    assert total.item() == pytest.approx(expected, abs=1e-5, rel=0)
+    total.backward()
+    for key, tensor in (("pred_logits", case.logits), ("pred_boxes", case.boxes)):
+        torch.testing.assert_close(tensor.grad, case.expected[f"grad.{key}"], rtol=0, atol=2e-6)
+    norm = case.masks.grad.norm().item()
+    assert norm == pytest.approx(case.expected["grad_l2.pred_masks"].item(), abs=2e-6, rel=0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_visible_frames_of_matches_equal_the_reference(name: str) -> None:
+    case = load_case(name)
+    _, matches = compute(SequenceSetLoss(41), case)
+    for i, targets in enumerate(case.targets):
+        pairs = [
+            (frame * Q + slot, instance * T + frame)
+            for clip, slot, instance in matches.tolist()
+            for frame in range(T)
+            if clip == i and targets.valid[instance, frame]
+        ]
+        expected = zip(
+            case.expected[f"b{i}.pred_index"].tolist(),
+            case.expected[f"b{i}.target_index"].tolist(),
+            strict=True,
+        )
+        assert sorted(pairs) == sorted(expected)
+
+
+def test_order_of_instances_does_not_change_the_losses() -> None:
+    case = load_case("n06")
+    expected, _ = compute(SequenceSetLoss(41), case)
+    permuted, _ = compute(SequenceSetLoss(41), case, [case.targets[0].select(torch.randperm(6))])
+    for key, value in expected.items():
+        torch.testing.assert_close(permuted[key], value, msg=key)
+
+
+def test_without_mask_logits_there_is_no_mask_loss() -> None:
+    case = load_case("n02")
+    criterion = SequenceSetLoss(41)
+    expected, matches = compute(criterion, case)
+    losses = criterion(case.predictions(), case.targets, matches, None)
+    assert set(losses) == {"loss_cls", "loss_bbox", "loss_giou"}
+    for key, value in losses.items():
+        assert torch.equal(value, expected[key])
+
+
+def test_losses_come_from_the_config() -> None:
+    case = load_case("n02")
+    expected, _ = compute(SequenceSetLoss(41), case)
+    doubled, _ = compute(
+        SequenceSetLoss(41, loss_bbox=dict(type="mmdet.L1Loss", loss_weight=10.0)), case
+    )
+    torch.testing.assert_close(doubled["loss_bbox"], 2 * expected["loss_bbox"])
+    assert torch.equal(doubled["loss_cls"], expected["loss_cls"])
+
+
+def test_matcher_comes_from_the_config() -> None:
+    case = load_case("n02")
+    costs = [dict(type="mmttsrn.SequenceBoxL1Cost", weight=-1.0)]
+    matcher = dict(type="mmttsrn.InstanceSequenceMatcher", costs=costs)
+    _, matches = compute(SequenceSetLoss(41), case)
+    _, worst = compute(SequenceSetLoss(41, matcher=matcher), case)
+    assert not torch.equal(matches, worst)
+
+
+def test_no_object_weight_scales_unmatched_queries_only() -> None:
+    case = load_case("n00")
+    case.logits.requires_grad_()
+    losses, _ = compute(SequenceSetLoss(41, no_object_weight=0.5), case)
+    # With no-object targets alone the weight cancels: a weighted mean of equal weights.
+    expected, _ = compute(SequenceSetLoss(41), case)
+    torch.testing.assert_close(losses["loss_cls"], expected["loss_cls"])
+    case = load_case("n02")
+    lighter, _ = compute(SequenceSetLoss(41, no_object_weight=0.01), case)
+    default, _ = compute(SequenceSetLoss(41), case)
+    assert not torch.isclose(lighter["loss_cls"], default["loss_cls"], rtol=1e-3)
+
+
+def test_class_loss_equals_pytorch_cross_entropy() -> None:
+    case = load_case("n03")
+    losses, matches = compute(SequenceSetLoss(41), case)
+    classes = torch.full((T, Q), 41)
+    for _, slot, instance in matches.tolist():
+        valid = case.targets[0].valid[instance]
+        classes[valid, slot] = case.targets[0].labels[instance]
+    weight = torch.tensor([1.0] * 41 + [0.1])
+    expected = F.cross_entropy(case.logits[0], classes.flatten(), weight)
+    torch.testing.assert_close(losses["loss_cls"], expected)
+
+
+class TestIgnorePadding:
+    """One clip of one 8x8 instance in frames of 16x16 pixels, on canvases of different sizes."""
+
+    frame = (16, 16)
+
+    def masks_loss(
+        self, canvas: tuple[int, int], ignore_padding: bool, logits: Tensor
+    ) -> dict[str, Tensor]:
+        masks = torch.zeros(1, T, *canvas, dtype=torch.bool)
+        masks[..., 4:12, 4:12] = True
+        valid = torch.tensor([[True, True, False, True]])
+        targets = SequenceTargets(
+            torch.tensor([1]),
+            torch.tensor([0.5, 0.5, 0.5, 0.5]) * valid[..., None],
+            valid,
+            masks * valid[..., None, None],
+            self.frame,
+        )
+        predictions = SequencePredictions(
+            torch.zeros(0), torch.zeros(1, 1, T, 2, 4), torch.full((1, 1, T, 2, 4), 0.5)
+        )
+        criterion = SequenceSetLoss(3, ignore_padding=ignore_padding)
+        matches = torch.tensor([[0, 1, 0]])
+        losses = criterion(predictions, [targets], matches, logits)
+        return {key: losses[key] for key in ("loss_mask", "loss_dice")}
+
+    @pytest.fixture
+    def logits(self) -> Tensor:
+        return torch.randn(1, T, 4, 4)
+
+    @pytest.fixture
+    def padded_logits(self, logits: Tensor) -> Tensor:
+        """The same inside the frame, random outside; the edge repeats for the interpolation."""
+        padded = F.pad(logits, (0, 1, 0, 1), mode="replicate")
+        wide = 5 * torch.randn(1, T, 7, 8)
+        wide[..., :5, :5] = padded
+        return wide
+
+    def test_amount_of_padding_does_not_matter(self, logits: Tensor, padded_logits: Tensor) -> None:
+        expected = self.masks_loss((16, 16), True, logits)
+        losses = self.masks_loss((28, 32), True, padded_logits)
+        for key in expected:
+            torch.testing.assert_close(losses[key], expected[key])
+
+    def test_without_padding_nothing_is_left_out(self, logits: Tensor) -> None:
+        assert self.masks_loss((16, 16), True, logits) == self.masks_loss((16, 16), False, logits)
+
+    def test_by_default_padding_counts_as_background(
+        self, logits: Tensor, padded_logits: Tensor
+    ) -> None:
+        expected = self.masks_loss((16, 16), False, logits)
+        losses = self.masks_loss((28, 32), False, padded_logits)
+        for key in expected:
+            assert not torch.isclose(losses[key], expected[key], rtol=0.05)
+
+    def test_padding_gets_no_gradient(self, padded_logits: Tensor) -> None:
+        padded_logits.requires_grad_()
+        sum(self.masks_loss((28, 32), True, padded_logits).values()).backward()
+        gradient = padded_logits.grad
+        assert not gradient[..., 5:, :].any()
+        assert not gradient[..., 5:].any()
+        assert gradient[0, [0, 1, 3], :4, :4].abs().amin() > 0
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["n00", "all_invalid"])
+def test_empty_targets_give_finite_losses_and_gradients(name: str) -> None:
+    case = load_case(name)
+    for tensor in (case.logits, case.boxes, case.masks):
+        tensor.requires_grad_()
+    losses, _ = compute(SequenceSetLoss(41), case)
+    sum(losses.values()).backward()
+    for key, value in losses.items():
+        assert value.isfinite(), key
+    for tensor in (case.logits, case.boxes, case.masks):
+        assert tensor.grad.isfinite().all()

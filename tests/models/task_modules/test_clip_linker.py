@@ -1,0 +1,185 @@
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmttsrn.models import ClipLinker
+from mmttsrn.models.task_modules import plan_clips
+from mmttsrn.structures import InstanceSequences
+
+T, H, W, K = 9, 12, 20, 3
+
+
+def planted_video(num_objects: int = 3) -> InstanceSequences:
+    """Squares that move right in rows of their own, then an empty no-object sequence."""
+    masks = torch.full((num_objects + 1, T, H, W), -5.0)
+    boxes = torch.zeros(num_objects + 1, T, 4)
+    logits = torch.zeros(num_objects + 1, T, K + 1)
+    for i, t in itertools.product(range(num_objects), range(T)):
+        top, left = 4 * i, t
+        masks[i, t, top : top + 3, left : left + 4] = 5.0
+        boxes[i, t] = torch.tensor([(left + 2) / W, (top + 1.5) / H, 4 / W, 3 / H])
+        logits[i, t, i % K] = 6.0
+    logits[-1, :, K] = 6.0
+    return InstanceSequences(logits, boxes, masks, torch.ones(num_objects + 1, T).bool())
+
+
+def clip_of(video: InstanceSequences, start: int, length: int, slots: list[int]):
+    """What a model predicts for a clip whose slot ``s`` holds the video's sequence ``slots[s]``."""
+    frames = video.frames(start, start + length)
+    masks = None if frames.mask_logits is None else frames.mask_logits[slots]
+    return start, InstanceSequences(
+        frames.logits[slots], frames.boxes[slots], masks, frames.covered[slots]
+    )
+
+
+def without_masks(video: InstanceSequences) -> InstanceSequences:
+    return InstanceSequences(video.logits, video.boxes, None, video.covered)
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "clip_length", "overlap", "starts"),
+    [
+        (1, 4, 2, [0]),
+        (3, 4, 2, [0]),
+        (4, 4, 2, [0]),
+        (5, 4, 2, [0, 1]),
+        (9, 4, 2, [0, 2, 4, 5]),
+        (8, 4, 0, [0, 4]),
+        (9, 4, 0, [0, 4, 5]),
+        (6, 3, 2, [0, 1, 2, 3]),
+        (3, 1, 0, [0, 1, 2]),
+    ],
+)
+def test_plan_covers_the_video(
+    num_frames: int, clip_length: int, overlap: int, starts: list[int]
+) -> None:
+    assert plan_clips(num_frames, clip_length, overlap) == starts
+
+
+@pytest.mark.parametrize("num_frames", range(1, 40))
+@pytest.mark.parametrize(("clip_length", "overlap"), [(1, 0), (5, 0), (5, 2), (5, 4)])
+def test_neighbouring_clips_share_frames(num_frames: int, clip_length: int, overlap: int) -> None:
+    starts = plan_clips(num_frames, clip_length, overlap)
+    assert starts[0] == 0
+    assert starts[-1] == max(num_frames - clip_length, 0)
+    for a, b in itertools.pairwise(starts):
+        assert a < b <= a + clip_length - overlap
+
+
+@pytest.mark.parametrize("with_masks", [True, False])
+def test_slots_that_change_between_clips_are_joined(with_masks: bool) -> None:
+    video = planted_video() if with_masks else without_masks(planted_video())
+    orders = ([0, 1, 2, 3], [2, 0, 3, 1], [3, 2, 1, 0], [1, 3, 0, 2])
+    starts = plan_clips(T, 4, 2)
+    clips = (clip_of(video, s, 4, order) for s, order in zip(starts, orders, strict=True))
+    linked = ClipLinker().link(clips, T)
+    objects = linked.logits[..., :K].amax(-1).amax(-1) > 1
+    assert objects.nonzero().squeeze(1).tolist() == [0, 1, 2]
+    assert linked.covered[:3].all()
+    torch.testing.assert_close(linked.logits[:3], video.logits[:3])
+    torch.testing.assert_close(linked.boxes[:3], video.boxes[:3])
+    if with_masks:
+        torch.testing.assert_close(linked.mask_logits[:3], video.mask_logits[:3])
+    else:
+        assert linked.mask_logits is None
+
+
+def test_a_video_of_one_clip_is_returned_as_it_is() -> None:
+    _, clip = clip_of(planted_video(), 0, 3, [3, 1, 0, 2])
+    assert ClipLinker().link([(0, clip)], 3) is clip
+
+
+def test_predictions_of_shared_frames_are_averaged() -> None:
+    video = planted_video(1)
+    other = InstanceSequences(video.logits + 1, video.boxes, video.mask_logits - 2, video.covered)
+    clips = [clip_of(video, 0, 5, [0]), clip_of(other, 4, 5, [0])]
+    linked = ClipLinker().link(clips, T)
+    shift = torch.tensor([0.0] * 4 + [0.5] + [1.0] * 4)
+    torch.testing.assert_close(linked.logits[0], video.logits[0] + shift[:, None])
+    torch.testing.assert_close(
+        linked.mask_logits[0], video.mask_logits[0] - 2 * shift[:, None, None]
+    )
+
+
+def test_an_object_that_enters_later_starts_a_sequence() -> None:
+    video = planted_video()
+    clips = [clip_of(video, 0, 5, [0, 3]), clip_of(video, 4, 5, [2, 0])]
+    linked = ClipLinker().link(clips, T)
+    assert len(linked.covered) == 3
+    assert linked.covered.tolist() == [
+        [True] * T,
+        [True] * 5 + [False] * 4,
+        [False] * 4 + [True] * 5,
+    ]
+    torch.testing.assert_close(linked.mask_logits[0], video.mask_logits[0])
+    torch.testing.assert_close(linked.mask_logits[2, 4:], video.mask_logits[2, 4:])
+
+
+def test_sequences_with_a_low_score_are_not_collected() -> None:
+    video = planted_video()
+    clips = [clip_of(video, 0, 5, [0, 3]), clip_of(video, 4, 5, [3, 0])]
+    assert len(ClipLinker(min_score=0.05).link(clips, T).covered) == 2
+    assert len(ClipLinker(min_score=0.0).link(clips, T).covered) == 3
+
+
+def test_a_hidden_object_keeps_its_slot() -> None:
+    video = planted_video()
+    hidden = video.mask_logits.clone()
+    hidden[1, 3:6] = -5.0
+    video = InstanceSequences(video.logits, video.boxes, hidden, video.covered)
+    starts = plan_clips(T, 4, 2)
+    linked = ClipLinker().link([clip_of(video, s, 4, [0, 1, 2, 3]) for s in starts], T)
+    assert len(linked.covered) == 4
+    torch.testing.assert_close(linked.mask_logits[1], hidden[1])
+
+
+def test_min_iou_decides_what_joins() -> None:
+    video = planted_video(1)
+    shifted = InstanceSequences(
+        video.logits, video.boxes, video.mask_logits.roll(2, dims=-1), video.covered
+    )
+    clips = [clip_of(video, 0, 5, [0]), clip_of(shifted, 4, 5, [0])]
+    # Squares of 3x4 that are shifted by 2 have an IoU of 1/3.
+    assert len(ClipLinker(min_iou=0.3).link(clips, T).covered) == 1
+    assert len(ClipLinker(min_iou=0.4).link(clips, T).covered) == 2
+
+
+def test_class_decides_between_equal_masks() -> None:
+    video = planted_video(2)
+    same = video.mask_logits.clone()
+    same[1] = same[0]
+    video = InstanceSequences(video.logits, video.boxes, same, video.covered)
+    clips = [clip_of(video, 0, 5, [0, 1]), clip_of(video, 4, 5, [1, 0])]
+    linked = ClipLinker().link(clips, T)
+    torch.testing.assert_close(linked.logits, video.logits[:2])
+
+
+def test_clips_without_shared_frames_are_not_joined() -> None:
+    video = planted_video(1)
+    clips = [clip_of(video, 0, 5, [0]), clip_of(video, 5, 4, [0])]
+    linked = ClipLinker().link(clips, T)
+    assert linked.covered.tolist() == [[True] * 5 + [False] * 4, [False] * 5 + [True] * 4]
+
+
+def test_linking_is_streamed() -> None:
+    """No clip is asked for before the one before it is linked, so memory stays bounded."""
+    video, starts = planted_video(), plan_clips(T, 4, 2)
+    alive: list[Tensor] = []
+
+    def clips():
+        for start in starts:
+            for tensor in alive:
+                tensor.fill_(float("nan"))  # A linker that kept the clip would read this.
+            clip = clip_of(video, start, 4, [0, 1, 2, 3])
+            alive[:] = [clip[1].mask_logits, clip[1].logits]
+            yield clip
+
+    linked = ClipLinker().link(clips(), T)
+    torch.testing.assert_close(linked.mask_logits[:3], video.mask_logits[:3])
+
+
+def test_no_clip_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one clip"):
+        ClipLinker().link([], 3)

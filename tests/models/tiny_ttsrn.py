@@ -1,0 +1,51 @@
+"""A TT-SRN that runs in milliseconds: T=3 frames, Q=4 instances, K=3 classes."""
+
+from typing import Any
+
+WIDTHS = (16, 32, 64, 128)
+EMBED_DIMS = 48
+TRANSFORMER = dict(embed_dims=EMBED_DIMS, num_layers=2, num_heads=4, ffn_channels=64)
+
+TINY: dict[str, Any] = dict(
+    type="mmttsrn.TTSRN",
+    data_preprocessor=dict(
+        type="mmdet.TrackDataPreprocessor",
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_mask=True,
+        pad_size_divisor=32,
+    ),
+    backbone=dict(
+        type="mmttsrn.TwinsSVT",
+        arch=dict(embed_dims=WIDTHS, num_heads=(1, 2, 4, 8), depths=(1, 1, 2, 1)),
+    ),
+    neck=dict(type="mmttsrn.SpatioTemporalEncoder", in_channels=WIDTHS, **TRANSFORMER),
+    head=dict(
+        type="mmttsrn.InstanceSequenceHead",
+        num_classes=3,
+        num_frames=3,
+        num_instances=4,
+        **TRANSFORMER,
+    ),
+    mask_head=dict(
+        type="mmttsrn.SequenceMaskHead",
+        embed_dims=EMBED_DIMS,
+        fine_channels=WIDTHS[:3],
+        fpn_channels=(32, 24, 16),
+        feat_channels=8,
+        seq_channels=8,
+        deform_backend="grid_sample",
+    ),
+    criterion=dict(type="mmttsrn.SequenceSetLoss", num_classes=3),
+)
+
+
+def tiny_config(**changes: Any) -> dict[str, Any]:
+    """The tiny config; a dict without ``type`` updates its part, another value replaces it."""
+    config = {key: dict(value) if isinstance(value, dict) else value for key, value in TINY.items()}
+    for part, change in changes.items():
+        if isinstance(change, dict) and "type" not in change:
+            change = {**config[part], **change}
+        config[part] = change
+    return config

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.visualization.tracks import (
+    TrackedVideo,
+    add_predictions,
+    load_annotated_videos,
+    unique_stems,
+)
+
+
+def _load(folder, score_thr=0.3):
+    videos, names = load_annotated_videos(folder / "instances.json")
+    add_predictions(videos, names, folder / "results.json", score_thr)
+    return videos
+
+
+def test_videos_hold_ground_truth_and_predictions(vis_files):
+    videos = _load(vis_files)
+    assert [len(videos[key].ground_truth) for key in (1, 2)] == [1, 1]
+    (track,) = videos[1].predictions
+    assert (track.instance_id, track.name, track.score) == (1, "cat", 0.9)
+    assert videos[2].predictions[0].name == "dog"
+
+
+def test_predictions_are_numbered_by_score(vis_files, edit_json):
+    edit_json("results.json", lambda results: results[::-1])
+    predictions = _load(vis_files, score_thr=0.0)[1].predictions
+    assert [(track.instance_id, track.score) for track in predictions] == [(1, 0.9), (2, 0.2)]
+
+
+def test_frame_instances(vis_files):
+    video = _load(vis_files)[1]
+    instances = video.frame_instances(1, video.predictions)
+    assert instances.masks.shape == (1, 48, 64)
+    assert np.flatnonzero(instances.masks[0].any(0))[0] == 13
+    assert instances.scores == [0.9]
+    assert not video.frame_instances(3, video.predictions).masks.any()  # null
+    assert video.frame_instances(0, video.ground_truth).scores is None
+    assert video.frame_instances(0, []).masks.shape == (0, 48, 64)
+
+
+def test_file_without_ground_truth(vis_files, edit_json):
+    edit_json("instances.json", lambda content: content.pop("annotations") and None)
+    videos, _ = load_annotated_videos(vis_files / "instances.json")
+    assert not any(video.ground_truth for video in videos.values())
+
+
+@pytest.mark.parametrize(
+    ("file_names", "stems"),
+    [
+        ([["a/0.jpg"], ["b/0.jpg"]], ["a", "b"]),
+        ([["a/img/0.jpg"], ["b/img/0.jpg"]], ["a/img", "b/img"]),
+        ([["a/0.jpg"], ["a/1.jpg"]], ["a_1", "a_2"]),
+        ([["0.jpg"], ["1.jpg"]], ["video_1", "video_2"]),
+    ],
+)
+def test_no_two_videos_share_an_output(file_names, stems):
+    videos = [TrackedVideo(index, 4, 4, names) for index, names in enumerate(file_names, start=1)]
+    assert list(unique_stems(videos).values()) == stems
+
+
+@pytest.mark.parametrize("name", ["../a/0.jpg", "/a/0.jpg"])
+def test_output_never_leaves_its_folder(name):
+    with pytest.raises(UserInputError, match="leaves the image folder"):
+        unique_stems([TrackedVideo(1, 4, 4, [name])])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda results: {"results": results}, "top level: is a dict"),
+        (lambda results: ["text"], "entry 0: is a str"),
+        (lambda results: results[1].pop("score") and None, "entry 1: score: missing key"),
+        (lambda results: results[0].update(video_id=7), "entry 0: video_id: 7 is not in"),
+        (lambda results: results[0].update(category_id=1), "entry 0: category_id: 1 is not in"),
+        (lambda results: results[0].update(category_id=[1]), r"entry 0: category_id: \[1\] is not"),
+        (lambda results: results[0].update(score="high"), "entry 0: score: 'high' is not a number"),
+        (
+            lambda results: results[0]["segmentations"].pop() and None,
+            "entry 0: segmentations: has 3 entries, expected one per frame of video 1, 4",
+        ),
+        (lambda results: results[0].update(segmentations=None), "segmentations: has None entries"),
+        (
+            lambda results: results[0]["segmentations"][2].update(size=[64, 48]),
+            r"entry 0: segmentations\[2\]: RLE size is \[64, 48\]",
+        ),
+    ],
+)
+def test_wrong_results(vis_files, edit_json, change, message):
+    edit_json("results.json", change)
+    with pytest.raises(UserInputError, match=rf"results\.json: .*{message}"):
+        _load(vis_files)
+
+
+def test_results_that_are_missing_or_no_json(vis_files):
+    (vis_files / "results.json").write_text("[{")
+    with pytest.raises(UserInputError, match=r"results\.json: not valid json"):
+        _load(vis_files)
+    (vis_files / "results.json").unlink()
+    with pytest.raises(UserInputError, match=r"results\.json: results file not found"):
+        _load(vis_files)

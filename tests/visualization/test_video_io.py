@@ -1,0 +1,98 @@
+import cv2
+import numpy as np
+import pytest
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.visualization import video_io
+from mmttsrn.visualization.video_io import Mp4Writer, read_frame, require_mp4_encoder, write_frame
+
+FRAME = np.zeros((64, 64, 3), dtype=np.uint8)
+
+
+def _read_back(path):
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        ok, frame = capture.read()
+        if not ok:
+            return frames, capture.get(cv2.CAP_PROP_FPS)
+        frames.append(frame[..., ::-1])
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 160), (95, 161)])
+def test_mp4_has_all_frames_in_their_size_and_color(tmp_path, height, width):
+    path = tmp_path / "new folder" / "clip.mp4"
+    with Mp4Writer(path, fps=6) as mp4:
+        for value in range(0, 250, 50):
+            frame = np.zeros((height, width, 3), dtype=np.uint8)
+            frame[..., 0] = value  # red
+            mp4.write(frame)
+    frames, fps = _read_back(path)
+    assert len(frames) == 5
+    assert fps == 6
+    assert frames[0].shape == (96, width + width % 2, 3)
+    assert frames[4][..., 0].mean() > 150 > frames[4][..., 2].mean()
+    assert [entry.name for entry in path.parent.iterdir()] == ["clip.mp4"]
+
+
+def _write_clip(path, *frames, error=None):
+    with Mp4Writer(path, fps=6) as mp4:
+        for frame in frames:
+            mp4.write(frame)
+        if error is not None:
+            raise error
+
+
+def test_failed_video_leaves_nothing_behind(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        _write_clip(tmp_path / "clip.mp4", FRAME, error=KeyboardInterrupt())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_video_keeps_the_earlier_one(tmp_path):
+    _write_clip(tmp_path / "clip.mp4", FRAME)
+    with pytest.raises(ValueError, match="in a video of shape"):
+        _write_clip(tmp_path / "clip.mp4", FRAME, FRAME, FRAME[:32])
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+    assert len(_read_back(tmp_path / "clip.mp4")[0]) == 1
+
+
+def test_missing_encoder_is_one_clear_error(monkeypatch, tmp_path):
+    class ClosedWriter:
+        fourcc = staticmethod(cv2.VideoWriter.fourcc)
+
+        def __init__(self, *args):
+            pass
+
+        def isOpened(self):
+            return False
+
+    monkeypatch.setattr(video_io.cv2, "VideoWriter", ClosedWriter)
+    with pytest.raises(UserInputError, match="cannot open an mp4"):
+        require_mp4_encoder()
+    with pytest.raises(UserInputError, match=r"clip\..*cannot open an mp4"):
+        _write_clip(tmp_path / "clip.mp4", FRAME)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fps_has_to_be_positive(tmp_path):
+    with pytest.raises(ValueError, match="fps is 0"):
+        Mp4Writer(tmp_path / "clip.mp4", fps=0)
+
+
+def test_frame_round_trip_keeps_colors(tmp_path):
+    frame = np.zeros((32, 48, 3), dtype=np.uint8)
+    frame[..., 0] = 200
+    write_frame(tmp_path / "a" / "b" / "00000.png", frame)
+    assert np.array_equal(read_frame(tmp_path / "a" / "b" / "00000.png"), frame)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "frame not found"), (b"", "not a readable image"), (b"text", "not a readable image")],
+)
+def test_unreadable_frames(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "0.jpg").write_bytes(content)
+    with pytest.raises(UserInputError, match=rf"0\.jpg: {message}"):
+        read_frame(tmp_path / "0.jpg")
