@@ -1,5 +1,8 @@
 """Errors that a user can mend."""
 
+# Exit status of a command that has explained an error to its user in one line.
+USER_ERROR_STATUS = 2
+
 
 class UserInputError(ValueError):
     """Bad input of the user: a file, a field, an option.

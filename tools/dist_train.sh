@@ -13,7 +13,7 @@ GPUS=$2
 TOOLS=$(cd "$(dirname "$0")" && pwd)
 . "$TOOLS/setup/launch_env.sh"
 
-exec "$PYTHON" -m torch.distributed.run \
+exec "$PYTHON" "$TOOLS/launch.py" \
     --nnodes="$NNODES" \
     --node_rank="$NODE_RANK" \
     --master_addr="$MASTER_ADDR" \

@@ -9,7 +9,7 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="mmttsrn.VISVisualizationHook", draw=False),
 )
-custom_hooks = [dict(type="mmttsrn.ClassCountCheckHook")]
+custom_hooks = [dict(type="mmttsrn.ClassCountCheckHook"), dict(type="mmttsrn.HostMemoryHook")]
 
 env_cfg = dict(
     cudnn_benchmark=False,

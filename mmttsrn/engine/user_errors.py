@@ -9,9 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import USER_ERROR_STATUS, UserInputError
 
-EXIT_STATUS = 2
 # Time in which the launcher ends the other processes after the first has failed.
 GRACE_SECONDS = 5.0
 RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
@@ -44,7 +43,7 @@ def report_user_errors() -> Iterator[None]:
             line = f"[rank {rank}] {line}"
         sys.stdout.flush()
         print(f"error: {line}", file=sys.stderr, flush=True)
-        raise SystemExit(EXIT_STATUS) from None
+        raise SystemExit(USER_ERROR_STATUS) from None
 
 
 def one_line(error: BaseException) -> str | None:

@@ -54,6 +54,7 @@ def test_holes_of_a_mask_stay_free(image):
     draw_masks(canvas, masks, [1], ORIGINAL_SIZE)
     hole = slice(33, 67), slice(53, 87)
     assert np.array_equal(canvas[hole], image[hole])
+    assert tuple(canvas[29, 70]) == instance_color(1)  # the contour runs around the hole too
 
 
 def test_input_image_is_not_changed(image):
@@ -105,11 +106,14 @@ def test_id_keeps_its_color_through_frames_and_orders(image):
     assert tuple(pictures[0][89, 30]) == instance_color(4)
 
 
-def test_higher_score_lies_on_top(image):
+@pytest.mark.parametrize(("scores", "bottom", "top"), [([0.9, 0.3], 2, 1), ([0.3, 0.9], 1, 2)])
+def test_higher_score_lies_on_top(scores, bottom, top):
     masks = _masks((20, 20, 100, 80), (20, 20, 100, 80))
-    for scores, top in (([0.9, 0.3], 1), ([0.3, 0.9], 2)):
-        canvas = draw_instances(image, FrameInstances([1, 2], ["", ""], masks, None, scores))
-        assert tuple(canvas[80 * 4 - 1, 60 * 4]) == instance_color(top)
+    instances = FrameInstances([1, 2], ["", ""], masks, scores=scores)
+    canvas = draw_instances(np.zeros((96, 160, 3), np.uint8), instances, ORIGINAL_SIZE)
+    assert tuple(canvas[79, 60]) == instance_color(top)  # edge of the box
+    expected = 0.45 * np.array(instance_color(top)) + 0.55 * 0.45 * np.array(instance_color(bottom))
+    assert np.abs(canvas[60, 60] - expected).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def test_one_video_per_video(overlay, vis_files):
     frames = _frames(vis_files / "out" / "first.mp4")
     assert len(frames) == 4
     assert frames[0].shape == (48 * 8, 64 * 8, 3)
-    assert "[2/2]" in lines[1]
-    assert "4 frames, 1 instances" in lines[1]
+    assert "[2/2]" in lines[-2]
+    assert "4 frames, 1 instances" in lines[-2]
 
 
 def test_frames_keep_the_layout_of_the_videos(overlay, vis_files):
@@ -81,7 +81,7 @@ def test_ground_truth_beside_the_results(overlay, vis_files):
 def test_nothing_above_the_threshold_is_said(overlay):
     code, lines, _ = overlay("--score-thr", "0.95", "--format", "jpg")
     assert code == 0
-    assert lines[0] == "note: no instance of these videos reaches --score-thr 0.95"
+    assert "note: no instance of these videos reaches --score-thr 0.95" in lines
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Hooks of the runner."""
 
 from .class_count_check_hook import ClassCountCheckHook
+from .host_memory_hook import HostMemoryHook
 from .visualization_hook import VISVisualizationHook
 
-__all__ = ["ClassCountCheckHook", "VISVisualizationHook"]
+__all__ = ["ClassCountCheckHook", "HostMemoryHook", "VISVisualizationHook"]

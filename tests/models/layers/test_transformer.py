@@ -33,11 +33,21 @@ def test_encoder_ignores_padded_keys(encoder_layer) -> None:
     assert torch.equal(clean[~padding], dirty[~padding])
 
 
-def test_decoder_ignores_padded_keys_and_reads_value_not_key(decoder_layer) -> None:
+def test_decoder_ignores_padded_keys(decoder_layer) -> None:
     x, query_pos = torch.rand(1, 3, 12), torch.rand(1, 3, 12)
     memory, pos = torch.rand(1, 5, 12), torch.rand(1, 5, 12)
     padding = torch.tensor([[False] * 3 + [True] * 2])
     garbage = torch.where(padding[..., None], torch.full_like(memory, -1e4), memory)
     clean, dirty = (decoder_layer(x, query_pos, m + pos, m, padding) for m in (memory, garbage))
     assert torch.equal(clean, dirty)
-    assert not torch.allclose(clean, decoder_layer(x, query_pos, memory + pos, memory + pos, None))
+
+
+def test_decoder_compares_keys_and_returns_values(decoder_layer) -> None:
+    x, query_pos, key, value = (torch.rand(1, 3, 12) for _ in range(4))
+    expected = decoder_layer(x, query_pos, key, value, None)
+    assert not torch.allclose(decoder_layer(x, query_pos, -key, value, None), expected)
+    # A single key gets all the attention, whatever it is.
+    key, value = key[:, :1], value[:, :1]
+    expected = decoder_layer(x, query_pos, key, value, None)
+    torch.testing.assert_close(decoder_layer(x, query_pos, -key, value, None), expected)
+    assert not torch.allclose(decoder_layer(x, query_pos, key, -value, None), expected)
