@@ -220,6 +220,7 @@ def remove_old_outputs(work_dir: Path) -> None:
 
 def train_model(cfg: Config) -> str:
     """Trains and returns the path of the checkpoint."""
+    print(f"training: log and checkpoint go to {cfg.work_dir}", flush=True)
     build_runner(cfg).train()
     checkpoint = find_latest_checkpoint(cfg.work_dir)
     return str(Path(cfg.work_dir) / Path(checkpoint).name)
@@ -227,6 +228,7 @@ def train_model(cfg: Config) -> str:
 
 def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float | None:
     """Tests a checkpoint on a split and writes results and overlays; returns mask AP, if any."""
+    print(f"testing: {split.title} clips", flush=True)
     metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
     results_file = Path(cfg.work_dir) / f"{split.result_name}.json"
     add_predictions(split.videos, split.names, results_file, SCORE_THR)

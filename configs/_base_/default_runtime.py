@@ -19,9 +19,7 @@ env_cfg = dict(
 randomness = dict(seed=None, deterministic=False)
 
 vis_backends = [dict(type="LocalVisBackend")]
-visualizer = dict(
-    type="mmttsrn.VISLocalVisualizer", vis_backends=vis_backends, name="visualizer"
-)
+visualizer = dict(type="mmttsrn.VISLocalVisualizer", vis_backends=vis_backends, name="visualizer")
 log_processor = dict(type="LogProcessor", window_size=50, by_epoch=True)
 log_level = "INFO"
 load_from = None

@@ -101,5 +101,7 @@ def _explain(path: Path, error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     place = f", line {lines[-1]}" if lines else ""
-    reason = " ".join(str(error.args[0] if error.args else error).split())
+    # str() of a KeyError is the repr of its message.
+    message = error.args[0] if isinstance(error, KeyError) and error.args else error
+    reason = " ".join(str(message).split())
     return f"{place}: {type(error).__name__}: {reason}"

@@ -17,6 +17,7 @@ from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
 from ..datasets.youtube_vis_json import read_json_object
+from ..errors import UserInputError
 from ..registry import METRICS
 from .ytvis_ap import evaluate_ytvis
 
@@ -109,7 +110,7 @@ class YouTubeVISMetric(BaseMetric):
     def _encode_video(self, frames: list[DetDataSample]) -> dict[str, Any]:
         first = frames[0]
         if len(frames) != first.get("ori_video_length", len(frames)):
-            raise ValueError(
+            raise UserInputError(
                 f"video {first.video_id}: the sample has {len(frames)} of"
                 f" {first.ori_video_length} frames; evaluation takes whole videos, so test with a"
                 " sampler of videos and no clip sampler in the pipeline"
@@ -122,7 +123,7 @@ class YouTubeVISMetric(BaseMetric):
         for frame in frames:
             predicted = frame.pred_track_instances
             if not torch.equal(predicted.instances_id, sequences.instances_id):
-                raise ValueError(
+                raise UserInputError(
                     f"video {first.video_id}: frame {frame.frame_id} lists other instances than"
                     " the first frame; every frame must list all instance sequences in one order"
                 )
@@ -138,7 +139,7 @@ class YouTubeVISMetric(BaseMetric):
         meta = self.dataset_meta or {}
         for key in ("classes", "cat_ids", "ann_file", "has_ground_truth"):
             if key not in meta:
-                raise ValueError(
+                raise UserInputError(
                     f"dataset_meta has no '{key}'; evaluate with mmttsrn.YouTubeVISDataset or a"
                     " dataset that gives classes, cat_ids, ann_file and has_ground_truth"
                 )

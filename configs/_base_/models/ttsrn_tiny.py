@@ -32,8 +32,8 @@ model = dict(
     mask_head=dict(
         embed_dims=96,
         fine_channels=[32, 64, 128],
-        fpn_channels=[64, 32, 16],
-        feat_channels=16,
+        fpn_channels=[48, 24, 8],
+        feat_channels=8,
         seq_channels=8,
         deform_backend="grid_sample",
     ),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from mmdet.datasets.transforms import BaseFrameSample
 
+from ...errors import UserInputError
 from ...registry import TRANSFORMS
 
 
@@ -46,11 +47,13 @@ class ClipSample(BaseFrameSample):
         super().__init__(collect_video_keys=list(collect_video_keys))
         low, high = (stride, stride) if isinstance(stride, int) else stride
         if num_frames < 1:
-            raise ValueError(f"num_frames must be at least 1, got {num_frames}")
+            raise UserInputError(f"num_frames must be at least 1, got {num_frames}")
         if not 1 <= low <= high:
-            raise ValueError(f"stride must be >= 1 or (low, high) with 1 <= low <= high: {stride}")
+            raise UserInputError(
+                f"stride must be >= 1 or (low, high) with 1 <= low <= high, got {stride}"
+            )
         if not 0.0 <= reverse_prob <= 1.0:
-            raise ValueError(f"reverse_prob must lie in [0, 1], got {reverse_prob}")
+            raise UserInputError(f"reverse_prob must lie in [0, 1], got {reverse_prob}")
         self.num_frames = num_frames
         self.stride = (low, high)
         self.reverse_prob = reverse_prob

@@ -11,6 +11,7 @@ from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.registry import MODELS
 
 
@@ -166,7 +167,7 @@ class TwinsSVT(BaseModule):
         init_cfg: MMEngine initialisation, e.g. ``dict(type="Pretrained", checkpoint=...)``.
 
     Raises:
-        ValueError: If ``arch`` is unknown or incomplete, or an index names no stage.
+        UserInputError: If ``arch`` is unknown or incomplete, or an index names no stage.
 
     Source: "Twins: Revisiting the Design of Spatial Attention in Vision Transformers" (NeurIPS
     2021), section 3.2; behaviour of the authors' detection code.
@@ -189,7 +190,7 @@ class TwinsSVT(BaseModule):
         dims, depths = settings["embed_dims"], settings["depths"]
         num_stages = len(dims)
         if not all(0 <= i < num_stages for i in out_indices) or frozen_stages >= num_stages:
-            raise ValueError(
+            raise UserInputError(
                 f"TwinsSVT: out_indices={tuple(out_indices)} and frozen_stages={frozen_stages} "
                 f"must name stages 0..{num_stages - 1}"
             )
@@ -237,7 +238,7 @@ class TwinsSVT(BaseModule):
         return tuple(maps)
 
     def init_weights(self) -> None:
-        """Initialise as the authors do, but for convolution biases, unless ``init_cfg`` is given."""
+        """Initialise as the authors do, but for convolution biases; or by ``init_cfg``."""
         if self.init_cfg is not None:
             super().init_weights()
             return
@@ -291,18 +292,18 @@ def _build_stage(
 def _resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
     if isinstance(arch, str):
         if arch not in PRESETS:
-            raise ValueError(f"TwinsSVT: arch={arch!r} is not one of {sorted(PRESETS)}")
+            raise UserInputError(f"TwinsSVT: arch={arch!r} is not one of {sorted(PRESETS)}")
         arch = PRESETS[arch]
     settings = {**COMMON, **arch}
     required = {*COMMON, "embed_dims", "num_heads", "depths"}
     lengths = {len(settings[key]) for key in required if key in settings}
     if set(settings) != required or len(lengths) != 1:
-        raise ValueError(
+        raise UserInputError(
             f"TwinsSVT: arch needs {sorted(required)}, each with one entry a stage; got {arch}"
         )
     for c, heads in zip(settings["embed_dims"], settings["num_heads"], strict=True):
         if c % heads:
-            raise ValueError(f"TwinsSVT: embed_dims {c} is not divisible by num_heads {heads}")
+            raise UserInputError(f"TwinsSVT: embed_dims {c} is not divisible by num_heads {heads}")
     return settings
 
 

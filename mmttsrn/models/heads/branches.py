@@ -1,6 +1,7 @@
 """Prediction branches: what maps a decoder state to class logits or box coordinates."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from mmcv.cnn import build_activation_layer
 from mmengine.model import BaseModule
@@ -75,9 +76,7 @@ class MLPBranch(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         widths = [in_channels, *hidden_channels, out_channels]
-        self.layers = nn.ModuleList(
-            nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.activation = build_activation_layer(act_cfg or dict(type="ReLU"))
 
     def forward(self, x: Tensor) -> Tensor:

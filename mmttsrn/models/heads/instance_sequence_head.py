@@ -5,6 +5,7 @@ from mmengine.model import BaseModule
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.models.layers import TransformerDecoderLayer
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures, SequencePredictions
@@ -92,11 +93,11 @@ class InstanceSequenceHead(BaseModule):
             States, logits and boxes of every decoder layer.
 
         Raises:
-            ValueError: If the clips are longer than ``num_frames``.
+            UserInputError: If the clips are longer than ``num_frames``.
         """
         n, t = features.memory.shape[:2]
         if t > self.num_frames:
-            raise ValueError(
+            raise UserInputError(
                 f"InstanceSequenceHead: clips of {t} frames, but num_frames={self.num_frames}; "
                 "shorten the clips or raise head.num_frames"
             )

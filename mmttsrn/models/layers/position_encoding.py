@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.registry import MODELS
 
 
@@ -22,7 +23,7 @@ class SinePositionEncoding3D(nn.Module):
         eps: Added to the last count before dividing.
 
     Raises:
-        ValueError: If ``embed_dims`` is no multiple of 6.
+        UserInputError: If ``embed_dims`` is no multiple of 6.
 
     Source: behaviour of the VisTR reference.
     """
@@ -36,7 +37,7 @@ class SinePositionEncoding3D(nn.Module):
     ) -> None:
         super().__init__()
         if embed_dims % 6:
-            raise ValueError(
+            raise UserInputError(
                 f"SinePositionEncoding3D: embed_dims={embed_dims} must be a multiple of 6 "
                 "(a sine and a cosine for each of time, rows and columns)"
             )

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from mmcv.ops import DeformConv2d
 from torch import Tensor, nn
 
+from mmttsrn.errors import UserInputError
+
 KERNEL_SIZE = 3
 
 
@@ -20,7 +22,7 @@ class OffsetDeformConv2d(nn.Module):
         max_im2col_step: Most images that mmcv unfolds at a time.
 
     Raises:
-        ValueError: If ``backend`` is neither.
+        UserInputError: If ``backend`` is neither.
 
     Source: behaviour of the VisTR mask head; Deformable Convolutional Networks (ICCV 2017).
     """
@@ -34,7 +36,7 @@ class OffsetDeformConv2d(nn.Module):
     ) -> None:
         super().__init__()
         if backend not in ("mmcv", "grid_sample"):
-            raise ValueError(f'deform_backend={backend!r} must be "mmcv" or "grid_sample"')
+            raise UserInputError(f'deform_backend={backend!r} must be "mmcv" or "grid_sample"')
         self.backend = backend
         self.max_im2col_step = max_im2col_step
         self.conv_offset = nn.Conv2d(in_channels, 2 * KERNEL_SIZE**2, 1)

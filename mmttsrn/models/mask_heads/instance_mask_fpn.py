@@ -1,6 +1,7 @@
 """Feature pyramid of the mask head: from memory and attention maps to stride-4 mask features."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer
@@ -43,9 +44,7 @@ class InstanceMaskFPN(nn.Module):
         self.embed_dims = embed_dims
         in_channels = embed_dims + num_heads
         widths = [in_channels, in_channels, *channels]
-        self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(nn.GroupNorm(num_groups, c) for c in widths[1:])
         # Adapters from the coarsest of the finer maps (stride 16) to the finest (stride 4).
         self.adapters = nn.ModuleList(

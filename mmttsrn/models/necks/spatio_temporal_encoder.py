@@ -7,6 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.models.layers import TransformerEncoderLayer
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures
@@ -29,7 +30,7 @@ class SpatioTemporalEncoder(BaseModule):
         init_cfg: MMEngine initialisation.
 
     Raises:
-        ValueError: If the number of maps or their channels are not those of ``in_channels``.
+        UserInputError: If the number of maps or their channels are not those of ``in_channels``.
 
     Source: VisTR (CVPR 2021), section 3.2, with the GELU of TT-SRN.
     """
@@ -83,7 +84,7 @@ class SpatioTemporalEncoder(BaseModule):
         """
         channels = tuple(m.shape[2] for m in maps)
         if channels != self.in_channels:
-            raise ValueError(
+            raise UserInputError(
                 f"SpatioTemporalEncoder: in_channels={self.in_channels} but the backbone gives "
                 f"maps of {channels} channels; set neck.in_channels to the latter"
             )

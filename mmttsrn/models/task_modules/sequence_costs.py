@@ -7,6 +7,7 @@ frames, weighted by ``frame_weights`` (n, T) whose rows sum to 1.
 import torch
 from torch import Tensor
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import SequenceTargets
 
@@ -61,12 +62,12 @@ class SequenceIoUCost:
         eps: Added to numerators and denominators.
 
     Raises:
-        ValueError: If ``mode`` is neither.
+        UserInputError: If ``mode`` is neither.
     """
 
     def __init__(self, weight: float = 2.0, mode: str = "iou", eps: float = 1e-6) -> None:
         if mode not in ("iou", "giou"):
-            raise ValueError(f'SequenceIoUCost: mode={mode!r} must be "iou" or "giou"')
+            raise UserInputError(f'SequenceIoUCost: mode={mode!r} must be "iou" or "giou"')
         self.weight = weight
         self.mode = mode
         self.eps = eps

@@ -6,6 +6,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import SequenceTargets
 
@@ -48,11 +49,11 @@ class InstanceSequenceMatcher:
             (min(Q, n), 2) int64 rows (predicted, true), by rising prediction.
 
         Raises:
-            ValueError: If a cost is not finite, e.g. because training diverged.
+            UserInputError: If a cost is not finite, e.g. because training diverged.
         """
         cost = self.cost_matrix(logits, boxes, targets)
         if not cost.isfinite().all():
-            raise ValueError(
+            raise UserInputError(
                 "InstanceSequenceMatcher: a matching cost is not finite; training diverged "
                 "(lower the learning rate) or the boxes hold NaN"
             )

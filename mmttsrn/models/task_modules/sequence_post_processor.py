@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import InstanceSequences, SequenceResults
 
@@ -24,7 +25,9 @@ class SequencePostProcessor:
 
     def __init__(self, mask_thr: float = 0.5, max_pixels: int = 2**26) -> None:
         if not 0 < mask_thr < 1:
-            raise ValueError(f"SequencePostProcessor: mask_thr={mask_thr} must be between 0 and 1")
+            raise UserInputError(
+                f"SequencePostProcessor: mask_thr={mask_thr} must be between 0 and 1"
+            )
         self.logit_thr = torch.logit(torch.tensor(mask_thr)).item()
         self.max_pixels = max_pixels
 

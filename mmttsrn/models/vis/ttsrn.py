@@ -8,6 +8,7 @@ from mmdet.structures import TrackDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.models.task_modules.clip_linker import plan_clips
 from mmttsrn.registry import MODELS, TASK_UTILS
 from mmttsrn.structures import (
@@ -39,7 +40,7 @@ class TTSRN(BaseMOTModel):
         init_cfg: MMEngine initialisation.
 
     Raises:
-        ValueError: If ``clip_overlap`` is not between 0 and ``num_frames - 1``.
+        UserInputError: If ``clip_overlap`` is not between 0 and ``num_frames - 1``.
 
     Source: TT-SRN (2021); VisTR (CVPR 2021).
     """
@@ -72,7 +73,7 @@ class TTSRN(BaseMOTModel):
         self.clip_length: int = self.head.num_frames
         self.clip_overlap = self.clip_length // 2 if clip_overlap is None else clip_overlap
         if not 0 <= self.clip_overlap < self.clip_length:
-            raise ValueError(
+            raise UserInputError(
                 f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {self.clip_length - 1} "
                 "(less than head.num_frames)"
             )
@@ -90,15 +91,16 @@ class TTSRN(BaseMOTModel):
         Args:
             inputs: Preprocessed frames (N, T, 3, H, W).
             data_samples: Annotations of each clip.
+            **kwargs: Ignored; part of the host's interface.
 
         Returns:
             Losses by name.
 
         Raises:
-            ValueError: If the model has no criterion.
+            UserInputError: If the model has no criterion.
         """
         if self.criterion is None:
-            raise ValueError("TTSRN: training needs model.criterion, which the config leaves out")
+            raise UserInputError("TTSRN: training needs model.criterion; add it to the config")
         features = self.extract_features(inputs, padding_mask_of(inputs, data_samples))
         predictions: SequencePredictions = self.head(features)
         targets = self._targets(data_samples, inputs.device)
@@ -122,6 +124,7 @@ class TTSRN(BaseMOTModel):
         Args:
             inputs: Preprocessed frames (N, T, 3, H, W) of N videos.
             data_samples: Meta data of each video; filled with predictions.
+            **kwargs: Ignored; part of the host's interface.
 
         Returns:
             ``data_samples``, each frame with ``pred_track_instances``: all n sequences of the

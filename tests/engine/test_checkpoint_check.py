@@ -1,0 +1,118 @@
+"""The check that a checkpoint belongs to a model."""
+
+import pytest
+import torch
+from mmengine.optim.scheduler import OneCycleLR
+from torch import nn
+
+from mmttsrn.engine.checkpoint_check import (
+    check_checkpoint,
+    compare_state,
+    read_checkpoint,
+    trained_with,
+)
+from mmttsrn.errors import UserInputError
+
+
+def build_model(width: int = 4, depth: int = 2, with_mask_head: bool = True) -> nn.Module:
+    parts = {"backbone": nn.Sequential(*[nn.Linear(width, width) for _ in range(depth)])}
+    if with_mask_head:
+        parts["mask_head"] = nn.Linear(width, 1)
+    return nn.ModuleDict(parts)
+
+
+def save(path, model: nn.Module, **content) -> str:
+    torch.save({"state_dict": model.state_dict(), **content}, path)
+    return str(path)
+
+
+def test_own_checkpoint_fits(tmp_path):
+    path = save(tmp_path / "x.pth", build_model())
+    check_checkpoint(build_model(), read_checkpoint(path), path)
+
+
+def test_checkpoint_of_a_wrapped_model_fits():
+    state = {f"module.{name}": value for name, value in build_model().state_dict().items()}
+    assert not compare_state(build_model(), state)
+
+
+def test_bare_weights_fit(tmp_path):
+    torch.save(build_model().state_dict(), tmp_path / "x.pth")
+    check_checkpoint(build_model(), read_checkpoint(str(tmp_path / "x.pth")), "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        (dict(depth=1), "2 missing in it (backbone.1.weight, backbone.1.bias)"),
+        (dict(depth=3), "2 unexpected (backbone.2.weight, backbone.2.bias)"),
+        (dict(width=5), "5 of another shape (backbone.0.weight is (5, 5) instead of (4, 4), "),
+        (dict(with_mask_head=False), "2 missing in it (mask_head.weight, mask_head.bias)"),
+    ],
+)
+def test_checkpoint_of_another_model_is_refused(tmp_path, other, difference):
+    meta = {"experiment_name": "vistr_ytvis19_20260101_101010"}
+    path = save(tmp_path / "x.pth", build_model(**other), meta=meta)
+    with pytest.raises(UserInputError) as error:
+        check_checkpoint(build_model(), read_checkpoint(path), path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: a checkpoint of another model: ")
+    assert difference in message
+    assert message.endswith("; it was trained with the config vistr_ytvis19")
+    assert "\n" not in message
+
+
+def test_a_part_that_the_model_leaves_out_is_no_error():
+    difference = compare_state(build_model(with_mask_head=False), build_model().state_dict())
+    assert not difference
+    assert difference.unused_parts == ["mask_head"]
+
+
+def test_many_differences_are_counted_with_three_examples():
+    difference = compare_state(build_model(depth=9), build_model(depth=1).state_dict())
+    assert str(difference) == (
+        "16 missing in it (backbone.1.weight, backbone.1.bias, backbone.2.weight, ...)"
+    )
+
+
+def test_origin_is_unknown_without_meta():
+    assert trained_with({"state_dict": {}}) is None
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UserInputError, match="there is no such checkpoint file"):
+        read_checkpoint(str(tmp_path / "missing.pth"))
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"PK\x03\x04broken"])
+def test_file_that_is_no_checkpoint(tmp_path, content):
+    path = tmp_path / "x.pth"
+    path.write_bytes(content)
+    with pytest.raises(UserInputError) as error:
+        read_checkpoint(str(path))
+    assert str(error.value).startswith(f"{path}: not a checkpoint")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [{"state_dict": {}}, {"epoch": 3}, [1, 2], 5])
+def test_file_without_weights(tmp_path, content):
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(UserInputError, match="not a checkpoint: it holds no named tensors"):
+        read_checkpoint(str(tmp_path / "x.pth"))
+
+
+def test_state_of_schedulers_loads_without_unrestricted_unpickling(tmp_path, monkeypatch):
+    """Some schedulers keep a bound function, and with it their class, in their state."""
+    model = build_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = OneCycleLR(optimizer, eta_max=0.1, total_steps=5)
+    path = save(tmp_path / "x.pth", model, param_schedulers=[scheduler.state_dict()])
+    load, modes = torch.load, []
+
+    def spy(*args, **kwargs):
+        modes.append(kwargs.get("weights_only"))
+        return load(*args, **kwargs)
+
+    monkeypatch.setattr(torch, "load", spy)
+    assert "param_schedulers" in read_checkpoint(path)
+    assert False not in modes

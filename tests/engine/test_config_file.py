@@ -1,0 +1,71 @@
+"""Finding and reading configs."""
+
+import pytest
+
+from mmttsrn.engine.config_file import configs_folder, find_config, load_config
+from mmttsrn.errors import UserInputError
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ttsrn_ytvis19",
+        "ttsrn_ytvis19.py",
+        "mmttsrn::vis/ttsrn_ytvis19",
+        "mmttsrn::vis/ttsrn_ytvis19.py",
+    ],
+)
+def test_configs_of_the_package_are_found_by_name(name):
+    assert find_config(name) == configs_folder() / "vis" / "ttsrn_ytvis19.py"
+
+
+def test_a_file_goes_before_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ttsrn_ytvis19.py").write_text("model = {}\n")
+    assert find_config("ttsrn_ytvis19.py").resolve() == tmp_path / "ttsrn_ytvis19.py"
+
+
+@pytest.mark.parametrize(
+    "name", ["ttsrn_ytvis91", "configs/vis/ttsrn_ytvis91.py", "mmttsrn::vis/ttsrn_ytvis91.py"]
+)
+def test_a_missing_config_names_the_closest_one(name):
+    with pytest.raises(UserInputError, match=r"did you mean ttsrn_ytvis19\?") as error:
+        find_config(name)
+    assert str(error.value).startswith(f"{name}: ")
+
+
+def test_a_name_of_several_configs_lists_them(tmp_path, monkeypatch):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.py").write_text("")
+    monkeypatch.setattr("mmttsrn.engine.config_file.configs_folder", lambda: tmp_path)
+    with pytest.raises(UserInputError, match=r"mmttsrn::a/same\.py, mmttsrn::b/same\.py"):
+        find_config("same")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("model = dict(\n", "SyntaxError"),
+        ("a = 1\nmodel = undefined\n", "line 2: NameError: name 'undefined' is not defined"),
+        ("_base_ = ['missing.py']\n", "missing.py"),
+        ("custom_imports = dict(imports=['no_such_module'])\n", "ImportError"),
+        ("a = 1\n", "no model and no train_cfg in this config"),
+    ],
+)
+def test_faults_of_a_config_are_told_in_one_line(tmp_path, text, reason):
+    path = tmp_path / "config.py"
+    path.write_text(text)
+    with pytest.raises(UserInputError) as error:
+        load_config(str(path), required_keys=("model", "train_cfg"))
+    message = str(error.value)
+    assert message.startswith(str(path))
+    assert reason in message
+    assert "\n" not in message
+
+
+def test_options_are_checked_and_applied():
+    cfg = load_config("ttsrn_ytvis19", {"train_cfg.max_epochs": 2})
+    assert cfg.train_cfg.max_epochs == 2
+    with pytest.raises(UserInputError, match=r"did you mean train_cfg\.max_epochs"):
+        load_config("ttsrn_ytvis19", {"train_cfg.max_epoch": 2})
