@@ -60,7 +60,7 @@ def cfg() -> Config:
         # arguments of the class beside them, of its bases, of a function
         "model.backbone.with_cp",
         "model.backbone.init_cfg",
-        "model.mask_head",
+        "model.roi_head",
         "optim_wrapper.optimizer.betas",
         "optim_wrapper.accumulative_counts",
         "train_dataloader.dataset.indices",
@@ -81,11 +81,11 @@ def test_keys_that_are_read_pass(cfg, path):
     ("path", "hint"),
     [
         ("modle.x", "did you mean model?"),
-        ("train_cfg.max_epoch", "did you mean train_cfg.max_epochs?"),
+        ("train_cfg.max_epoch", "did you mean train_cfg.max_epochs or"),
         ("max_epochs", "did you mean train_cfg.max_epochs?"),
         ("model.backbone.wth_cp", "did you mean model.backbone.with_cp?"),
         ("model.test_cfg.max_per_img", "its keys are score_thr"),
-        ("model.backbone.type_.x", "did you mean model.backbone.type?"),
+        ("model.backbone.type_.x", "did you mean model.backbone.type or"),
         ("model.backbone.depth.x", "model.backbone.depth is 50, which has no keys"),
         ("model.backbone.init_cfg.type", "model.backbone.init_cfg is None, which has no keys"),
         ("randomness.sed", "did you mean randomness.seed?"),

@@ -121,7 +121,8 @@ def compiled_files(build_folder: Path) -> str:
     plans = list(build_folder.glob("pip-install-*/*mmcv*/build/temp*/build.ninja"))
     if not plans:
         return ""
-    sources = sum(line.startswith("build ") and ".o:" in line for line in plans[0].open())
+    plan = plans[0].read_text(encoding="utf-8").splitlines()
+    sources = sum(line.startswith("build ") and ".o:" in line for line in plan)
     objects = len(list(plans[0].parent.rglob("*.o")))
     return f"{objects} of {sources} files compiled"
 

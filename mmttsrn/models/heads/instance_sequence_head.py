@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.layers import TransformerDecoderLayer
+from mmttsrn.models.layers import SinePositionEncoding3D, TransformerDecoderLayer
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures, SequencePredictions
 
@@ -27,8 +27,15 @@ class InstanceSequenceHead(BaseModule):
         act_cfg: Activation of the feed-forward parts.
         cls_branch: Config of the class branch; ``in_channels`` and ``out_channels`` are added.
         bbox_branch: Config of the box branch, likewise. Both are shared by all layers.
+        query_init: Start of the query embeddings. ``"independent"`` draws all T*Q from a normal
+            distribution, as the reference does. ``"factorised"`` draws one for each instance and
+            adds the time part of the position encoding, so that the queries of an instance start
+            alike and know their frame; from scratch this learns faster.
         with_cp: Recompute layer activations in the backward pass to save memory.
         init_cfg: MMEngine initialisation.
+
+    Raises:
+        UserInputError: If ``query_init`` is neither.
 
     Source: VisTR (CVPR 2021), section 3.2, with the sinusoidal branches of TT-SRN.
     """
@@ -46,10 +53,17 @@ class InstanceSequenceHead(BaseModule):
         act_cfg: dict | None = None,
         cls_branch: dict | None = None,
         bbox_branch: dict | None = None,
+        query_init: str = "independent",
         with_cp: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        if query_init not in ("independent", "factorised"):
+            raise UserInputError(
+                f'InstanceSequenceHead: query_init={query_init!r} must be "independent" or '
+                '"factorised"'
+            )
+        self.query_init = query_init
         self.num_classes = num_classes
         self.num_frames = num_frames
         self.num_instances = num_instances
@@ -81,7 +95,18 @@ class InstanceSequenceHead(BaseModule):
         # The first self-attention reads zeros, so its first norm would see exactly its bias: a
         # zero bias has a gradient of 1 / sqrt(eps), which gradient clipping turns on the rest.
         nn.init.normal_(self.layers[0].self_attn.out_proj.bias, std=0.1)
+        nn.init.normal_(self.query_embed.weight)
+        if self.query_init == "factorised":
+            self._factorise_queries()
         super().init_weights()
+
+    @torch.no_grad()
+    def _factorise_queries(self) -> None:
+        embed_dims = self.query_embed.embedding_dim
+        frames = torch.zeros(1, self.num_frames, 1, 1, dtype=torch.bool)
+        times = SinePositionEncoding3D(embed_dims)(frames).view(-1, 1, embed_dims)  # T, 1, C
+        instances = torch.randn(self.num_instances, embed_dims)  # Q, C
+        self.query_embed.weight.copy_((instances + times).flatten(0, 1))
 
     def forward(self, features: ClipFeatures) -> SequencePredictions:
         """Predict instance sequences.

@@ -174,6 +174,6 @@ def _merge(
         target, source = getattr(video, name), getattr(clip, name)
         if target is None:
             continue
-        share = (old.float() / 2).view(*old.shape, *[1] * (source.dim() - 2))
+        share = (old.to(source.dtype) / 2).view(*old.shape, *[1] * (source.dim() - 2))
         target[rows, start:stop] = share * target[rows, start:stop] + (1 - share) * source[slots]
     video.covered[rows, start:stop] = True

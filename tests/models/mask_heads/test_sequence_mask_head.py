@@ -53,8 +53,12 @@ def test_masks_of_all_instances_in_order(features: ClipFeatures, states: Tensor)
     )
 
 
-def test_no_instance_gives_no_mask(features: ClipFeatures, states: Tensor) -> None:
-    masks = build()(features, states, torch.zeros(0, 2, dtype=torch.int64))
+@pytest.mark.parametrize("deform_backend", ["mmcv", "grid_sample"])
+def test_no_instance_gives_no_mask(
+    features: ClipFeatures, states: Tensor, deform_backend: str
+) -> None:
+    head = build(deform_backend=deform_backend)
+    masks = head(features, states, torch.zeros(0, 2, dtype=torch.int64))
     assert masks.shape == (0, T, 16, 24)
 
 
@@ -91,12 +95,19 @@ def test_chunks_change_neither_masks_nor_gradients(
         torch.testing.assert_close(gradients[name], gradient, rtol=1e-3, atol=1e-5, msg=name)
 
 
-def test_chunks_bound_the_images_computed_at_a_time(features: ClipFeatures, states: Tensor) -> None:
-    head, sizes = build(max_images=4), []
-    head.fpn.norms[0].register_forward_hook(lambda *args: sizes.append(len(args[-1])))
+@pytest.mark.parametrize(("max_images", "most_sequences"), [(1, 1), (4, 1), (7, 2)])
+def test_chunks_bound_the_images_computed_at_a_time(
+    features: ClipFeatures, states: Tensor, max_images: int, most_sequences: int
+) -> None:
+    head = build(max_images=max_images)
+    images: list[int] = []
+    sequences: list[int] = []
+    head.fpn.norms[0].register_forward_hook(lambda *args: images.append(len(args[-1])))
+    head.sequence_convs[0].register_forward_hook(lambda *args: sequences.append(len(args[-1])))
     head(features, states)
-    assert max(sizes) <= 4
-    assert sum(sizes) == N * Q * T
+    assert max(images) <= max_images
+    assert max(sequences) == most_sequences
+    assert sum(images) == T * sum(sequences) == N * Q * T
 
 
 def test_clips_of_a_batch_do_not_see_each_other(features: ClipFeatures, states: Tensor) -> None:

@@ -142,6 +142,17 @@ class TestLoss:
                 parameter.grad, gradients[key].grad, rtol=1e-3, atol=1e-5, msg=key
             )
 
+    @pytest.mark.parametrize("name", ["two instances", "no instance"])
+    def test_in_mixed_precision(self, build_tiny: Builder, name: str) -> None:
+        model = build_tiny()
+        expected = losses_of(model, BATCHES[name])
+        with torch.autocast("cpu", torch.bfloat16):
+            losses = losses_of(model, BATCHES[name])
+        for key, value in losses.items():
+            torch.testing.assert_close(value.float(), expected[key], rtol=0.02, atol=0.01, msg=key)
+        sum(losses.values()).backward()
+        assert all(p.grad.isfinite().all() for p in model.parameters())
+
     def test_box_only_model_has_no_mask_losses(self, build_tiny: Builder) -> None:
         model = build_tiny(mask_head=None)
         batch = BATCHES["two instances"]
@@ -224,11 +235,15 @@ class TestForward:
 
 
 class TestPredict:
-    @pytest.mark.parametrize("num_frames", [1, 2, 3, 4, 8])
-    def test_contract(self, build_tiny: Builder, num_frames: int) -> None:
+    @pytest.mark.parametrize(
+        ("num_frames", "mixed_precision"),
+        [(1, False), (2, False), (3, False), (4, False), (8, False), (8, True)],
+    )
+    def test_contract(self, build_tiny: Builder, num_frames: int, mixed_precision: bool) -> None:
         model = build_tiny()
         batch = batch_of(([], (60, 90)), num_frames=num_frames, original_size=(120, 180))
-        (sample,) = predict(model, batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):
+            (sample,) = predict(model, batch)
         assert len(sample) == num_frames
         first = sample[0].pred_track_instances
         n = len(first.instances_id)
