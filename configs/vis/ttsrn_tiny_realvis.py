@@ -3,11 +3,28 @@
 # video, not that it generalises.
 _base_ = ["./ttsrn_tiny_shapes.py"]
 
-model = dict(head=dict(num_classes=2))
+model = dict(head=dict(num_classes=2, query_init="independent"))
 
 dataset = dict(
     data_root="data/realvis/", ann_file="instances.json", data_prefix=dict(img_path="JPEGImages")
 )
-train_dataloader = dict(dataset=dataset)
+train_dataloader = dict(batch_size=1, dataset=dataset)
 val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader
+
+max_iters = 2500
+lr = 5e-4
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(optimizer=dict(lr=lr))
+param_scheduler = [
+    dict(
+        type="OneCycleLR",
+        eta_max=lr,
+        total_steps=max_iters,
+        pct_start=0.1,
+        by_epoch=False,
+        begin=0,
+        end=max_iters,
+    )
+]
+default_hooks = dict(checkpoint=dict(interval=max_iters))

@@ -107,7 +107,7 @@ def _known_keys(
     name = parent.rpartition(".")[2]
     if name in FREE_FORM_DICTS:
         return None
-    type_ = node.get("type")
+    type_ = options.get(f"{parent}.type", node.get("type"))
     if type_ is None or name == "clip_grad":  # whose type is "norm" or "value"
         return runner_keys(parent) | MERGE_KEYS
     factory = _resolve(type_, scope)

@@ -49,7 +49,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=2,
     num_workers=1,
     persistent_workers=True,
     # One sample per frame: an epoch visits every frame of every annotated video.

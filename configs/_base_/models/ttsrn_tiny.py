@@ -22,6 +22,7 @@ model = dict(
         num_classes=4,
         num_frames=4,
         num_instances=6,
+        query_init="factorised",
         embed_dims=96,
         num_layers=3,
         ffn_channels=256,

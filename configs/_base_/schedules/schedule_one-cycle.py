@@ -1,6 +1,6 @@
 # One cycle of the learning rate over a fixed number of iterations, for training from scratch.
-max_iters = 5000
-lr = 4e-4
+max_iters = 2200
+lr = 6e-4
 
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type="ValLoop")

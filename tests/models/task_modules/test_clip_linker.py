@@ -135,15 +135,36 @@ def test_a_hidden_object_keeps_its_slot() -> None:
     torch.testing.assert_close(linked.mask_logits[1], hidden[1])
 
 
-def test_min_iou_decides_what_joins() -> None:
+def test_a_hidden_object_keeps_the_slot_in_which_it_was_seen_last() -> None:
+    video = planted_video()
+    hidden = video.mask_logits.clone()
+    hidden[1, 4:7] = -5.0
+    video = InstanceSequences(video.logits, video.boxes, hidden, video.covered)
+    # Clips from frames 0, 2, 4 and 5; the object moves to slot 2 before it hides.
+    orders = ([0, 1, 2, 3], [0, 2, 1, 3], [0, 2, 1, 3], [0, 2, 1, 3])
+    starts = plan_clips(T, 4, 2)
+    clips = (clip_of(video, s, 4, order) for s, order in zip(starts, orders, strict=True))
+    linked = ClipLinker().link(clips, T)
+    assert len(linked.covered) == 4
+    assert linked.covered[:3].all()
+    torch.testing.assert_close(linked.mask_logits[1], hidden[1])
+
+
+@pytest.mark.parametrize("with_masks", [True, False])
+def test_min_iou_decides_what_joins(with_masks: bool) -> None:
     video = planted_video(1)
     shifted = InstanceSequences(
-        video.logits, video.boxes, video.mask_logits.roll(2, dims=-1), video.covered
+        video.logits,
+        video.boxes + torch.tensor([2 / W, 0.0, 0.0, 0.0]),
+        video.mask_logits.roll(2, dims=-1),
+        video.covered,
     )
+    if not with_masks:
+        video, shifted = without_masks(video), without_masks(shifted)
     clips = [clip_of(video, 0, 5, [0]), clip_of(shifted, 4, 5, [0])]
-    # Squares of 3x4 that are shifted by 2 have an IoU of 1/3.
+    # Rectangles of 3x4 that are shifted by 2 have an IoU of 1/3.
     assert len(ClipLinker(min_iou=0.3).link(clips, T).covered) == 1
-    assert len(ClipLinker(min_iou=0.4).link(clips, T).covered) == 2
+    assert len(ClipLinker(min_iou=0.36).link(clips, T).covered) == 2
 
 
 def test_class_decides_between_equal_masks() -> None:
