@@ -20,7 +20,6 @@ from pycocotools import mask as mask_utils
 from .synthetic_scenes import CLASSES, draw_object, render_clip
 
 MIN_VISIBLE_PIXELS = 12
-_MAX_OBJECTS = 4
 
 
 def write_moving_shapes(
@@ -29,6 +28,7 @@ def write_moving_shapes(
     val_clips: int = 4,
     num_frames: int = 12,
     size: tuple[int, int] = (96, 160),
+    max_objects: int = 4,
     seed: int = 0,
 ) -> None:
     """Writes ``{train,valid}/JPEGImages/<clip>/<frame>.jpg`` and ``{train,valid}.json``.
@@ -42,17 +42,18 @@ def write_moving_shapes(
         val_clips: Clips of the validation split, annotated too.
         num_frames: Frames per clip, T.
         size: Height and width in pixels.
+        max_objects: Clips hold 1, 2, ... up to this many objects in turn.
         seed: Seed of everything drawn.
     """
-    if min(train_clips, val_clips, num_frames) < 1 or min(size) < 32:
+    if min(train_clips, val_clips, num_frames, max_objects) < 1 or min(size) < 32:
         raise ValueError(
-            "moving shapes need at least 1 clip per split, 1 frame and 32 pixels a side, got"
-            f" train_clips={train_clips}, val_clips={val_clips}, num_frames={num_frames},"
-            f" size={tuple(size)}"
+            "moving shapes need at least 1 clip per split, 1 frame, 1 object and 32 pixels a side,"
+            f" got train_clips={train_clips}, val_clips={val_clips}, num_frames={num_frames},"
+            f" max_objects={max_objects}, size={tuple(size)}"
         )
     for split, clips in enumerate((train_clips, val_clips)):
         name = ("train", "valid")[split]
-        _write_split(Path(out_dir), name, clips, num_frames, size, (seed, split))
+        _write_split(Path(out_dir), name, clips, num_frames, size, max_objects, (seed, split))
 
 
 def _write_split(
@@ -61,6 +62,7 @@ def _write_split(
     clips: int,
     num_frames: int,
     size: tuple[int, int],
+    max_objects: int,
     seed: tuple[int, int],
 ) -> None:
     labels = _balanced_labels(np.random.default_rng(seed))
@@ -71,7 +73,7 @@ def _write_split(
         rng = np.random.default_rng((*seed, clip))
         objects = [
             draw_object(rng, next(labels), num_frames, size, stays=index == 0)
-            for index in range(clip % _MAX_OBJECTS + 1)
+            for index in range(clip % max_objects + 1)
         ]
         frames, masks = render_clip(objects, num_frames, size, rng)
         names = [f"clip_{clip:03d}/{frame:05d}.jpg" for frame in range(num_frames)]

@@ -24,6 +24,9 @@ def parse_args() -> argparse.Namespace:
         metavar=("HEIGHT", "WIDTH"),
         help="frame size in pixels",
     )
+    parser.add_argument(
+        "--max-objects", type=int, default=4, help="clips hold 1, 2, ... up to this many objects"
+    )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same data")
     return parser.parse_args()
 
@@ -39,6 +42,7 @@ def main() -> int:
             val_clips=args.val_clips,
             num_frames=args.frames,
             size=tuple(args.size),
+            max_objects=args.max_objects,
             seed=args.seed,
         )
     except (ValueError, OSError) as error:

@@ -13,3 +13,5 @@ NODE_RANK=${NODE_RANK:-0}
 MASTER_ADDR=${MASTER_ADDR:-127.0.0.1}
 PORT=${PORT:-29500}
 export PYTHONPATH="$TOOLS/..${PYTHONPATH:+:$PYTHONPATH}"
+# What PyTorch's launcher would set as well, with a long warning.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"

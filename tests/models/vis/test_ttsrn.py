@@ -267,14 +267,17 @@ class TestPredict:
         mean = torch.stack([f.pred_track_instances.frame_scores for f in sample]).mean(0)
         torch.testing.assert_close(first.scores, mean)
 
-    def test_a_video_as_long_as_a_clip_is_one_forward_pass(self, build_tiny: Builder) -> None:
+    @pytest.mark.parametrize("size", [(64, 96), (40, 70)])
+    def test_a_video_as_long_as_a_clip_is_one_forward_pass(
+        self, build_tiny: Builder, size: tuple[int, int]
+    ) -> None:
         model = build_tiny()
-        batch = batch_of(([], (64, 96)))
+        batch = batch_of(([], size), original_size=(90, 140))
         (sample,) = predict(model, batch)
         with torch.no_grad():
             outputs = model(**prepared(model, batch, training=False), mode="tensor")
         sequences = InstanceSequences.from_clip(*(output[0] for output in outputs))
-        expected = model.post_processor(sequences, (64, 96), (64, 96), (64, 96))
+        expected = model.post_processor(sequences, (64, 96), size, (90, 140))
         for t, frame in enumerate(sample):
             tracks = frame.pred_track_instances
             assert torch.equal(tracks.scores, expected.scores)
