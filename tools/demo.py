@@ -33,7 +33,7 @@ except ImportError as error:  # a package is missing, too old or without ops
     sys.exit(2)
 
 CONFIG_KEYS = ("model", "train_dataloader", "test_dataloader", "test_evaluator", "visualizer")
-GENERATED_DATA = {"train_clips": 6, "val_clips": 3, "num_frames": 12, "size": [96, 160],
+GENERATED_DATA = {"train_clips": 5, "val_clips": 3, "num_frames": 12, "size": [96, 160],
                   "max_objects": 3}  # fmt: skip
 QUICK_DATA = {"train_clips": 2, "val_clips": 1, "num_frames": 5, "size": [64, 96],
               "max_objects": 2}  # fmt: skip

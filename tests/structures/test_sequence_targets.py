@@ -80,16 +80,16 @@ def test_no_instance(with_masks: bool) -> None:
 @pytest.mark.parametrize("with_masks", [True, False])
 def test_the_largest_instances_are_kept_with_a_warning(with_masks: bool) -> None:
     rectangles = [
-        Rectangle.moving(1, 0, (0, 0, 10, 10)),
-        Rectangle.moving(2, 1, (20, 0, 50, 30)),
-        Rectangle.moving(3, 2, (0, 40, 5, 45)),
-        # The largest in one frame, but not over the clip.
-        Rectangle(4, 0, [(50, 30, 84, 62), None, None]),
+        Rectangle.moving(1, 2, (0, 0, 20, 20)),
+        Rectangle.moving(2, 0, (0, 40, 5, 45)),
+        # Larger than the first in its frame, but not over the clip.
+        Rectangle(3, 0, [(60, 32, 90, 62), None, None]),
+        Rectangle.moving(4, 1, (40, 0, 80, 30)),
     ]
     with pytest.warns(UserWarning, match="4 instances but the model predicts 2"):
         targets = build(rectangles, max_instances=2, with_masks=with_masks)
-    assert targets.labels.tolist() == [1, 0]
-    assert targets.valid.tolist() == [[True] * 3, [True, False, False]]
+    assert targets.labels.tolist() == [2, 1]
+    assert targets.valid.all()
 
 
 def test_as_many_instances_as_fit_need_no_warning() -> None:

@@ -158,3 +158,46 @@ def test_stamp_depends_on_torch():
 
     assert fingerprint("torch==2.13.0") == fingerprint("torch==2.13.0")
     assert fingerprint("torch==2.13.0") != fingerprint("torch==2.10.0")
+
+
+class FakePip:
+    """Stands in for pip: one (output, whether the ops run afterwards) per attempt."""
+
+    log = "setup.log"
+
+    def __init__(self, *attempts: tuple[str, bool]) -> None:
+        self.attempts = list(attempts)
+        self.commands: list[tuple[str, ...]] = []
+
+    def install(self, *arguments, progress):
+        self.commands.append(arguments)
+        output, self.ops_run = self.attempts.pop(0)
+        return output
+
+    def succeeds(self, script):
+        return self.ops_run
+
+
+def test_mmcv_that_fits_is_kept():
+    from build_env import install_mmcv
+
+    pip = FakePip(("Requirement already satisfied", True))
+    install_mmcv(pip, Path("constraints.txt"))
+    assert "--force-reinstall" not in pip.commands[0]
+
+
+def test_mmcv_of_another_torch_is_replaced_and_at_last_compiled():
+    from build_env import install_mmcv
+
+    pip = FakePip(("Requirement already satisfied", False), ("Using cached", False), ("", True))
+    install_mmcv(pip, Path("constraints.txt"))
+    assert "--force-reinstall" in pip.commands[1]
+    assert "--no-binary" in pip.commands[2]
+
+
+def test_compiled_ops_that_do_not_run_end_the_setup():
+    from build_env import install_mmcv
+    from preflight import SetupError
+
+    with pytest.raises(SetupError, match="compiled but do not run"):
+        install_mmcv(FakePip(("Building wheel for onedl-mmcv", False)), Path("constraints.txt"))

@@ -89,6 +89,22 @@ def build(venv: Path, torch: str) -> None:
     pip.log.write_text("", encoding="utf-8")
 
     print(f"setting up {venv}; log: {pip.log}", flush=True)
+    install_packages(pip, venv, torch)
+    print(pip.output(CHECK_OPS))
+    stamp_file(venv).write_text(fingerprint(torch), encoding="utf-8")
+    print(f"environment is ready: {venv} ({format_time(time.monotonic() - start)})")
+
+
+def install_packages(pip: PipRunner, venv: Path, torch: str) -> None:
+    """Install everything in the order in which one thing needs the other.
+
+    The long compilation comes after all that pip can fetch, so that what is cheap fails first.
+
+    Args:
+        pip: Runs pip in the environment.
+        venv: Absolute path of the environment's folder.
+        torch: Pip arguments that install PyTorch.
+    """
     announce(1, "PyTorch and the build tools")
     constraints = write_constraints(venv, torch_pin=None)
     build_tools = ["-r", str(REQUIREMENTS / "build.txt"), "-c", str(constraints)]
@@ -107,30 +123,27 @@ def build(venv: Path, torch: str) -> None:
     announce(4, "MMDetection and mmttsrn")
     pip.install("--no-deps", *WITHOUT_DEPENDENCIES, "-c", str(constraints))
     pip.install("--no-deps", "--no-build-isolation", "-e", str(ROOT))
-
     if not pip.succeeds("-c", IMPORT_HOST):
         raise SetupError(f"MMDetection is installed but cannot be imported; log: {pip.log}")
     shutil.rmtree(pip.build_folder, ignore_errors=True)
-    print(pip.output(CHECK_OPS))
-    stamp_file(venv).write_text(fingerprint(torch), encoding="utf-8")
-    print(f"environment is ready: {venv} ({format_time(time.monotonic() - start)})")
 
 
 def install_mmcv(pip: PipRunner, constraints: Path) -> None:
     """Install MMCV with ops that run against the PyTorch of the environment.
 
-    The first attempt may find an installed MMCV, or a wheel in pip's cache, that was built without
-    ops or against another PyTorch; the second one compiles it.
+    An installed MMCV, or a wheel in pip's cache, may have been built without ops or against another
+    PyTorch: then it is replaced, in the end by one compiled here.
     """
     common = ["--no-deps", "--no-build-isolation", "-c", str(constraints), MMCV]
-    pip.install(*common, progress=compiled_files)
-    if pip.succeeds(CHECK_OPS):
-        return
-    print("    the MMCV found does not fit this PyTorch: compiling it", flush=True)
-    again = ["--force-reinstall", "--no-cache-dir", "--no-binary", MMCV]
-    pip.install(*again, *common, progress=compiled_files)
-    if not pip.succeeds(CHECK_OPS):
-        raise SetupError(f"MMCV's ops were compiled but do not run; log: {pip.log}")
+    compile_anew = ["--force-reinstall", "--no-cache-dir", "--no-binary", MMCV]
+    for options in ([], ["--force-reinstall"], compile_anew):
+        output = pip.install(*options, *common, progress=compiled_files)
+        if pip.succeeds(CHECK_OPS):
+            return
+        if "Building wheel" in output:
+            break
+        print("    the MMCV found does not fit this PyTorch: replacing it", flush=True)
+    raise SetupError(f"MMCV's ops were compiled but do not run; log: {pip.log}")
 
 
 def create_venv(venv: Path) -> None:

@@ -54,7 +54,7 @@ class PipRunner:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def install(self, *arguments: str, progress: Callable[[Path], str] | None = None) -> None:
+    def install(self, *arguments: str, progress: Callable[[Path], str] | None = None) -> str:
         """Run ``pip install`` with the arguments.
 
         Args:
@@ -62,15 +62,20 @@ class PipRunner:
             progress: Called with the folder that pip builds in, every half minute; its result is
                 shown beside the elapsed time.
 
+        Returns:
+            What pip has written.
+
         Raises:
             SetupError: pip failed; the message tells why and where the log is.
         """
         self.build_folder.mkdir(exist_ok=True)
         command = [str(self.python), "-m", "pip", "install", "--no-input", *arguments]
         start = self.log.stat().st_size if self.log.exists() else 0
-        if self._run(command, progress) != 0:
-            output = self.log.read_bytes()[start:].decode(errors="replace")
+        status = self._run(command, progress)
+        output = self.log.read_bytes()[start:].decode(errors="replace")
+        if status != 0:
             raise SetupError(f"{explain_failure(output)}; log: {self.log}")
+        return output
 
     def succeeds(self, *arguments: str) -> bool:
         """Whether a Python command runs to its end; its output goes to the log."""

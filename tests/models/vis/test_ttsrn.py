@@ -40,7 +40,7 @@ BATCHES = {
     "no instance": batch_of(([], (64, 96))),
     "absent in some frames": batch_of((LEAVING, (64, 96))),
     "more than Q": batch_of((CROWD, (64, 96))),
-    "two frame sizes": batch_of((TWO, (64, 96)), (SMALL, (40, 90))),
+    "two frame sizes": batch_of((TWO, (64, 96)), (SMALL, (30, 60))),
     "one clip without instance": batch_of((TWO, (64, 96)), ([], (64, 96))),
     "one frame": batch_of((TWO, (64, 96)), num_frames=1),
 }
@@ -206,7 +206,7 @@ class TestForward:
 
     def test_clips_of_a_batch_do_not_see_each_other(self, build_tiny: Builder) -> None:
         model = build_tiny()
-        batch = prepared(model, batch_of(([], (64, 96)), ([], (40, 90))), training=False)
+        batch = prepared(model, batch_of(([], (64, 96)), ([], (30, 60))), training=False)
         with torch.no_grad():
             together = model(**batch, mode="tensor")
             for i in range(2):
@@ -267,24 +267,28 @@ class TestPredict:
         mean = torch.stack([f.pred_track_instances.frame_scores for f in sample]).mean(0)
         torch.testing.assert_close(first.scores, mean)
 
-    @pytest.mark.parametrize("size", [(64, 96), (40, 70)])
-    def test_a_video_as_long_as_a_clip_is_one_forward_pass(
-        self, build_tiny: Builder, size: tuple[int, int]
-    ) -> None:
+    def test_a_video_as_long_as_a_clip_is_one_forward_pass(self, build_tiny: Builder) -> None:
         model = build_tiny()
-        batch = batch_of(([], size), original_size=(90, 140))
-        (sample,) = predict(model, batch)
+        # Beside the first video, a row and a column of cells of the second are padding.
+        sizes = [(64, 96), (30, 60)]
+        batch = batch_of(*(([], size) for size in sizes), original_size=(90, 140))
+        samples = predict(model, batch)
         with torch.no_grad():
             outputs = model(**prepared(model, batch, training=False), mode="tensor")
-        sequences = InstanceSequences.from_clip(*(output[0] for output in outputs))
-        expected = model.post_processor(sequences, (64, 96), size, (90, 140))
-        for t, frame in enumerate(sample):
-            tracks = frame.pred_track_instances
-            assert torch.equal(tracks.scores, expected.scores)
-            assert torch.equal(tracks.labels, expected.labels)
-            assert torch.equal(tracks.frame_scores, expected.frame_scores[:, t])
-            assert torch.equal(tracks.bboxes, expected.boxes[:, t])
-            assert torch.equal(tracks.masks, expected.masks[:, t])
+        for i, (sample, size) in enumerate(zip(samples, sizes, strict=True)):
+            sequences = InstanceSequences.from_clip(*(output[i] for output in outputs))
+            expected = model.post_processor(sequences, (64, 96), size, (90, 140))
+            assert len(expected.scores)
+            for t, frame in enumerate(sample):
+                tracks = frame.pred_track_instances
+                assert torch.equal(tracks.labels, expected.labels)
+                for name, values in (
+                    ("scores", expected.scores),
+                    ("frame_scores", expected.frame_scores[:, t]),
+                    ("bboxes", expected.boxes[:, t]),
+                ):
+                    torch.testing.assert_close(tracks[name], values, rtol=1e-5, atol=1e-4)
+                assert (tracks.masks != expected.masks[:, t]).float().mean() < 1e-3
 
     def test_a_shorter_video_goes_back_and_forth(self, build_tiny: Builder) -> None:
         model = build_tiny()
