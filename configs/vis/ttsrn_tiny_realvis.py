@@ -3,7 +3,10 @@
 # video, not that it generalises.
 _base_ = ["./ttsrn_tiny_shapes.py"]
 
-model = dict(head=dict(num_classes=2, query_init="independent"))
+model = dict(
+    head=dict(num_classes=2, query_init="independent"),
+    mask_head=dict(fpn_channels=[64, 32, 16], feat_channels=16),
+)
 
 dataset = dict(
     data_root="data/realvis/", ann_file="instances.json", data_prefix=dict(img_path="JPEGImages")
