@@ -43,13 +43,13 @@ def check_compiler() -> None:
     command = [compiler, "-std=c++17", "-fsyntax-only", "-x", "c++", "-"]
     try:
         probe = subprocess.run(command, input=COMPILER_PROBE, text=True, capture_output=True)
-        works = probe.returncode == 0
-    except OSError:
-        works = False
-    if not works:
+        reason = probe.stderr.strip().splitlines()[-1:] if probe.returncode != 0 else None
+    except OSError as error:
+        reason = [error.strerror or str(error)]
+    if reason is not None:
         raise SetupError(
-            f"no working C++17 compiler ({compiler}), which MMCV's ops need; install g++ "
-            "(Debian, Ubuntu: build-essential) or set CXX="
+            f"no working C++17 compiler ({': '.join([compiler, *reason])}), which MMCV's ops need; "
+            "install g++ (Debian, Ubuntu: build-essential) or set CXX="
         )
 
 

@@ -111,11 +111,39 @@ def test_checkpointing_changes_no_gradient() -> None:
 
 def test_pretrained_weights_survive_init_weights(tmp_path) -> None:
     source = build()
+    for parameter in source.parameters():
+        torch.nn.init.normal_(parameter)
     path = tmp_path / "head.pt"
     torch.save(source.state_dict(), path)
     head = build(init_cfg=dict(type="Pretrained", checkpoint=str(path)))
     for name, parameter in source.state_dict().items():
         assert torch.equal(head.state_dict()[name], parameter), name
+
+
+def test_queries_start_independent() -> None:
+    queries = build(num_frames=50).query_embed.weight
+    assert queries.std().item() == pytest.approx(1.0, abs=0.1)
+    assert len(queries.unique(dim=0)) == 50 * 4
+
+
+def test_factorised_queries_are_an_instance_plus_a_time() -> None:
+    queries = build(query_init="factorised").query_embed.weight.unflatten(0, (3, 4))  # T, Q, C
+    moved = queries - queries[:1]
+    torch.testing.assert_close(moved, moved[:, :1].expand_as(moved), rtol=0, atol=1e-5)
+    times = SinePositionEncoding3D(12)(torch.zeros(1, 3, 1, 1, dtype=torch.bool))[0, :, 0, 0]
+    torch.testing.assert_close(moved[:, 0], times - times[0], rtol=0, atol=1e-5)
+    assert (queries[0, 0] - queries[0, 1]).abs().max() > 0.1
+
+
+def test_first_self_attention_gives_its_norm_something_to_scale() -> None:
+    # With a zero bias the norm's input is zero and the gradient of its variance explodes.
+    head = build()
+    assert head.layers[0].self_attn.out_proj.bias.std() > 0.01
+
+
+def test_unknown_query_init_is_named() -> None:
+    with pytest.raises(ValueError, match="query_init='zero' must be"):
+        build(query_init="zero")
 
 
 def test_branches_can_be_linear_and_mlp() -> None:

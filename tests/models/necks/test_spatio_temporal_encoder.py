@@ -91,6 +91,8 @@ def test_checkpointing_changes_no_gradient() -> None:
 
 def test_pretrained_weights_survive_init_weights(tmp_path) -> None:
     source = build()
+    for parameter in source.parameters():
+        torch.nn.init.normal_(parameter)
     path = tmp_path / "neck.pt"
     torch.save(source.state_dict(), path)
     neck = build(init_cfg=dict(type="Pretrained", checkpoint=str(path)))
