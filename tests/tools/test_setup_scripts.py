@@ -109,6 +109,16 @@ def test_failed_command_names_reason_and_log(tmp_path):
     assert "--no-such-option" in (tmp_path / "setup.log").read_text()
 
 
+def test_killed_command_says_so(tmp_path, fake_python):
+    from pip_runner import PipRunner
+    from preflight import SetupError
+
+    runner = PipRunner(tmp_path, max_jobs=1)
+    runner.python = fake_python("killed", "kill -9 $$")
+    with pytest.raises(SetupError, match=r"pip was killed \(signal 9\)"):
+        runner.install("x")
+
+
 def test_other_files_are_never_cleared(tmp_path):
     from build_env import create_venv
     from preflight import SetupError

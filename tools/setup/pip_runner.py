@@ -73,6 +73,10 @@ class PipRunner:
         start = self.log.stat().st_size if self.log.exists() else 0
         status = self._run(command, progress)
         output = self.log.read_bytes()[start:].decode(errors="replace")
+        if status < 0:
+            raise SetupError(
+                f"pip was killed (signal {-status}), perhaps for memory; log: {self.log}"
+            )
         if status != 0:
             raise SetupError(f"{explain_failure(output)}; log: {self.log}")
         return output

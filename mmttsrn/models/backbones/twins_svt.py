@@ -1,7 +1,7 @@
 """Twins-SVT: a pyramid transformer of alternating windowed and sub-sampled global attention."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -226,7 +226,7 @@ class TwinsSVT(BaseModule):
         maps = []
         for stage, blocks in enumerate(self.blocks):
             x, grid = self.patch_embeds[stage](x)
-            for i, block in enumerate(blocks):
+            for i, block in enumerate(cast(nn.ModuleList, blocks)):
                 x = self._run_block(block, x, grid)
                 if i == 0:
                     x = self.pos_block[stage](x, grid)

@@ -1,5 +1,7 @@
 """Transformer decoder with learned queries for whole instance sequences."""
 
+from typing import cast
+
 import torch
 from mmengine.model import BaseModule
 from torch import nn
@@ -94,7 +96,8 @@ class InstanceSequenceHead(BaseModule):
                 nn.init.xavier_uniform_(parameter)
         # The first self-attention reads zeros, so its first norm would see exactly its bias: a
         # zero bias has a gradient of 1 / sqrt(eps), which gradient clipping turns on the rest.
-        nn.init.normal_(self.layers[0].self_attn.out_proj.bias, std=0.1)
+        first = cast(TransformerDecoderLayer, self.layers[0])
+        nn.init.normal_(first.self_attn.out_proj.bias, std=0.1)
         nn.init.normal_(self.query_embed.weight)
         if self.query_init == "factorised":
             self._factorise_queries()

@@ -28,6 +28,8 @@ class SinePositionEncoding3D(nn.Module):
     Source: behaviour of the VisTR reference.
     """
 
+    wave_lengths: Tensor
+
     def __init__(
         self,
         embed_dims: int = 384,

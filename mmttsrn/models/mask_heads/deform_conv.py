@@ -41,8 +41,8 @@ class OffsetDeformConv2d(nn.Module):
         self.max_im2col_step = max_im2col_step
         self.conv_offset = nn.Conv2d(in_channels, 2 * KERNEL_SIZE**2, 1)
         self.dcn = DeformConv2d(in_channels, out_channels, KERNEL_SIZE, padding=1)
-        nn.init.zeros_(self.conv_offset.weight)
-        nn.init.zeros_(self.conv_offset.bias)
+        for parameter in self.conv_offset.parameters():
+            nn.init.zeros_(parameter)
         nn.init.kaiming_uniform_(self.dcn.weight, a=1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer
@@ -67,7 +68,7 @@ class InstanceMaskFPN(nn.Module):
         Returns:
             The memory's share of the first convolution, then the adapted maps, coarse to fine.
         """
-        first = self.convs[0]
+        first = cast(nn.Conv2d, self.convs[0])
         share = F.conv2d(memory, first.weight[:, : self.embed_dims], first.bias, padding=1)
         pairs = zip(self.adapters, reversed(list(fine_maps)), strict=True)
         return [share, *(adapter(fine_map) for adapter, fine_map in pairs)]
@@ -83,7 +84,8 @@ class InstanceMaskFPN(nn.Module):
             (B, C_out, H/4, W/4).
         """
         share, *adapted = frame_terms
-        x = share + F.conv2d(attention, self.convs[0].weight[:, self.embed_dims :], padding=1)
+        first = cast(nn.Conv2d, self.convs[0])
+        x = share + F.conv2d(attention, first.weight[:, self.embed_dims :], padding=1)
         x = self.activation(self.norms[0](x))
         for conv, norm, fine_map in zip(self.convs[1:], self.norms[1:], adapted, strict=True):
             x = self.activation(norm(conv(x)))
