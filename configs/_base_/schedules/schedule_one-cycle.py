@@ -1,5 +1,5 @@
 # One cycle of the learning rate over a fixed number of iterations, for training from scratch.
-max_iters = 1600
+max_iters = 1800
 lr = 6e-4
 
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=max_iters)
