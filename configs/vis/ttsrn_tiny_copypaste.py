@@ -5,7 +5,11 @@ _base_ = ["./ttsrn_tiny_shapes.py"]
 model = dict(head=dict(num_classes=2))
 
 dataset = dict(data_root="data/copypaste/", data_prefix=dict(img_path="JPEGImages"))
-train_dataloader = dict(dataset=dict(ann_file="train.json", **dataset))
+# Every frame once an epoch.
+train_dataloader = dict(
+    sampler=dict(_delete_=True, type="TrackImgSampler"),
+    dataset=dict(ann_file="train.json", **dataset),
+)
 val_dataloader = dict(dataset=dict(ann_file="val.json", **dataset))
 test_dataloader = val_dataloader
 

@@ -11,14 +11,17 @@ model = dict(
 dataset = dict(
     data_root="data/realvis/", ann_file="instances.json", data_prefix=dict(img_path="JPEGImages")
 )
-train_dataloader = dict(batch_size=1, dataset=dataset)
+# Every frame once an epoch.
+train_dataloader = dict(
+    batch_size=1, sampler=dict(_delete_=True, type="TrackImgSampler"), dataset=dataset
+)
 val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader
 
 max_iters = 2500
 lr = 5e-4
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-optim_wrapper = dict(optimizer=dict(lr=lr))
+optim_wrapper = dict(optimizer=dict(lr=lr, fused=False))
 param_scheduler = [
     dict(
         type="OneCycleLR",
