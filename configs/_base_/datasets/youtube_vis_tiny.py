@@ -52,8 +52,8 @@ train_dataloader = dict(
     batch_size=2,
     num_workers=1,
     persistent_workers=True,
-    # Random clips of random videos without end: MMEngine rests 2 s where a loader starts over, which
-    # is after every few iterations on a small set.
+    # Random clips of random videos without end: MMEngine rests 2 s where a loader starts over,
+    # which is after every few iterations on a small set.
     sampler=dict(type="InfiniteSampler", shuffle=True),
     dataset=dict(
         type=dataset_type,
