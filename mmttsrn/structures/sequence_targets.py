@@ -93,7 +93,7 @@ def build_sequence_targets(
     targets = targets.select(valid.any(1).nonzero().squeeze(1))
     if len(targets) > max_instances:
         warnings.warn(
-            f"a clip has {len(targets)} instances but the model predicts {max_instances}; "
+            f"a clip has more than the {max_instances} instances that the model predicts; "
             "keeping the largest ones (raise head.num_instances to use all)",
             stacklevel=2,
         )

@@ -86,7 +86,7 @@ def test_the_largest_instances_are_kept_with_a_warning(with_masks: bool) -> None
         Rectangle(3, 0, [(60, 32, 90, 62), None, None]),
         Rectangle.moving(4, 1, (40, 0, 80, 30)),
     ]
-    with pytest.warns(UserWarning, match="4 instances but the model predicts 2"):
+    with pytest.warns(UserWarning, match="more than the 2 instances that the model predicts"):
         targets = build(rectangles, max_instances=2, with_masks=with_masks)
     assert targets.labels.tolist() == [2, 1]
     assert targets.valid.all()

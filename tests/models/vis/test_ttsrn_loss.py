@@ -37,7 +37,7 @@ def test_is_finite_and_reaches_every_parameter(build_tiny: Builder, name: str) -
 
 
 def test_keeps_the_largest_instances_with_a_warning(build_tiny: Builder) -> None:
-    with pytest.warns(UserWarning, match="5 instances but the model predicts 4"):
+    with pytest.warns(UserWarning, match="more than the 4 instances that the model predicts"):
         losses_of(build_tiny(), BATCHES["more than Q"])
 
 
