@@ -8,7 +8,7 @@ HOST_SCOPE = "mmdet"
 MODULES = (
     "mmttsrn.datasets",
     "mmttsrn.engine",
-    "mmttsrn.evaluation",
+    "mmttsrn.evaluation.metrics",
     "mmttsrn.models",
     "mmttsrn.visualization",
 )

@@ -24,7 +24,7 @@ from mmttsrn.engine.command_line import (
 from mmttsrn.engine.config_file import load_config
 from mmttsrn.engine.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
-from mmttsrn.evaluation.dump_track_results import DumpTrackResults
+from mmttsrn.evaluation.metrics import DumpTrackResults
 
 REQUIRED_KEYS = ("model", "test_dataloader", "test_cfg", "test_evaluator")
 

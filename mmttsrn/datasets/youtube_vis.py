@@ -12,8 +12,8 @@ from mmengine.logging import print_log
 from pycocotools import mask as mask_utils
 
 from ..errors import UserInputError
+from ..formats.youtube_vis_json import load_youtube_vis
 from ..registry import DATASETS
-from .youtube_vis_json import load_youtube_vis
 
 
 @DATASETS.register_module()

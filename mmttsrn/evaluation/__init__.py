@@ -1,6 +1,10 @@
-"""Evaluation of video instance segmentation."""
+"""Evaluation of video instance segmentation.
 
-from .youtube_vis_metric import YouTubeVISMetric
-from .ytvis_ap import evaluate_ytvis
+``functional`` computes the numbers from files or their content, ``metrics`` connects it to the
+host's evaluators. Metrics are imported by their registry on first use, so that an evaluation of
+files does not load the host.
+"""
 
-__all__ = ["YouTubeVISMetric", "evaluate_ytvis"]
+from .functional import Evaluation, evaluate_ytvis
+
+__all__ = ["Evaluation", "evaluate_ytvis"]

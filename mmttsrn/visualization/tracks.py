@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
-from mmttsrn.datasets.rle import encode_segmentation
-from mmttsrn.datasets.youtube_vis_json import load_youtube_vis
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.rle import encode_segmentation
+from mmttsrn.formats.youtube_vis_json import load_youtube_vis
 from mmttsrn.visualization.masks import as_bool_masks
 from mmttsrn.visualization.overlay import FrameInstances
 

@@ -228,7 +228,7 @@ SHORT_RLE = {"size": [48, 64], "counts": [100]}
             "has 4 entries but video 3 has 5 frames",
         ),
         (edit("annotations.3.bboxes", [None]), "annotations[3].bboxes", "has 1 entries"),
-        (edit("annotations.3.bboxes.1", [1, 2]), "annotations[3].bboxes[1]", "has 2 numbers"),
+        (edit("annotations.3.bboxes.1", [1, 2]), "annotations[3].bboxes[1]", "[1, 2] is no box"),
         (
             edit("annotations.3.segmentations.4", BAD_RLE),
             "annotations[3].segmentations[4]",

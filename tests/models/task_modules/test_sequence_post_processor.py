@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from golden import load_arrays, load_json
 
-from mmttsrn.evaluation import YouTubeVISMetric
+from mmttsrn.evaluation.metrics import YouTubeVISMetric
 from mmttsrn.models import SequencePostProcessor
 from mmttsrn.models.task_modules.sequence_post_processor import resize_mask_logits
 from mmttsrn.structures import InstanceSequences, SequenceResults

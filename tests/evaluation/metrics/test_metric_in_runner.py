@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch import distributed, multiprocessing
 
 from mmttsrn.datasets import YouTubeVISDataset
-from mmttsrn.evaluation import YouTubeVISMetric
+from mmttsrn.evaluation.metrics import YouTubeVISMetric
 
 
 class OracleModel(BaseModel):

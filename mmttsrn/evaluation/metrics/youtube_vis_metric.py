@@ -16,10 +16,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
-from ..datasets.youtube_vis_json import read_json_object
-from ..errors import UserInputError
-from ..registry import METRICS
-from .ytvis_ap import evaluate_ytvis
+from ...errors import UserInputError
+from ...formats.youtube_vis_json import read_json_object
+from ...registry import METRICS
+from ..functional import Evaluation, evaluate_ytvis
 
 _REPORTED = ("mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l", "AR@1", "AR@10")
 
@@ -104,8 +104,8 @@ class YouTubeVISMetric(BaseMetric):
             return {}
         ground_truth = self._load_ground_truth(meta, set(entries), logger)
         evaluation = evaluate_ytvis(ground_truth, detections)
-        self._log_tables(evaluation, ground_truth, logger)
-        return {name: evaluation["stats"][name] for name in _REPORTED}
+        self._log_tables(evaluation, logger)
+        return {name: evaluation.stats[name] for name in _REPORTED}
 
     def _encode_video(self, frames: list[DetDataSample]) -> dict[str, Any]:
         first = frames[0]
@@ -167,15 +167,14 @@ class YouTubeVISMetric(BaseMetric):
         ]
         return {"videos": videos, "categories": categories, "annotations": annotations}
 
-    def _log_tables(
-        self, evaluation: dict[str, Any], ground_truth: dict[str, list], logger: MMLogger
-    ) -> None:
-        stats = evaluation["stats"]
+    def _log_tables(self, evaluation: Evaluation, logger: MMLogger) -> None:
+        stats = evaluation.stats
         logger.info("mask AP\n" + _table([(name, stats[name]) for name in _REPORTED]))
         if self.classwise:
-            category_ap = evaluation["category_ap"]
+            names = evaluation.truth.categories
             rows = [
-                (entry["name"], category_ap[entry["id"]]) for entry in ground_truth["categories"]
+                (names[category_id], values["mAP"])
+                for category_id, values in evaluation.category_stats().items()
             ]
             logger.info("mask AP per class\n" + _table(rows))
 

@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
 from mmttsrn.datasets import YouTubeVISDataset
-from mmttsrn.evaluation import YouTubeVISMetric
+from mmttsrn.evaluation.metrics import YouTubeVISMetric
 
 NAMES = {"mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l", "AR@1", "AR@10"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from mmengine import fileio
@@ -10,6 +11,7 @@ from mmengine import fileio
 from ..errors import UserInputError
 from .rle import encode_segmentation
 
+Encode = Callable[[Any, int, int], dict[str, Any]]
 FORMAT_HINT = "the file must follow the official YouTube-VIS json format"
 
 
@@ -35,7 +37,26 @@ def load_youtube_vis(
         UserInputError: The file is missing or breaks the format; the message names file, field,
             what was expected and what to do.
     """
-    content = read_json_object(ann_file, backend_args)
+    return check_youtube_vis(ann_file, read_json_object(ann_file, backend_args), need_annotations)
+
+
+def check_youtube_vis(
+    ann_file: str,
+    content: Any,
+    need_annotations: bool,
+    encode: Encode = encode_segmentation,
+) -> dict[str, list[dict]]:
+    """Checks the content of an official YouTube-VIS json; see :func:`load_youtube_vis`.
+
+    Args:
+        ann_file: What the content is called in messages.
+        content: The parsed json; masks and boxes are replaced in place.
+        need_annotations: Whether a file without annotations is an error.
+        encode: Turns a segmentation, the height and the width of its frame into compressed RLE;
+            raises TypeError or ValueError with what is wrong.
+    """
+    if not isinstance(content, dict):
+        _fail(ann_file, "top level", f"is a {type(content).__name__}, not an object", FORMAT_HINT)
     for key in ("videos", "categories"):
         if not isinstance(content.get(key), list):
             _fail(ann_file, key, "missing or not a list", FORMAT_HINT)
@@ -50,7 +71,7 @@ def load_youtube_vis(
                 "train on a split that is annotated",
             )
         content["annotations"] = []
-    _check_annotations(ann_file, content)
+    _check_annotations(ann_file, content, encode)
     return {key: content[key] for key in ("videos", "categories", "annotations")}
 
 
@@ -69,8 +90,6 @@ def read_json_object(ann_file: str, backend_args: dict | None = None) -> dict[st
         raise UserInputError(
             f"{ann_file}: not valid json ({error}); is the download complete?"
         ) from error
-    if not isinstance(content, dict):
-        _fail(ann_file, "top level", f"is a {type(content).__name__}, not an object", FORMAT_HINT)
     return content
 
 
@@ -96,6 +115,9 @@ def _require(ann_file: str, entry: Any, keys: tuple[str, ...], field: str) -> No
 
 
 def _check_unique_id(ann_file: str, entry: dict, seen: dict, kind: str, index: int) -> None:
+    if isinstance(entry["id"], bool) or not isinstance(entry["id"], (int, str)):
+        problem = f"{entry['id']!r} is no id"
+        _fail(ann_file, f"{kind}[{index}].id", problem, "expected an integer")
     if entry["id"] in seen:
         _fail(
             ann_file,
@@ -115,11 +137,15 @@ def _check_videos(ann_file: str, videos: list) -> None:
         _require(ann_file, video, ("id", "width", "height", "file_names"), field)
         _check_unique_id(ann_file, video, seen, "videos", index)
         for key in ("width", "height"):
-            if not isinstance(video[key], int) or video[key] < 1:
+            if type(video[key]) is not int or video[key] < 1:
                 problem = f"{video[key]!r} is not a size in pixels"
                 _fail(ann_file, f"{field}.{key}", problem, "expected a positive integer")
         names = video["file_names"]
-        if not names or not all(isinstance(name, str) for name in names):
+        if (
+            not names
+            or not isinstance(names, list)
+            or not all(isinstance(name, str) for name in names)
+        ):
             problem = "must be a non-empty list of frame paths"
             _fail(ann_file, f"{field}.file_names", problem, FORMAT_HINT)
         if video.setdefault("length", len(names)) != len(names):
@@ -140,7 +166,7 @@ def _check_categories(ann_file: str, categories: list) -> None:
         _check_unique_id(ann_file, category, seen, "categories", index)
 
 
-def _check_annotations(ann_file: str, content: dict[str, Any]) -> None:
+def _check_annotations(ann_file: str, content: dict[str, Any], encode: Encode) -> None:
     videos = {video["id"]: video for video in content["videos"]}
     category_ids = {category["id"] for category in content["categories"]}
     for index, annotation in enumerate(content["annotations"]):
@@ -150,16 +176,21 @@ def _check_annotations(ann_file: str, content: dict[str, Any]) -> None:
             ("video_id", videos, "videos"),
             ("category_id", category_ids, "categories"),
         ):
-            if annotation[key] not in known:
+            if not isinstance(annotation[key], (int, str)) or annotation[key] not in known:
                 problem = f"{annotation[key]!r} is not an id in '{where}'"
                 _fail(ann_file, f"{field}.{key}", problem, f"add it to '{where}' or correct it")
-        _check_annotation(ann_file, annotation, videos[annotation["video_id"]], field)
+        _check_annotation(ann_file, annotation, videos[annotation["video_id"]], field, encode)
 
 
-def _check_annotation(ann_file: str, annotation: dict, video: dict, field: str) -> None:
+def _check_annotation(
+    ann_file: str, annotation: dict, video: dict, field: str, encode: Encode
+) -> None:
     """Checks the per-frame lists of one annotation; encodes its masks and fills boxes in place."""
     for key in ("segmentations", "bboxes", "areas"):
         entries = annotation.get(key)
+        if entries is not None and not isinstance(entries, list):
+            problem = f"is a {type(entries).__name__}, not a list"
+            _fail(ann_file, f"{field}.{key}", problem, "expected one entry per frame")
         if entries is not None and len(entries) != video["length"]:
             problem = f"has {len(entries)} entries but video {video['id']} has {video['length']}"
             remedy = "expected one entry per frame, null where the object is absent"
@@ -168,15 +199,21 @@ def _check_annotation(ann_file: str, annotation: dict, video: dict, field: str) 
     for frame, segmentation in enumerate(segmentations):
         try:
             segmentations[frame] = (
-                encode_segmentation(segmentation, video["height"], video["width"])
-                if segmentation
-                else None
+                encode(segmentation, video["height"], video["width"]) if segmentation else None
             )
         except (TypeError, ValueError) as error:
             remedy = f"correct the mask or the size of video {video['id']}"
             _fail(ann_file, f"{field}.segmentations[{frame}]", str(error), remedy)
     annotation["bboxes"] = annotation.get("bboxes") or [None] * video["length"]
     for frame, box in enumerate(annotation["bboxes"]):
-        if box and len(box) != 4:
-            problem = f"has {len(box)} numbers"
+        if box and not _is_box(box):
+            problem = f"{box!r} is no box"
             _fail(ann_file, f"{field}.bboxes[{frame}]", problem, "expected [x, y, width, height]")
+
+
+def _is_box(box: Any) -> bool:
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(isinstance(number, (int, float)) for number in box)
+    )

@@ -59,9 +59,9 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
     for key in ("size", "counts"):
         if key not in rle:
             raise ValueError(f"RLE has no key '{key}', expected {{size: [h, w], counts: ...}}")
-    if list(rle["size"]) != [height, width]:
+    if not isinstance(rle["size"], (list, tuple)) or list(rle["size"]) != [height, width]:
         raise ValueError(
-            f"RLE size is {list(rle['size'])}, expected [height, width] of its video,"
+            f"RLE size is {rle['size']!r}, expected [height, width] of its video,"
             f" [{height}, {width}]"
         )
     counts = rle["counts"]

@@ -9,7 +9,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from pycocotools import mask as mask_utils
 
-from mmttsrn.evaluation.dump_track_results import DumpTrackResults
+from mmttsrn.evaluation.metrics import DumpTrackResults
 
 
 def predicted_video(video_id: int, masks: torch.Tensor) -> TrackDataSample:

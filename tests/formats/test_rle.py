@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_utils
 
-from mmttsrn.datasets.rle import compressed_runs, encode_segmentation
+from mmttsrn.formats.rle import compressed_runs, encode_segmentation
 
 
 def random_mask(seed: int) -> np.ndarray:

@@ -1,0 +1,225 @@
+"""Evaluation of video instance segmentation by the YouTube-VIS definition."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...errors import UserInputError
+from .boundary import boundary_counts
+from .evaluation import Evaluation
+from .ground_truth_file import load_ground_truth
+from .matching import MatchResult, match_category
+from .precision_recall import IOU_THRESHOLDS, MAX_DETECTIONS, accumulate
+from .results_file import load_results
+from .run_lengths import RunLengthError, decode_run_lengths
+from .track_iou import TrackMasks, track_ious
+from .tracks import Detection, GroundTruth, Results, TruthTrack, Video
+from .truth_groups import AREA_GROUPS, TruthGroup, occlusion_groups
+
+IOU_TYPES = ("mask", "boundary")
+Progress = Callable[[int, int], None]
+
+
+def evaluate_ytvis(
+    gt: str | os.PathLike | dict[str, Any],
+    results: str | os.PathLike | list[dict[str, Any]],
+    iou_type: str = "mask",
+    num_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate results against ground truth with the numbers of the official YouTube-VIS program.
+
+    Args:
+        gt: Ground truth in YouTube-VIS format, a file or its content (``videos``, ``categories``,
+            ``annotations``). Masks as polygons, compressed or uncompressed RLE. Missing ``areas``
+            are taken from the masks, a missing ``iscrowd`` is 0, and ``id`` of annotations is not
+            used. The content is not changed.
+        results: Results in the official format, a file or its content: a list of
+            ``{video_id, category_id, score, segmentations}`` with an RLE or null per frame; it may
+            be empty. The content is not changed.
+        iou_type: ``"mask"``, or ``"boundary"``: the smaller one of the IoU of the masks and of
+            their boundary regions.
+        num_threads: How many threads compare masks; one per core by default.
+        progress: Called with the number of videos done and of all.
+
+    Raises:
+        UserInputError: An input is broken; the message names file, entry and field.
+    """
+    truth = load_ground_truth(gt)
+    return evaluate(truth, load_results(results, truth), iou_type, num_threads, progress)
+
+
+def evaluate(
+    truth: GroundTruth,
+    results: Results,
+    iou_type: str = "mask",
+    num_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate loaded results; see :func:`evaluate_ytvis`."""
+    if iou_type not in IOU_TYPES:
+        raise ValueError(f"iou_type is {iou_type!r}, expected one of {', '.join(IOU_TYPES)}")
+    groups = ground_truth_groups(truth)
+
+    def match(video: Video) -> list[MatchResult]:
+        prepared = prepare_video(video, results.get(video.id, []), iou_type)
+        return match_video(prepared, groups)
+
+    matches: list[MatchResult] = []
+    with ThreadPoolExecutor(num_threads or available_cores()) as pool:
+        for done, found in enumerate(pool.map(match, truth.videos.values()), start=1):
+            matches += found
+            if progress is not None:
+                progress(done, len(truth.videos))
+    curves = accumulate(matches, list(truth.categories), len(groups))
+    return Evaluation(truth, groups, matches, curves)
+
+
+def ground_truth_groups(truth: GroundTruth) -> tuple[TruthGroup, ...]:
+    """The groups that a file's ground truth is evaluated in."""
+    tracks = [track for video in truth.videos.values() for track in video.truths]
+    return AREA_GROUPS + occlusion_groups(tracks)
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCategory:
+    """Decoded sequences of one category in one video.
+
+    Attributes:
+        detections: D detections by falling score.
+        detection_masks: Their masks, in one variant per IoU of which the smallest counts.
+        truths: G ground-truth sequences.
+        truth_masks: Their masks, in the same variants.
+    """
+
+    detections: list[Detection]
+    detection_masks: list[list[TrackMasks]]
+    truths: list[TruthTrack]
+    truth_masks: list[list[TrackMasks]]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedVideo:
+    """A video whose masks are decoded, by category id."""
+
+    video: Video
+    categories: dict[int, PreparedCategory]
+
+
+def prepare_video(
+    video: Video, detections: list[Detection], iou_type: str = "mask"
+) -> PreparedVideo:
+    """Decode the masks of a video and measure their areas.
+
+    Args:
+        video: The video with its ground truth.
+        detections: Its detections in the order of the file. Only the best of each category take
+            part, as many as the highest limit.
+        iou_type: ``"mask"`` or ``"boundary"``.
+
+    Raises:
+        UserInputError: A mask is broken.
+    """
+    found: dict[int, list[Detection]] = {}
+    for detection in detections:
+        found.setdefault(detection.category_id, []).append(detection)
+    annotated: dict[int, list[TruthTrack]] = {}
+    for track in video.truths:
+        annotated.setdefault(track.category_id, []).append(track)
+    categories = {}
+    for category_id in sorted({*found, *annotated}):
+        best = sorted(found.get(category_id, []), key=lambda detection: -detection.score)
+        best = best[: MAX_DETECTIONS[-1]]
+        truths = annotated.get(category_id, [])
+        categories[category_id] = PreparedCategory(
+            best, _masks(video, best, iou_type), truths, _masks(video, truths, iou_type)
+        )
+    return PreparedVideo(video, categories)
+
+
+def _masks(
+    video: Video, tracks: list[Detection] | list[TruthTrack], iou_type: str
+) -> list[list[TrackMasks]]:
+    masks = [decode_track(video, track) for track in tracks]
+    if iou_type == "mask":
+        return [masks]
+    size = (video.height, video.width)
+    boundaries = [
+        TrackMasks.from_runs(
+            decode_run_lengths(boundary_counts(track.counts, *size), size[0] * size[1]), *size
+        )
+        for track in tracks
+    ]
+    return [masks, boundaries]
+
+
+def decode_track(video: Video, track: Detection | TruthTrack) -> TrackMasks:
+    """Decode the masks of one sequence.
+
+    Raises:
+        UserInputError: One of them is not valid.
+    """
+    try:
+        runs = decode_run_lengths(track.counts, video.height * video.width)
+    except RunLengthError as error:
+        raise UserInputError(
+            f"{track.source}segmentations[{error.frame}]: {error.problem}; correct the mask"
+        ) from error
+    return TrackMasks.from_runs(runs, video.height, video.width)
+
+
+def match_video(
+    prepared: PreparedVideo, groups: tuple[TruthGroup, ...] = AREA_GROUPS
+) -> list[MatchResult]:
+    """Match the detections of a video, category by category.
+
+    Args:
+        prepared: The video.
+        groups: A groups of ground truth.
+    """
+    return [
+        _match(prepared.video, category_id, category, groups)
+        for category_id, category in prepared.categories.items()
+    ]
+
+
+def _match(
+    video: Video, category_id: int, category: PreparedCategory, groups: tuple[TruthGroup, ...]
+) -> MatchResult:
+    ious = category_ious(video, category, min_iou=float(IOU_THRESHOLDS[0]))
+    crowd = np.array([track.is_crowd for track in category.truths], bool)
+    ignored = [[not group.holds(track) for track in category.truths] for group in groups]
+    mean_areas = [masks.mean_area for masks in category.detection_masks[0]]
+    outside = [[not group.holds_area(area) for area in mean_areas] for group in groups]
+    return match_category(
+        video.id,
+        category_id,
+        [detection.score for detection in category.detections],
+        ious,
+        crowd,
+        np.array(ignored, bool).reshape(len(groups), len(crowd)),
+        np.array(outside, bool).reshape(len(groups), len(mean_areas)),
+        IOU_THRESHOLDS,
+    )
+
+
+def category_ious(video: Video, category: PreparedCategory, min_iou: float) -> np.ndarray:
+    """IoU of the sequences of a category, (D, G); pairs surely below ``min_iou`` may be 0."""
+    variants = [
+        track_ious(masks, truths, video.height * video.width, video.height, min_iou)
+        for masks, truths in zip(category.detection_masks, category.truth_masks, strict=True)
+    ]
+    return np.min(variants, axis=0)

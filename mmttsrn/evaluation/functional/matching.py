@@ -1,0 +1,121 @@
+"""Assignment of detections to ground truth in one video, as the official evaluator makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """Detections and ground truth of one category in one video.
+
+    Letters: D detections by falling score, G ground-truth sequences, A groups of ground truth
+    (ranges of area, levels of occlusion), S IoU thresholds.
+
+    Attributes:
+        video_id: The video.
+        category_id: The category.
+        scores: (D,) float64.
+        matched: (A, S, D) bool, whether a detection has found a sequence.
+        ignored: (A, S, D) bool, whether it counts neither as right nor as wrong.
+        num_truths: (A,) int64, sequences to be found.
+    """
+
+    video_id: int
+    category_id: int
+    scores: np.ndarray
+    matched: np.ndarray
+    ignored: np.ndarray
+    num_truths: np.ndarray
+
+    def restricted(self, groups: Sequence[int]) -> MatchResult:
+        """The same with some of the groups only."""
+        chosen = list(groups)
+        return MatchResult(
+            self.video_id,
+            self.category_id,
+            self.scores,
+            self.matched[chosen],
+            self.ignored[chosen],
+            self.num_truths[chosen],
+        )
+
+
+def match_tracks(
+    ious: np.ndarray, crowd: np.ndarray, truth_ignored: np.ndarray, thresholds: np.ndarray
+) -> np.ndarray:
+    """Give each detection, by falling score, the free sequence that it overlaps best.
+
+    A sequence that counts is preferred to an ignored one, and the later of two with equal IoU. A
+    crowd sequence stays free.
+
+    Args:
+        ious: (D, G) float64, detections by falling score.
+        crowd: (G,) bool.
+        truth_ignored: (A, G) bool, sequences that do not count in a group; crowd among them.
+        thresholds: (S,) float64 of the IoU.
+
+    Returns:
+        (A, S, D) int64, index of the sequence, -1 for none.
+    """
+    num_groups, num_truths = truth_ignored.shape
+    num_thresholds = len(thresholds)
+    least = np.minimum(thresholds, 1 - 1e-10)
+    chosen = np.full((num_groups, num_thresholds, len(ious)), -1)
+    if num_truths == 0:
+        return chosen
+    free = np.ones((num_groups, num_thresholds, num_truths), bool)
+    group, threshold = np.ogrid[:num_groups, :num_thresholds]
+    counts = ~truth_ignored[:, None]  # A 1 G
+    for index in np.flatnonzero(ious.max(axis=1) >= least.min()):
+        usable = free & (ious[index] >= least[:, None])  # A S G
+        preferred = usable & counts
+        usable = np.where(preferred.any(axis=-1, keepdims=True), preferred, usable)
+        overlaps = np.where(usable, ious[index], -1.0)[..., ::-1]
+        best = num_truths - 1 - overlaps.argmax(axis=-1)  # A S
+        found = usable.any(axis=-1)
+        chosen[..., index] = np.where(found, best, -1)
+        free[group, threshold, best] &= ~found | crowd[best]
+    return chosen
+
+
+def match_category(
+    video_id: int,
+    category_id: int,
+    scores: Sequence[float],
+    ious: np.ndarray,
+    crowd: np.ndarray,
+    truth_ignored: np.ndarray,
+    detection_outside: np.ndarray,
+    thresholds: np.ndarray,
+) -> MatchResult:
+    """Match the sequences of one category in one video.
+
+    Args:
+        video_id: The video.
+        category_id: The category.
+        scores: D scores, falling.
+        ious: (D, G) float64.
+        crowd: (G,) bool.
+        truth_ignored: (A, G) bool.
+        detection_outside: (A, D) bool, detections that are ignored in a group when they find
+            nothing.
+        thresholds: (S,) float64 of the IoU.
+    """
+    chosen = match_tracks(ious, crowd, truth_ignored, thresholds)
+    matched = chosen >= 0
+    ignored = ~matched & detection_outside[:, None]
+    if truth_ignored.shape[1]:
+        groups = np.arange(len(truth_ignored))[:, None, None]
+        ignored |= matched & truth_ignored[groups, chosen]
+    return MatchResult(
+        video_id,
+        category_id,
+        np.asarray(scores, np.float64),
+        matched,
+        ignored,
+        (~truth_ignored).sum(axis=1),
+    )

@@ -1,0 +1,93 @@
+"""Precision and recall over all videos, as the official evaluator accumulates them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .matching import MatchResult
+
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)
+MAX_DETECTIONS = (1, 10, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionRecall:
+    """Precision and recall; -1 where a category has nothing to be found.
+
+    Letters: S IoU thresholds, R recall thresholds, K categories, A groups of ground truth, M limits
+    of detections per video and category.
+
+    Attributes:
+        precision: (S, R, K, A, M) float64, highest precision at a recall of at least R.
+        recall: (S, K, A, M) float64, recall of all detections.
+        scores: (S, R, K, A, M) float64, score at which the recall is reached.
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+    scores: np.ndarray
+
+
+def accumulate(
+    matches: Sequence[MatchResult],
+    category_ids: Sequence[int],
+    num_groups: int,
+    limits: Sequence[int] = MAX_DETECTIONS,
+) -> PrecisionRecall:
+    """Join the matches of all videos, category by category.
+
+    Args:
+        matches: Of all categories, in rising order of the video id, which breaks ties of scores.
+        category_ids: K ids.
+        num_groups: A.
+        limits: M highest numbers of detections per video and category.
+    """
+    by_category: dict[int, list[MatchResult]] = defaultdict(list)
+    for match in matches:
+        by_category[match.category_id].append(match)
+    shape = (len(IOU_THRESHOLDS), len(RECALL_THRESHOLDS), len(category_ids), num_groups,
+             len(limits))  # fmt: skip
+    curves = PrecisionRecall(
+        np.full(shape, -1.0), np.full((shape[0], *shape[2:]), -1.0), np.full(shape, -1.0)
+    )
+    for k, category_id in enumerate(category_ids):
+        for m, limit in enumerate(limits):
+            _accumulate_category(by_category[category_id], limit, curves, k, m)
+    return curves
+
+
+def _accumulate_category(
+    matches: list[MatchResult], limit: int, curves: PrecisionRecall, k: int, m: int
+) -> None:
+    if not matches:
+        return
+    num_truths = np.sum([match.num_truths for match in matches], axis=0)  # A
+    scores = np.concatenate([match.scores[:limit] for match in matches])
+    order = np.argsort(-scores, kind="stable")
+    scores = scores[order]
+    matched = np.concatenate([match.matched[..., :limit] for match in matches], axis=-1)[..., order]
+    ignored = np.concatenate([match.ignored[..., :limit] for match in matches], axis=-1)[..., order]
+    right = np.cumsum(matched & ~ignored, axis=-1).astype(float)  # A S D
+    wrong = np.cumsum(~matched & ~ignored, axis=-1).astype(float)
+    for a in np.flatnonzero(num_truths):
+        recall = right[a] / num_truths[a]  # S D
+        precision = right[a] / (wrong[a] + right[a] + np.spacing(1))
+        curves.recall[:, k, a, m] = recall[:, -1] if len(scores) else 0.0
+        precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        for s, row in enumerate(recall):
+            reached = np.searchsorted(row, RECALL_THRESHOLDS, side="left")
+            reached = reached[reached < len(scores)]
+            missing = len(RECALL_THRESHOLDS) - len(reached)
+            curves.precision[s, :, k, a, m] = np.pad(precision[s, reached], (0, missing))
+            curves.scores[s, :, k, a, m] = np.pad(scores[reached], (0, missing))
+
+
+def mean_of_valid(values: np.ndarray) -> float:
+    """Mean of the entries that are not -1; -1 where there is none."""
+    valid = values[values > -1]
+    return float(valid.mean()) if len(valid) else -1.0

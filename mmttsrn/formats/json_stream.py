@@ -1,0 +1,143 @@
+"""Reading of large json files without holding text and objects at the same time."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ..errors import UserInputError
+
+BLOCK_BYTES = 4 * 2**20
+_OPEN, _CLOSE = b"{}"
+# Stands for an entry. The line breaks make it invalid inside of a string, where it would be lost.
+_PLACEHOLDER_KEY = "$"
+_PLACEHOLDER = b'\n{"$":%d}\n'
+
+Transform = Callable[[Any], Any]
+
+
+class _NotSplittable(Exception):
+    """The file is no valid json, or has braces in strings that look like structure."""
+
+
+def read_json(path: str | os.PathLike, transform: Transform) -> Any:
+    """Read a json file entry by entry.
+
+    An entry is an object in the lists of the top level: of a list, each of its objects; of an
+    object, each object in its values.
+
+    Args:
+        path: The file.
+        transform: Called with each entry as soon as it is read; what it returns takes its place,
+            e.g. a smaller form of it. Called twice for some entries of unusual files.
+
+    Raises:
+        UserInputError: The file cannot be read or is no valid json.
+    """
+    try:
+        return _read_entries(path, transform)
+    except _NotSplittable:
+        return _read_at_once(path, transform)
+    except OSError as error:
+        raise UserInputError(
+            f"{path}: cannot be read ({error.strerror}); check the path"
+        ) from error
+
+
+def _read_entries(path: str | os.PathLike, transform: Transform) -> Any:
+    entries: list[Any] = []
+    skeleton: list[bytes] = []
+    for text, is_entry in _split(path):
+        if not is_entry:
+            skeleton.append(text)
+            continue
+        skeleton.append(_PLACEHOLDER % len(entries))
+        entries.append(transform(_parse_entry(text)))
+    try:
+        frame = orjson.loads(b"".join(skeleton))
+    except orjson.JSONDecodeError:
+        raise _NotSplittable from None
+    return _fill_in(frame, entries)
+
+
+def _parse_entry(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(text)  # knows NaN and Infinity, which Python's json writes
+    except (ValueError, RecursionError):
+        raise _NotSplittable from None
+
+
+def _fill_in(frame: Any, entries: list[Any]) -> Any:
+    if isinstance(frame, list):
+        return [_fill_in(value, entries) for value in frame]
+    if isinstance(frame, dict):
+        if list(frame) == [_PLACEHOLDER_KEY]:
+            return entries[frame[_PLACEHOLDER_KEY]]
+        return {key: _fill_in(value, entries) for key, value in frame.items()}
+    return frame
+
+
+def _split(path: str | os.PathLike) -> Iterator[tuple[bytes, bool]]:
+    """Cut a file into entries and what is between them, by the depth of its braces.
+
+    Yields:
+        A piece of the file and whether it is an entry.
+    """
+    with open(path, "rb") as file:
+        rest = file.read(BLOCK_BYTES)
+        # In a list, entries are the outermost objects; in an object, those one level below.
+        level = 1 if re.match(rb"\s*\[", rest) else 2
+        depth = 0  # at the start of ``rest``
+        block = rest
+        while block:
+            codes = np.frombuffer(rest, np.uint8)
+            positions = np.flatnonzero((codes == _OPEN) | (codes == _CLOSE))
+            steps = np.where(codes[positions] == _OPEN, 1, -1)
+            depths = depth + np.cumsum(steps)
+            starts = positions[(steps == 1) & (depths == level)].tolist()
+            ends = positions[(steps == -1) & (depths == level - 1)].tolist()
+            used = 0
+            for start, end in zip(starts, ends, strict=False):
+                yield rest[used:start], False
+                yield rest[start : end + 1], True
+                used = end + 1
+            if len(starts) > len(ends):  # the last entry goes on in the next block
+                yield rest[used : starts[-1]], False
+                used, depth = starts[-1], level - 1
+            elif len(depths):
+                outside = positions >= used
+                depth = int(depths[-1] - steps[outside].sum())
+            block = file.read(BLOCK_BYTES)
+            rest = rest[used:] + block
+    yield rest, False
+
+
+def _read_at_once(path: str | os.PathLike, transform: Transform) -> Any:
+    try:
+        with open(path, "rb") as file:
+            content = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise UserInputError(
+            f"{path}: not valid json ({error or type(error).__name__}); is the file complete?"
+        ) from error
+    return _transform_entries(content, transform, 1 if isinstance(content, list) else 2)
+
+
+def _transform_entries(value: Any, transform: Transform, level: int) -> Any:
+    if isinstance(value, dict):
+        if level == 1:
+            return transform(value)
+        return {key: _transform_entries(item, transform, level - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_transform_entries(item, transform, level) for item in value]
+    return value
