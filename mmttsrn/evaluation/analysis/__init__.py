@@ -1,0 +1,1 @@
+"""Analysis of evaluations: what costs AP, tables, plots and checks of results files."""
