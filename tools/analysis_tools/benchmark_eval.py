@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from pycocotools import mask as mask_utils
 
 HEIGHT, WIDTH = 720, 1280
@@ -219,10 +220,11 @@ class Clock:
 
 def peak_memory() -> float:
     """Highest memory of this process until now, in MB."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return psutil.Process().memory_info().rss / 1e6  # at least that much
+    [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 PROGRAMS = {"ours": run_ours, "ours_at_once": run_ours_at_once, "mmdet": run_mmdet}
