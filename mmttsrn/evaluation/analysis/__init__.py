@@ -1,0 +1,1 @@
+"""What an evaluation means: tables, plots, parts of the data, errors and checks of results."""
