@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 DPI = 130
 # Of the palette of Okabe and Ito, whose colours people with colour blindness tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#595959"
-_LINES = {"IoU 0.50": (BLUE, "-"), "IoU 0.75": (ORANGE, "--"), "mean over IoU": (GREEN, "-.")}
+# Lines that cover each other are told apart by their widths.
+_LINES = {
+    "IoU 0.50": dict(color=BLUE, linestyle="-", linewidth=3.5),
+    "IoU 0.75": dict(color=ORANGE, linestyle="--", linewidth=2.5),
+    "mean over IoU": dict(color=GREEN, linestyle="-.", linewidth=1.5),
+}
 _BAR_INCHES = 0.22
 
 
@@ -49,9 +54,8 @@ def plot_precision_recall(evaluation: Evaluation, path: Path) -> None:
         if curve is None:
             _say(axes, "no class has ground truth")
             break
-        color, style = _LINES[name]
         label = f"{name}: AP {mean_of_valid(curve):.3f}"
-        axes.plot(RECALL_THRESHOLDS, curve, color=color, linestyle=style, linewidth=2, label=label)
+        axes.plot(RECALL_THRESHOLDS, curve, label=label, **_LINES[name])
     else:
         # Below the axes, where no curve can be.
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -75,13 +79,14 @@ def plot_categories(evaluation: Evaluation, path: Path) -> None:
     if bars:
         _draw_bars(axes, [name for name, _ in bars], [ap for _, ap in bars])
         mean = mean_of_valid(np.array([ap for _, ap in bars]))
-        axes.axvline(mean, color=GREY, linestyle="--", linewidth=1, zorder=3)
+        axes.axvline(mean, color=GREY, linestyle="--", linewidth=1, zorder=0)
         axes.set_title(f"AP by class, mean {mean:.3f} (dashed)")
     else:
         _say(axes, "no class has ground truth")
         axes.set_title("AP by class")
     note = f"; {left_out} classes without ground truth left out" if bars and left_out else ""
     axes.set_xlabel(f"AP, mean over IoU 0.50 to 0.95{note}")
+    axes.set_ylabel("class")
     axes.set_xlim(0, 1.1)  # room for the numbers
     axes.set_xticks(np.linspace(0, 1, 6))
     _save(figure, path)
@@ -93,7 +98,7 @@ def plot_errors(report: ErrorReport, path: Path) -> None:
     values = list(report.lost.values())
     figure, axes = _figure(7.0, 1.5 + 1.5 * _BAR_INCHES * len(values))
     _draw_bars(axes, labels, values, color=ORANGE)
-    axes.set_xlim(0, 1.15 * max(*values, 0.05))
+    axes.set_xlim(min(*values, 0.0), 1.15 * max(*values, 0.05))
     axes.set_title(f"What errors cost: AP at IoU 0.50 is {report.ap:.3f}")
     axes.set_xlabel("AP at IoU 0.50 gained by fixing this kind of error alone")
     axes.set_ylabel("error (number of errors)")
@@ -112,10 +117,12 @@ def _draw_bars(axes: Axes, labels: list[str], values: list[float], color: str = 
     """Draw horizontal bars, the first on top, with their numbers."""
     positions = np.arange(len(labels))
     bars = axes.barh(positions, values, height=0.72, color=color)
-    axes.bar_label(bars, [f"{value:.3f}" for value in values], padding=3, fontsize=8)
+    numbers = axes.bar_label(bars, [f"{value:.3f}" for value in values], padding=4, fontsize=8)
+    for number in numbers:  # readable on lines, too
+        number.set_bbox(dict(facecolor="white", edgecolor="none", pad=0.5))
     axes.set_yticks(positions, labels, fontsize=8)
-    # A single bar does not fill the plot.
-    axes.set_ylim(max(len(labels), 2) - 0.4, -0.6)
+    margin = max(0.6, (3 - len(labels)) / 2)  # a single bar does not fill the plot
+    axes.set_ylim(len(labels) - 1 + margin, -margin)
     axes.tick_params(axis="y", length=0)
 
 

@@ -81,9 +81,7 @@ def long_video_table(evaluation: Evaluation) -> str | None:
 
 def error_table(report: ErrorReport) -> str:
     """What each kind of error costs."""
-    rows = [
-        (kind, format_score(lost), str(report.counts[kind])) for kind, lost in report.lost.items()
-    ]
+    rows = [(kind, f"{lost:.4f}", str(report.counts[kind])) for kind, lost in report.lost.items()]
     table = text_table(
         f"Errors: what fixing one kind alone adds to AP at IoU 0.50, {format_score(report.ap)}",
         ("error", "AP lost", "errors"),
