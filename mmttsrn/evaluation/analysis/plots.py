@@ -84,7 +84,7 @@ def plot_categories(evaluation: Evaluation, path: Path) -> None:
     else:
         _say(axes, "no class has ground truth")
         axes.set_title("AP by class")
-    note = f"; {left_out} classes without ground truth left out" if bars and left_out else ""
+    note = f"; classes without ground truth left out: {left_out}" if bars and left_out else ""
     axes.set_xlabel(f"AP, mean over IoU 0.50 to 0.95{note}")
     axes.set_ylabel("class")
     axes.set_xlim(0, 1.1)  # room for the numbers

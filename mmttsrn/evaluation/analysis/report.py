@@ -132,7 +132,7 @@ def video_table(differences: Sequence[VideoDifference], limit: int = MAX_VIDEOS)
         align=">>>>>>",
     )
     hidden = len(differences) - len(rows)
-    return f"{table}\n  and {hidden} more videos" if hidden else table
+    return f"{table}\n  ... and {hidden} more" if hidden else table
 
 
 def truths_per_category(evaluation: Evaluation) -> dict[int, int]:
