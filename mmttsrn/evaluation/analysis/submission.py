@@ -171,7 +171,7 @@ def _grouped(problems: Sequence[str]) -> Iterator[str]:
             frames.setdefault(text, []).append(int(frame))
         else:
             yield problem
-    for text, indices in frames.items():
+    for text, indices in sorted(frames.items(), key=lambda item: item[1]):
         yield f"segmentations[{_ranges(indices)}]: {text}"
 
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -83,7 +85,7 @@ def test_labels_of_classes_do_not_overlap(count, tmp_path, drawn):
     axes = drawn[0].axes[0]
     boxes = [label.get_window_extent() for label in axes.get_yticklabels()]
     assert len(boxes) == count
-    for upper, lower in zip(boxes, boxes[1:], strict=False):
+    for upper, lower in pairwise(boxes):
         assert upper.y0 >= lower.y1
     assert boxes[0].x0 >= 0
     assert boxes[0].height > 8  # pixels

@@ -78,8 +78,8 @@ def test_every_problem_is_listed(check, results):
     assert fields == [
         ["entry 0", "category_id"],
         ["entry 0", "score"],
-        ["entry 0", "segmentations[1]"],
         ["entry 0", "segmentations[0]"],
+        ["entry 0", "segmentations[1]"],
         ["entry 0", "segmentations[2]"],
         ["entry 1", "is a int; expected a list of {video_id, category_id, score, segmentations}"],
         ["entry 2", "score"],
