@@ -7,9 +7,10 @@ look. An editable installation links them, a wheel contains copies.
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -90,6 +91,14 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    ext_modules=[
+        Extension(
+            f"{PACKAGE}.evaluation.functional._intervals",
+            [f"{PACKAGE}/evaluation/functional/_intervals.c"],
+            extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
+            optional=True,  # without a C compiler, evaluation is slower
+        )
+    ],
     package_data={PACKAGE: ["py.typed"]},
     # MMEngine, MMCV, MMDetection and OpenCV are left out on purpose. Each exists under several pip
     # names (onedl-mmcv / mmcv, opencv-python / opencv-python-headless, ...) that provide the same

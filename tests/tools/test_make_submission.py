@@ -57,7 +57,7 @@ def test_all_problems_are_listed_as_a_user_sees_them(files, tmp_path):
     entries.append(entries[2])
     files[1].write_text(json.dumps(entries))
     tool = Path(__file__).resolve().parents[2] / "tools" / TOOL
-    command = [sys.executable, tool, *files, "--out", "out.zip"]
+    command = [sys.executable, "-W", "ignore", tool, *files, "--out", "out.zip"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     name = files[1]

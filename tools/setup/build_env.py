@@ -218,7 +218,9 @@ def is_up_to_date(venv: Path, torch: str) -> bool:
 def fingerprint(torch: str) -> str:
     """Hash of everything that decides what is installed."""
     digest = hashlib.sha256(f"{ROOT}\n{torch}\n".encode())
-    for path in [*sorted(REQUIREMENTS.glob("*.txt")), ROOT / "setup.py", ROOT / "pyproject.toml"]:
+    sources = sorted((ROOT / "mmttsrn").rglob("*.c"))
+    settings = [ROOT / "setup.py", ROOT / "pyproject.toml"]
+    for path in [*sorted(REQUIREMENTS.glob("*.txt")), *settings, *sources]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -1,1 +1,1 @@
-"""What an evaluation means: tables, plots, parts of the data, errors and checks of results."""
+"""Analysis of evaluations: what costs AP, tables, plots and checks of results files."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..functional import Evaluation
 from .comparison import VideoDifference
+from .errors import ErrorReport
 from .lengths import length_stats, long_video_stats
 from .report import truths_per_category
-
-if TYPE_CHECKING:
-    from .errors import ErrorReport
 
 
 def metrics_content(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,9 +12,7 @@ from matplotlib.figure import Figure
 from ...formats.output_files import replace_file
 from ..functional import Evaluation
 from ..functional.precision_recall import IOU_THRESHOLDS, RECALL_THRESHOLDS, mean_of_valid
-
-if TYPE_CHECKING:
-    from .errors import ErrorReport
+from .errors import ErrorReport
 
 DPI = 130
 # Of the palette of Okabe and Ito, whose colours people with colour blindness tell apart.

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ..functional import Evaluation
 from .comparison import VideoDifference
+from .errors import ErrorReport
 from .lengths import length_stats, long_video_stats
-
-if TYPE_CHECKING:
-    from .errors import ErrorReport
 
 STAT_MEANINGS = {
     "mAP": "average precision, mean over IoU 0.50 to 0.95",
@@ -89,7 +86,8 @@ def error_table(report: ErrorReport) -> str:
         align="<>>",
     )
     kinds = ", ".join(f"{kind} {count}" for kind, count in report.track_counts.items())
-    return f"{table}\n  kinds of track errors: {kinds}"
+    all_fixed = format_score(report.all_fixed)
+    return f"{table}\n  AP with all kinds fixed: {all_fixed}\n  track errors: {kinds}"
 
 
 def comparison_table(evaluation: Evaluation, other: Evaluation, title: str) -> str:

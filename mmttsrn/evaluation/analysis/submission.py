@@ -21,8 +21,8 @@ from ...errors import UserInputError
 from ...formats.encoded_masks import EncodedMasks, encode_masks
 from ...formats.json_stream import read_json
 from ...formats.output_files import replace_file
+from ..functional.intervals import RunLengthError, decode_intervals
 from ..functional.results_file import FORMAT_HINT, entry_problems
-from ..functional.run_lengths import RunLengthError, decode_run_lengths
 from ..functional.tracks import GroundTruth
 
 NAME_IN_ZIP = "results.json"
@@ -144,7 +144,7 @@ def _decoding_problem(entry: dict[str, Any], masks: Any, truth: GroundTruth) -> 
         return None
     video = truth.videos[entry["video_id"]]
     try:
-        decode_run_lengths(masks.counts, video.height * video.width)
+        decode_intervals(masks.counts, video.height * video.width)
     except RunLengthError as error:
         return f"segmentations[{error.frame}]: {error.problem}"
     return None

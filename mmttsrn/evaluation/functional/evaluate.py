@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +13,12 @@ import numpy as np
 from ...errors import UserInputError
 from .boundary import boundary_counts
 from .evaluation import Evaluation
-from .ground_truth_file import load_ground_truth
+from .ground_truth_file import load_ground_truth, str_or_int
+from .intervals import MaskIntervals, RunLengthError, decode_intervals
 from .matching import MatchResult, match_category
 from .precision_recall import IOU_THRESHOLDS, MAX_DETECTIONS, accumulate
 from .results_file import load_results
-from .run_lengths import RunLengthError, decode_run_lengths
-from .track_iou import TrackMasks, track_ious
+from .track_iou import mean_area, track_ious
 from .tracks import Detection, GroundTruth, Results, TruthTrack, Video
 from .truth_groups import AREA_GROUPS, TruthGroup, occlusion_groups
 
@@ -100,15 +100,18 @@ class PreparedCategory:
 
     Attributes:
         detections: D detections by falling score.
-        detection_masks: Their masks, in one variant per IoU of which the smallest counts.
         truths: G ground-truth sequences.
-        truth_masks: Their masks, in the same variants.
+        masks: Masks of the detections and of the ground truth, in one variant per IoU, of which the
+            smallest counts.
     """
 
     detections: list[Detection]
-    detection_masks: list[list[TrackMasks]]
     truths: list[TruthTrack]
-    truth_masks: list[list[TrackMasks]]
+    masks: list[tuple[list[MaskIntervals], list[MaskIntervals]]]
+
+    def ious(self, min_iou: float = 0.0) -> np.ndarray:
+        """IoU of the sequences, (D, G) float64; pairs surely below ``min_iou`` may be 0."""
+        return np.min([track_ious(*variant, min_iou) for variant in self.masks], axis=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class PreparedVideo:
 def prepare_video(
     video: Video, detections: list[Detection], iou_type: str = "mask"
 ) -> PreparedVideo:
-    """Decode the masks of a video and measure their areas.
+    """Decode the masks of a video.
 
     Args:
         video: The video with its ground truth.
@@ -140,45 +143,42 @@ def prepare_video(
     for track in video.truths:
         annotated.setdefault(track.category_id, []).append(track)
     categories = {}
-    for category_id in sorted({*found, *annotated}):
+    for category_id in sorted({*found, *annotated}, key=str_or_int):
         best = sorted(found.get(category_id, []), key=lambda detection: -detection.score)
         best = best[: MAX_DETECTIONS[-1]]
         truths = annotated.get(category_id, [])
-        categories[category_id] = PreparedCategory(
-            best, _masks(video, best, iou_type), truths, _masks(video, truths, iou_type)
-        )
+        masks = [(decode_tracks(video, best), decode_tracks(video, truths))]
+        if iou_type == "boundary":
+            masks.append((_decode_boundaries(video, best), _decode_boundaries(video, truths)))
+        categories[category_id] = PreparedCategory(best, truths, masks)
     return PreparedVideo(video, categories)
 
 
-def _masks(
-    video: Video, tracks: list[Detection] | list[TruthTrack], iou_type: str
-) -> list[list[TrackMasks]]:
-    masks = [decode_track(video, track) for track in tracks]
-    if iou_type == "mask":
-        return [masks]
-    size = (video.height, video.width)
-    boundaries = [
-        TrackMasks.from_runs(
-            decode_run_lengths(boundary_counts(track.counts, *size), size[0] * size[1]), *size
-        )
-        for track in tracks
-    ]
-    return [masks, boundaries]
-
-
-def decode_track(video: Video, track: Detection | TruthTrack) -> TrackMasks:
-    """Decode the masks of one sequence.
+def decode_tracks(
+    video: Video, tracks: Sequence[Detection] | Sequence[TruthTrack]
+) -> list[MaskIntervals]:
+    """Decode the masks of sequences.
 
     Raises:
         UserInputError: One of them is not valid.
     """
-    try:
-        runs = decode_run_lengths(track.counts, video.height * video.width)
-    except RunLengthError as error:
-        raise UserInputError(
-            f"{track.source}segmentations[{error.frame}]: {error.problem}; correct the mask"
-        ) from error
-    return TrackMasks.from_runs(runs, video.height, video.width)
+    masks = []
+    for track in tracks:
+        try:
+            masks.append(decode_intervals(track.counts, video.height * video.width))
+        except RunLengthError as error:
+            raise UserInputError(
+                f"{track.source}segmentations[{error.frame}]: {error.problem}; correct the mask"
+            ) from error
+    return masks
+
+
+def _decode_boundaries(
+    video: Video, tracks: Sequence[Detection] | Sequence[TruthTrack]
+) -> list[MaskIntervals]:
+    size = (video.height, video.width)
+    regions = [boundary_counts(track.counts, *size) for track in tracks]
+    return [decode_intervals(counts, video.height * video.width) for counts in regions]
 
 
 def match_video(
@@ -199,27 +199,16 @@ def match_video(
 def _match(
     video: Video, category_id: int, category: PreparedCategory, groups: tuple[TruthGroup, ...]
 ) -> MatchResult:
-    ious = category_ious(video, category, min_iou=float(IOU_THRESHOLDS[0]))
-    crowd = np.array([track.is_crowd for track in category.truths], bool)
     ignored = [[not group.holds(track) for track in category.truths] for group in groups]
-    mean_areas = [masks.mean_area for masks in category.detection_masks[0]]
-    outside = [[not group.holds_area(area) for area in mean_areas] for group in groups]
+    mean_areas = np.array([mean_area(masks.areas) for masks in category.masks[0][0]])
+    low, high = np.array([group.area for group in groups]).T[..., None]  # A 1
     return match_category(
         video.id,
         category_id,
         [detection.score for detection in category.detections],
-        ious,
-        crowd,
-        np.array(ignored, bool).reshape(len(groups), len(crowd)),
-        np.array(outside, bool).reshape(len(groups), len(mean_areas)),
+        category.ious(min_iou=float(IOU_THRESHOLDS[0])),
+        np.array([track.is_crowd for track in category.truths], bool),
+        np.array(ignored, bool).reshape(len(groups), len(category.truths)),
+        (mean_areas < low) | (mean_areas > high),
         IOU_THRESHOLDS,
     )
-
-
-def category_ious(video: Video, category: PreparedCategory, min_iou: float) -> np.ndarray:
-    """IoU of the sequences of a category, (D, G); pairs surely below ``min_iou`` may be 0."""
-    variants = [
-        track_ious(masks, truths, video.height * video.width, video.height, min_iou)
-        for masks, truths in zip(category.detection_masks, category.truth_masks, strict=True)
-    ]
-    return np.min(variants, axis=0)

@@ -81,10 +81,11 @@ def _accumulate_category(
         precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         for s, row in enumerate(recall):
             reached = np.searchsorted(row, RECALL_THRESHOLDS, side="left")
-            reached = reached[reached < len(scores)]
-            missing = len(RECALL_THRESHOLDS) - len(reached)
-            curves.precision[s, :, k, a, m] = np.pad(precision[s, reached], (0, missing))
-            curves.scores[s, :, k, a, m] = np.pad(scores[reached], (0, missing))
+            reached = reached[: np.searchsorted(reached, len(scores))]
+            curves.precision[s, :, k, a, m] = 0.0
+            curves.precision[s, : len(reached), k, a, m] = precision[s, reached]
+            curves.scores[s, :, k, a, m] = 0.0
+            curves.scores[s, : len(reached), k, a, m] = scores[reached]
 
 
 def mean_of_valid(values: np.ndarray) -> float:

@@ -1,0 +1,282 @@
+"""What costs AP: errors of video instance segmentation by kind, and what fixing each would gain.
+
+In the spirit of TIDE (Bolya et al., ECCV 2020), with the kinds of error that sequences have: a
+sequence can be wrong in space, in time, or both. All at an IoU of 0.50; docs/evaluation.md defines
+every term.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..functional.evaluate import decode_tracks
+from ..functional.intervals import MaskIntervals, intersections
+from ..functional.matching import match_tracks
+from ..functional.precision_recall import MAX_DETECTIONS, RECALL_THRESHOLDS
+from ..functional.track_iou import track_ious
+from ..functional.tracks import Detection, GroundTruth, Results, TruthTrack, Video
+
+ERROR_TYPES = ("class", "spatial", "track", "both", "duplicate", "background", "missed")
+TRACK_ERRORS = ("identity switch", "fragment")
+FOREGROUND_IOU = 0.5  # from here on a detection is right
+BACKGROUND_IOU = 0.1  # below it a detection has nothing to do with an object
+
+Progress = Callable[[int, int], None]
+TruthId = tuple[int, int]  # video id, place among the sequences of the video
+
+
+@dataclass(frozen=True)
+class ErrorReport:
+    """Errors and what they cost.
+
+    Attributes:
+        ap: AP at an IoU of 0.50 without any fix; -1 without ground truth.
+        lost: By kind, the AP gained when all errors of this kind alone are fixed.
+        counts: Number of errors by kind.
+        track_counts: Number of track errors by what is wrong with the track.
+        all_fixed: AP when everything is fixed: 1, or -1 without ground truth.
+    """
+
+    ap: float
+    lost: dict[str, float]
+    counts: dict[str, int]
+    track_counts: dict[str, int]
+    all_fixed: float
+
+
+@dataclass(slots=True)
+class _Judged:
+    """A detection and what is wrong with it.
+
+    Attributes:
+        category_id: The category that it claims.
+        score: Its score.
+        kind: One of ``ERROR_TYPES``; None where it is right.
+        truth: The sequence that it has found or should have found, if any.
+    """
+
+    category_id: int
+    score: float
+    kind: str | None
+    truth: TruthId | None
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    """All detections and sequences of a split, but those that are ignored.
+
+    Attributes:
+        detections: In rising order of the video, within a video by falling score.
+        truth_categories: Category of each sequence; crowd is left out.
+        found: The sequences that a right detection has found.
+        track_counts: See :class:`ErrorReport`.
+    """
+
+    detections: list[_Judged] = field(default_factory=list)
+    truth_categories: dict[TruthId, int] = field(default_factory=dict)
+    found: set[TruthId] = field(default_factory=set)
+    track_counts: Counter = field(default_factory=Counter)
+
+
+def analyse_errors(
+    truth: GroundTruth, results: Results, progress: Progress | None = None
+) -> ErrorReport:
+    """Find what is wrong with each detection, and what AP each kind of error costs.
+
+    Args:
+        truth: Ground truth.
+        results: Results for it.
+        progress: Called with the number of videos done and of all.
+
+    Raises:
+        UserInputError: A mask is broken.
+    """
+    verdicts = _Verdicts()
+    for done, video in enumerate(truth.videos.values(), start=1):
+        _judge_video(video, results.get(video.id, []), verdicts)
+        if progress is not None:
+            progress(done, len(truth.videos))
+    ap = _average_precision(verdicts)
+    fixed = {kind: _average_precision(verdicts, fixed=(kind,)) for kind in ERROR_TYPES}
+    counts = Counter(judged.kind for judged in verdicts.detections)
+    counts["missed"] = len(_missed(verdicts))
+    return ErrorReport(
+        ap,
+        {kind: value - ap for kind, value in fixed.items()},
+        {kind: counts[kind] for kind in ERROR_TYPES},
+        {kind: verdicts.track_counts[kind] for kind in TRACK_ERRORS},
+        _average_precision(verdicts, fixed=ERROR_TYPES),
+    )
+
+
+def _judge_video(video: Video, detections: list[Detection], verdicts: _Verdicts) -> None:
+    best = _best_detections(detections)
+    masks, truth_masks = decode_tracks(video, best), decode_tracks(video, video.truths)
+    ious = track_ious(masks, truth_masks, BACKGROUND_IOU)  # D G
+    chosen = _right_choices(best, video.truths, ious)
+    ids = [(video.id, j) for j in range(len(video.truths))]
+    for j, track in enumerate(video.truths):
+        if not track.is_crowd:
+            verdicts.truth_categories[ids[j]] = track.category_id
+    seen = _VideoMasks(best, video.truths, masks, truth_masks, ious)
+    for i, (detection, j) in enumerate(zip(best, chosen.tolist(), strict=True)):
+        if j >= 0 and video.truths[j].is_crowd:
+            continue
+        kind, target = (None, j) if j >= 0 else _kind_of_error(i, seen)
+        found = None if target is None else ids[target]
+        verdicts.detections.append(_Judged(detection.category_id, detection.score, kind, found))
+        if kind is None:
+            verdicts.found.add(ids[j])
+        elif kind == "track" and target is not None:
+            verdicts.track_counts[_track_error(i, target, seen)] += 1
+
+
+def _best_detections(detections: Sequence[Detection]) -> list[Detection]:
+    """The detections that take part, by falling score."""
+    seen: Counter = Counter()
+    best = []
+    for detection in sorted(detections, key=lambda detection: -detection.score):
+        seen[detection.category_id] += 1
+        if seen[detection.category_id] <= MAX_DETECTIONS[-1]:
+            best.append(detection)
+    return best
+
+
+def _right_choices(
+    detections: Sequence[Detection], truths: Sequence[TruthTrack], ious: np.ndarray
+) -> np.ndarray:
+    """Index of the sequence that each detection has found, (D,); -1 for none."""
+    crowd = np.array([track.is_crowd for track in truths], bool)
+    claimed = np.array([detection.category_id for detection in detections], object)
+    category = np.array([track.category_id for track in truths], object)
+    same = claimed[:, None] == category  # D G
+    chosen = match_tracks(
+        np.where(same, ious, -1.0).astype(float), crowd, crowd[None], np.array([FOREGROUND_IOU])
+    )
+    return chosen[0, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class _VideoMasks:
+    """D detections by falling score and G sequences of a video, and their (D, G) IoU."""
+
+    detections: Sequence[Detection]
+    truths: Sequence[TruthTrack]
+    masks: Sequence[MaskIntervals]
+    truth_masks: Sequence[MaskIntervals]
+    ious: np.ndarray
+
+    def closest(self, index: int, same_category: bool) -> tuple[float, int | None]:
+        """Highest IoU of a detection with sequences of its own or another category."""
+        category = self.detections[index].category_id
+        best: tuple[float, int | None] = (0.0, None)
+        for j, track in enumerate(self.truths):
+            wanted = (track.category_id == category) == same_category and not track.is_crowd
+            if wanted and self.ious[index, j] > best[0]:
+                best = (float(self.ious[index, j]), j)
+        return best
+
+
+def _kind_of_error(index: int, video: _VideoMasks) -> tuple[str, int | None]:
+    """Kind of a detection that has found nothing, and the sequence that a fix would give it."""
+    iou, target = video.closest(index, same_category=True)
+    other_iou, other_target = video.closest(index, same_category=False)
+    if iou >= FOREGROUND_IOU:
+        return "duplicate", target
+    if other_iou >= FOREGROUND_IOU:
+        return "class", other_target
+    if target is not None and iou >= BACKGROUND_IOU:
+        return kind_of_overlap(video.masks[index], video.truth_masks[target]), target
+    if other_iou >= BACKGROUND_IOU:
+        return "both", other_target
+    return "background", None
+
+
+def kind_of_overlap(detection: MaskIntervals, truth: MaskIntervals) -> str:
+    """What is wrong with a sequence that overlaps the right object too little.
+
+    A frame is wrong in time where only one of the two is there, or where they hardly overlap, so
+    that the detection is somewhere else; in all other frames it can only be wrong in space.
+
+    Returns:
+        ``"spatial"`` if perfect masks in the frames of the latter kind would make it right,
+        ``"track"`` if putting the frames of the former kind right would, the one that helps more if
+        either would, and ``"both"`` if neither alone would.
+    """
+    shared = intersections(detection, truth)  # T
+    union = detection.areas + truth.areas - shared
+    astray = shared < BACKGROUND_IOU * union
+    in_place = ~astray
+    space_fixed = _iou_of_sums(
+        truth.areas[in_place].sum() + shared[astray].sum(),
+        truth.areas[in_place].sum() + union[astray].sum(),
+    )
+    time_fixed = _iou_of_sums(
+        shared[in_place].sum() + truth.areas[astray].sum(),
+        union[in_place].sum() + truth.areas[astray].sum(),
+    )
+    if max(space_fixed, time_fixed) < FOREGROUND_IOU:
+        return "both"
+    return "track" if time_fixed > space_fixed else "spatial"
+
+
+def _iou_of_sums(shared: int, union: int) -> float:
+    return shared / union if union else 0.0
+
+
+def _track_error(index: int, target: int, video: _VideoMasks) -> str:
+    """Whether a broken track follows another object for a while or only lacks frames."""
+    detection, truth = video.masks[index], video.truth_masks[target]
+    shared = intersections(detection, truth)  # T
+    astray = shared < BACKGROUND_IOU * (detection.areas + truth.areas - shared)
+    for other in (mask for j, mask in enumerate(video.truth_masks) if j != target):
+        with_other = intersections(detection, other)
+        union = detection.areas + other.areas - with_other
+        if (astray & (with_other > 0) & (with_other >= FOREGROUND_IOU * union)).any():
+            return "identity switch"
+    return "fragment"
+
+
+def _missed(verdicts: _Verdicts) -> set[TruthId]:
+    """Sequences that nothing has found and that no fix of a detection would find."""
+    fixable = {judged.truth for judged in verdicts.detections if judged.truth is not None}
+    return set(verdicts.truth_categories) - verdicts.found - fixable
+
+
+def _average_precision(verdicts: _Verdicts, fixed: Sequence[str] = ()) -> float:
+    """AP at an IoU of 0.50 after fixing kinds of errors.
+
+    A fix makes the best detection right that is meant for a sequence which nothing has found, and
+    takes away the others and those meant for none. Missed sequences need no longer be found; a
+    category without any others counts as found completely.
+    """
+    taken = set(verdicts.found)
+    outcomes: dict[int, list[tuple[float, bool]]] = {}
+    for judged in sorted(verdicts.detections, key=lambda judged: -judged.score):
+        category, right = judged.category_id, judged.kind is None
+        if judged.kind in fixed:
+            if judged.truth is None or judged.truth in taken:
+                continue
+            taken.add(judged.truth)
+            category, right = verdicts.truth_categories[judged.truth], True
+        outcomes.setdefault(category, []).append((judged.score, right))
+    dropped = _missed(verdicts) if "missed" in fixed else set()
+    wanted = Counter(verdicts.truth_categories.values())
+    wanted.subtract(verdicts.truth_categories[truth] for truth in dropped)
+    values = [_category_ap(outcomes.get(category, []), n) for category, n in wanted.items()]
+    return float(np.mean(values)) if values else -1.0
+
+
+def _category_ap(outcomes: list[tuple[float, bool]], num_truths: int) -> float:
+    """Mean of the precision at 101 recalls, as the official evaluator takes it."""
+    if num_truths == 0:
+        return 1.0
+    right = np.cumsum([outcome for _, outcome in outcomes])
+    precision = right / np.arange(1, len(outcomes) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    reached = np.searchsorted(right / num_truths, RECALL_THRESHOLDS, side="left")
+    return float(precision[reached[reached < len(outcomes)]].sum() / len(RECALL_THRESHOLDS))
