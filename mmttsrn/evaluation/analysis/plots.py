@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ DPI = 130
 # Of the palette of Okabe and Ito, whose colours people with colour blindness tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#595959"
 # Lines that cover each other are told apart by their widths.
-_LINES = {
+_LINES: dict[str, dict[str, Any]] = {
     "IoU 0.50": dict(color=BLUE, linestyle="-", linewidth=3.5),
     "IoU 0.75": dict(color=ORANGE, linestyle="--", linewidth=2.5),
     "mean over IoU": dict(color=GREEN, linestyle="-.", linewidth=1.5),

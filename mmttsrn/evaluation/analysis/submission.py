@@ -134,9 +134,11 @@ def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
 def _score_problems(entry: dict[str, Any]) -> list[str]:
     score = entry.get("score")
     # What is no finite number is found elsewhere.
-    if type(score) in (int, float) and _LOWEST < score < _HIGHEST and not 0 <= score <= 1:
-        return [f"score: {score!r} is out of range, expected 0 to 1"]
-    return []
+    if isinstance(score, bool) or not isinstance(score, (int, float)):
+        return []
+    if 0 <= score <= 1 or not _LOWEST <= score <= _HIGHEST:
+        return []
+    return [f"score: {score!r} is out of range, expected 0 to 1"]
 
 
 def _decoding_problem(entry: dict[str, Any], masks: Any, truth: GroundTruth) -> str | None:
