@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from vis_json import ground_truth, perfect_results
+from vis_json import ground_truth, perfect_results, square
 from vis_json_faults import FAULTS
 
 TOOL = "analysis_tools/eval_vis.py"
@@ -106,11 +106,19 @@ def test_comparison_shows_the_worst_video_first(run_tool, files, tmp_path):
     assert [video["video_id"] for video in comparison["per_video"]] == [2, 1, 3]
 
 
-def test_boundary_of_equal_masks_is_equal(run_tool, files):
-    status, lines, _ = run_tool(TOOL, *files, "--boundary")
-    assert status == 0
-    assert lines[0].endswith("boundary IoU")
-    assert lines[1].split()[:2] == ["mAP", "1.0000"]
+def test_boundary_iou_is_below_that_of_masks(run_tool, files):
+    entries = json.loads(files[1].read_text())
+    for entry in entries:  # moved by a pixel
+        masks = entry["segmentations"]
+        masks[:-1] = [square(frame % 40 + 1) for frame in range(len(masks) - 1)]
+    files[1].write_text(json.dumps(entries))
+    found = {}
+    for option in ("--threads=1", "--boundary"):
+        status, lines, _ = run_tool(TOOL, *files, option)
+        assert status == 0
+        found[lines[0].split(", ")[1]] = lines[1].split()[1]
+    # 90 of 110 pixels of the masks are shared, and 18 of 54 of their outlines.
+    assert found == {"mask IoU": "0.7000", "boundary IoU": "0.0000"}
 
 
 @pytest.mark.parametrize("name", FAULTS)

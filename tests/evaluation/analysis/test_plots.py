@@ -65,13 +65,14 @@ def test_precision_recall(evaluation, tmp_path, drawn):
     ]
 
 
-def test_classes_are_sorted_and_those_without_ground_truth_left_out(evaluation, tmp_path, drawn):
-    plots.plot_categories(evaluation, tmp_path / "classes.png")
+def test_classes_are_sorted_and_those_without_ground_truth_left_out(truth, tmp_path, drawn):
+    dogs = perfect_results(truth)[1:]
+    wrong = {**dogs[0], "video_id": 1, "segmentations": [None] * 3, "score": 0.9}
+    plots.plot_categories(evaluate_ytvis(truth, [*dogs, wrong]), tmp_path / "classes.png")
     assert_png(tmp_path / "classes.png")
     axes = drawn[0].axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
-    widths = [bar.get_width() for bar in axes.patches]
-    assert widths == pytest.approx([1.0, 0.5 * 51 / 101])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dog", "cat"]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([2 / 3, 0.0])
     assert "classes without ground truth left out: 1" in axes.get_xlabel()
 
 

@@ -43,6 +43,7 @@ def test_columns_are_aligned(evaluation):
 
 
 def test_crowd_is_not_counted_as_instance(truth):
+    truth["annotations"][0]["areas"] = [300**2, 300**2, None]
     truth["annotations"][1]["iscrowd"] = 1
     counts = report.truths_per_category(evaluate_ytvis(truth, []))
     assert counts == {3: 1, 7: 1, 9: 0}
