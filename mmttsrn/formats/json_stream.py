@@ -78,13 +78,18 @@ def _parse_entry(text: bytes) -> Any:
 
 
 def _fill_in(frame: Any, entries: list[Any]) -> Any:
-    if isinstance(frame, list):
-        return [_fill_in(value, entries) for value in frame]
-    if isinstance(frame, dict):
-        if list(frame) == [_PLACEHOLDER_KEY]:
-            return entries[frame[_PLACEHOLDER_KEY]]
-        return {key: _fill_in(value, entries) for key, value in frame.items()}
-    return frame
+    """Put the entries in the place of what stands for them."""
+    if isinstance(frame, dict):  # the top level
+        return {key: _fill_in_value(value, entries) for key, value in frame.items()}
+    return _fill_in_value(frame, entries)
+
+
+def _fill_in_value(value: Any, entries: list[Any]) -> Any:
+    if isinstance(value, list):
+        return [_fill_in_value(item, entries) for item in value]
+    if isinstance(value, dict):  # all other objects have been cut out
+        return entries[value[_PLACEHOLDER_KEY]]
+    return value
 
 
 def _split(path: str | os.PathLike) -> Iterator[tuple[bytes, bool]]:
@@ -97,13 +102,16 @@ def _split(path: str | os.PathLike) -> Iterator[tuple[bytes, bool]]:
         rest = file.read(BLOCK_BYTES)
         # In a list, entries are the outermost objects; in an object, those one level below.
         level = 1 if re.match(rb"\s*\[", rest) else 2
-        depth = 0  # at the start of ``rest``
+        depth = last_depth = 0  # at the start and at the end of ``rest``
         block = rest
         while block:
             codes = np.frombuffer(rest, np.uint8)
             positions = np.flatnonzero((codes == _OPEN) | (codes == _CLOSE))
             steps = np.where(codes[positions] == _OPEN, 1, -1)
             depths = depth + np.cumsum(steps)
+            if len(depths) and depths.min() < 0:
+                raise _NotSplittable
+            last_depth = int(depths[-1]) if len(depths) else depth
             starts = positions[(steps == 1) & (depths == level)].tolist()
             ends = positions[(steps == -1) & (depths == level - 1)].tolist()
             used = 0
@@ -119,6 +127,8 @@ def _split(path: str | os.PathLike) -> Iterator[tuple[bytes, bool]]:
                 depth = int(depths[-1] - steps[outside].sum())
             block = file.read(BLOCK_BYTES)
             rest = rest[used:] + block
+    if last_depth != 0:
+        raise _NotSplittable
     yield rest, False
 
 

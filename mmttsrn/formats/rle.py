@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as mask_utils
 
-_MAX_CHARS_PER_COUNT = 12  # 5 bits each: more than enough for 2**53 pixels
+_MAX_CHARS_PER_COUNT = 7  # 5 bits each: more than any frame has pixels
 
 
 def encode_segmentation(segmentation: Any, height: int, width: int) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def compressed_runs(counts: str) -> np.ndarray:
     Raises:
         ValueError: The string is not a compressed RLE.
     """
-    codes = np.frombuffer(counts.encode(), np.uint8).astype(np.int64) - 48
+    codes = np.frombuffer(counts.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
     if len(codes) == 0 or codes.min() < 0 or codes.max() > 63:
         raise ValueError("RLE counts string is not a compressed COCO RLE")
     ends = np.flatnonzero((codes & 0x20) == 0)  # last character of each run

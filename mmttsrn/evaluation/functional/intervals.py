@@ -74,6 +74,9 @@ def decode_intervals(counts: Sequence[str | None], num_pixels: int) -> MaskInter
     if library is None or num_pixels > MAX_PIXELS:
         return _decode_with_numpy(counts, num_pixels)
     text = _END.join([string or "" for string in counts]) + _END
+    if text.count(_END) != len(counts):
+        frame = next(t for t, string in enumerate(counts) if string and _END in string)
+        raise RunLengthError(frame, _PROBLEMS[1])
     # Of a foreign character, any part is foreign, too.
     encoded = text.encode("utf-8", "surrogatepass")
     intervals = np.empty((len(encoded) // 2 + 1, 2), np.uint32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,8 +21,6 @@ from ...errors import UserInputError
 from ...formats.youtube_vis_json import read_json_object
 from ...registry import METRICS
 from ..functional import Evaluation, evaluate_ytvis
-
-_REPORTED = ("mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l", "AR@1", "AR@10")
 
 
 @METRICS.register_module()
@@ -48,9 +47,9 @@ class YouTubeVISMetric(BaseMetric):
         collect_dir: Shared folder for gathering results on the CPU.
 
     Returns (of ``evaluate``):
-        ``youtube_vis/`` + ``mAP``, ``mAP_50``, ``mAP_75``, ``mAP_s``, ``mAP_m``, ``mAP_l``,
-        ``AR@1`` and ``AR@10`` in full precision, -1 where the ground truth has no such object;
-        empty when there is no ground truth.
+        ``youtube_vis/`` + each of the twelve official numbers (``mAP``, ``mAP_50``, ...,
+        ``AR@100``, ...) in full precision, -1 where the ground truth has no such object; empty when
+        there is no ground truth.
     """
 
     default_prefix = "youtube_vis"
@@ -75,6 +74,15 @@ class YouTubeVISMetric(BaseMetric):
         """Encodes each video of the batch to one compact entry of ``self.results``."""
         for sample in data_samples:
             self.results.append(self._encode_video(sample["video_data_samples"]))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Evaluates the results of all ranks.
+
+        Args:
+            size: Number of videos. Not used: MMEngine cuts the results off after that many, but a
+                sampler may have repeated videos anywhere, and repeated ones are dropped by id.
+        """
+        return super().evaluate(sys.maxsize)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Writes the files and, with ground truth, evaluates; runs on the main process only."""
@@ -105,7 +113,7 @@ class YouTubeVISMetric(BaseMetric):
         ground_truth = self._load_ground_truth(meta, set(entries), logger)
         evaluation = evaluate_ytvis(ground_truth, detections)
         self._log_tables(evaluation, logger)
-        return {name: evaluation.stats[name] for name in _REPORTED}
+        return evaluation.stats
 
     def _encode_video(self, frames: list[DetDataSample]) -> dict[str, Any]:
         first = frames[0]
@@ -168,8 +176,7 @@ class YouTubeVISMetric(BaseMetric):
         return {"videos": videos, "categories": categories, "annotations": annotations}
 
     def _log_tables(self, evaluation: Evaluation, logger: MMLogger) -> None:
-        stats = evaluation.stats
-        logger.info("mask AP\n" + _table([(name, stats[name]) for name in _REPORTED]))
+        logger.info("mask AP\n" + _table(list(evaluation.stats.items())))
         if self.classwise:
             names = evaluation.truth.categories
             rows = [

@@ -1,16 +1,19 @@
+import contextlib
 import copy
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from mmdet.evaluation.functional import YTVIS, YTVISeval
 from pycocotools import mask as mask_utils
 
-from mmttsrn.evaluation.ytvis_ap import STAT_NAMES, evaluate_ytvis
+from mmttsrn.evaluation.functional import STAT_NAMES, Evaluation, evaluate_ytvis
 
-DATA = Path(__file__).parents[1] / "data/vis_eval"
-OFFICIAL = Path(__file__).resolve().parents[2] / ".." / "shared/fixtures/vis_eval"
+DATA = Path(__file__).parents[2] / "data/vis_eval"
+OFFICIAL = Path(__file__).resolve().parents[3] / ".." / "shared/fixtures/vis_eval"
 
 
 def read(folder: Path, name: str) -> Any:
@@ -61,35 +64,56 @@ def perfect(ground_truth: dict, score: float = 0.9) -> list[dict]:
     ]
 
 
+def category_ap(evaluation: Evaluation) -> dict[int, float]:
+    return {key: values["mAP"] for key, values in evaluation.category_stats().items()}
+
+
 def test_awkward_cases_match_the_official_evaluator() -> None:
     gt, results = read(DATA, "gt"), read(DATA, "results")
     before = copy.deepcopy((gt, results))
     evaluation = evaluate_ytvis(gt, results)
     assert (gt, results) == before
-    assert list(evaluation["stats"]) == list(STAT_NAMES)
+    assert list(evaluation.stats) == list(STAT_NAMES)
     expected = read(DATA, "expected")
-    assert evaluation["stats"] == pytest.approx(expected["stats"], abs=1e-9)
+    assert evaluation.stats == pytest.approx(expected["stats"], abs=1e-12)
     by_id = {int(category_id): ap for category_id, ap in expected["category_ap"].items()}
-    assert evaluation["category_ap"] == pytest.approx(by_id, abs=1e-9)
+    assert category_ap(evaluation) == pytest.approx(by_id, abs=1e-12)
 
 
-def test_numbers_of_the_official_program() -> None:
+def test_arrays_of_the_official_program() -> None:
     if not OFFICIAL.is_dir():
         pytest.skip("the shared evaluator fixture is not there")
-    evaluation = evaluate_ytvis(read(OFFICIAL, "gt"), read(OFFICIAL, "results"))
+    evaluation = evaluate_ytvis(OFFICIAL / "gt.json", OFFICIAL / "results.json")
     official = read(OFFICIAL, "official")
-    stats = list(evaluation["stats"].values())
-    assert stats == pytest.approx(list(official["stats"].values()), abs=1e-9)
+    stats = list(evaluation.stats.values())
+    assert stats == pytest.approx(list(official["stats"].values()), abs=1e-12)
     by_id = {int(key): value["AP"] for key, value in official["per_category"].items()}
-    assert evaluation["category_ap"] == pytest.approx(by_id, abs=1e-9)
+    assert category_ap(evaluation) == pytest.approx(by_id, abs=1e-12)
+    with np.load(OFFICIAL / "official.npz") as arrays:
+        for name in ("precision", "recall", "scores"):
+            ours = getattr(evaluation.curves, name)
+            np.testing.assert_allclose(ours, arrays[name], rtol=0, atol=1e-12)
+
+
+def test_arrays_of_the_copy_in_the_host() -> None:
+    """Its core is the official program; its defects are in how it is fed."""
+    gt, results = read(DATA, "gt"), read(DATA, "results")
+    evaluation = evaluate_ytvis(gt, results)
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = YTVIS(copy.deepcopy(gt))
+        evaluator = YTVISeval(truth, truth.loadRes(copy.deepcopy(results)), "segm")
+        evaluator.evaluate()
+        evaluator.accumulate()
+    for name in ("precision", "recall"):
+        assert np.array_equal(getattr(evaluation.curves, name), evaluator.eval[name])
 
 
 def test_perfect_results_give_one_though_ids_repeat(ground_truth: dict) -> None:
     for _ in range(2):
         evaluation = evaluate_ytvis(ground_truth, perfect(ground_truth))
-        assert evaluation["stats"]["mAP"] == pytest.approx(1.0)
-        assert evaluation["stats"]["AR@1"] == 1.0
-        assert evaluation["category_ap"] == {3: pytest.approx(1.0), 8: -1.0}
+        assert evaluation.stats["mAP"] == pytest.approx(1.0)
+        assert evaluation.stats["AR@1"] == 1.0
+        assert category_ap(evaluation) == {3: pytest.approx(1.0), 8: -1.0}
 
 
 def test_missing_areas_and_crowd_flags_and_all_forms_of_masks(ground_truth: dict) -> None:
@@ -101,21 +125,21 @@ def test_missing_areas_and_crowd_flags_and_all_forms_of_masks(ground_truth: dict
     second["segmentations"][2] = {"size": [20, 60], "counts": runs}
     for annotation in (first, second):
         del annotation["areas"], annotation["iscrowd"], annotation["id"]
-    stats = evaluate_ytvis(ground_truth, results)["stats"]
+    stats = evaluate_ytvis(ground_truth, results).stats
     assert stats["mAP"] == pytest.approx(1.0)
     assert stats["mAP_s"] == pytest.approx(1.0)
     assert stats["mAP_l"] == -1.0
 
 
 def test_no_results_give_zero(ground_truth: dict) -> None:
-    stats = evaluate_ytvis(ground_truth, [])["stats"]
+    stats = evaluate_ytvis(ground_truth, []).stats
     assert stats["mAP"] == stats["AR@10"] == 0.0
 
 
 def test_a_wrong_class_and_a_missed_video_cost(ground_truth: dict) -> None:
     results = perfect(ground_truth)
     results[1]["category_id"] = 8
-    stats = evaluate_ytvis(ground_truth, results)["stats"]
+    stats = evaluate_ytvis(ground_truth, results).stats
     assert stats["AR@1"] == pytest.approx(0.5)
     assert 0.4 < stats["mAP"] < 0.6
 
@@ -126,7 +150,7 @@ def test_track_iou_sums_over_frames(ground_truth: dict) -> None:
     for result in results:
         visible = [i for i, mask in enumerate(result["segmentations"]) if mask]
         result["segmentations"][visible[-1]] = None
-    stats = evaluate_ytvis(ground_truth, results)["stats"]
+    stats = evaluate_ytvis(ground_truth, results).stats
     assert stats["mAP_50"] == pytest.approx(1.0)
     assert stats["mAP"] == pytest.approx(0.1)
 
@@ -134,3 +158,50 @@ def test_track_iou_sums_over_frames(ground_truth: dict) -> None:
 def test_nothing_is_printed(ground_truth: dict, capsys: pytest.CaptureFixture) -> None:
     evaluate_ytvis(ground_truth, perfect(ground_truth))
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("num_threads", [1, 4])
+def test_files_and_their_content_and_threads_give_the_same(num_threads: int) -> None:
+    steps = []
+    evaluation = evaluate_ytvis(
+        DATA / "gt.json", str(DATA / "results.json"), num_threads=num_threads,
+        progress=lambda done, total: steps.append((done, total)),
+    )  # fmt: skip
+    content = evaluate_ytvis(read(DATA, "gt"), read(DATA, "results"))
+    for name in ("precision", "recall", "scores"):
+        assert np.array_equal(getattr(evaluation.curves, name), getattr(content.curves, name))
+    total = len(evaluation.truth.videos)
+    assert steps == [(done, total) for done in range(1, total + 1)]
+
+
+def test_boundaries_are_harder_than_masks(ground_truth: dict) -> None:
+    """A square one column off overlaps well, its boundary of one pixel does not."""
+    results = perfect(ground_truth)
+    assert evaluate_ytvis(ground_truth, results, iou_type="boundary").stats["mAP"] == 1.0
+    results[0]["segmentations"][:2] = [square(1), square(6)]
+    masks = evaluate_ytvis(ground_truth, results).stats
+    boundaries = evaluate_ytvis(ground_truth, results, iou_type="boundary").stats
+    assert boundaries["mAP"] < masks["mAP"]
+    with pytest.raises(ValueError, match="iou_type is 'box'"):
+        evaluate_ytvis(ground_truth, results, iou_type="box")
+
+
+def test_occlusion_levels(ground_truth: dict) -> None:
+    levels = [["no_occlusion", "slight_occlusion", None], ["severe_occlusion", None] * 2]
+    for annotation, occlusion in zip(ground_truth["annotations"], levels, strict=True):
+        annotation["occlusion"] = occlusion[:3]
+    groups = evaluate_ytvis(ground_truth, perfect(ground_truth)[:1]).group_stats()
+    assert groups["slight occlusion"]["mAP"] == pytest.approx(1.0)
+    assert groups["slight occlusion"]["num_truths"] == 1
+    assert groups["moderate occlusion"]["mAP"] == -1.0
+    assert groups["heavy occlusion"]["mAP"] == 0.0
+    assert groups["all"]["num_truths"] == 2
+
+
+def test_parts_of_the_videos(ground_truth: dict) -> None:
+    evaluation = evaluate_ytvis(ground_truth, perfect(ground_truth)[:1])
+    assert evaluation.subset_stats([1])["mAP"] == pytest.approx(1.0)
+    assert evaluation.subset_stats([2])["mAP"] == 0.0
+    assert evaluation.subset_stats([1, 2])["mAP"] == pytest.approx(evaluation.stats["mAP"])
+    assert evaluation.subset_stats([])["mAP"] == -1.0
+    assert [stats["num_truths"] for stats in evaluation.video_stats().values()] == [1, 1]

@@ -11,9 +11,10 @@ from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
 from mmttsrn.datasets import YouTubeVISDataset
+from mmttsrn.evaluation.functional import STAT_NAMES
 from mmttsrn.evaluation.metrics import YouTubeVISMetric
 
-NAMES = {"mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l", "AR@1", "AR@10"}
+NAMES = set(STAT_NAMES)
 
 
 @pytest.fixture

@@ -1,0 +1,197 @@
+"""Broken files end in one line that names entry and field, and in nothing else."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pycocotools import mask as mask_utils
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation import evaluate_ytvis
+from mmttsrn.evaluation.analysis.errors import analyse_errors
+from mmttsrn.evaluation.functional import load_ground_truth, load_results
+
+HEIGHT, WIDTH = 4, 5
+
+
+def rle(pixels: list[int]) -> dict[str, Any]:
+    mask = np.zeros(HEIGHT * WIDTH, np.uint8)
+    mask[pixels] = 1
+    encoded = mask_utils.encode(np.asfortranarray(mask.reshape(HEIGHT, WIDTH)))
+    return {"size": [HEIGHT, WIDTH], "counts": encoded["counts"].decode()}
+
+
+GT = {
+    "videos": [
+        {"id": 1, "height": HEIGHT, "width": WIDTH, "length": 2, "file_names": ["a.jpg", "b.jpg"]},
+        {"id": 2, "height": HEIGHT, "width": WIDTH, "length": 1, "file_names": ["c.jpg"]},
+    ],
+    "categories": [{"id": 3, "name": "cat"}, {"id": 4, "name": "dog"}],
+    "annotations": [
+        {
+            "id": 1,
+            "video_id": 1,
+            "category_id": 3,
+            "iscrowd": 0,
+            "segmentations": [rle([1, 2]), None],
+            "areas": [2, None],
+            "bboxes": [[0, 1, 1, 2], None],
+            "occlusion": ["no_occlusion", None],
+        },
+        {
+            "video_id": 2,
+            "category_id": 4,
+            "segmentations": [{"size": [HEIGHT, WIDTH], "counts": [3, 5, 12]}],
+        },
+    ],
+}
+RESULTS = [
+    {"video_id": 1, "category_id": 3, "score": 0.9, "segmentations": [rle([1, 2]), rle([7])]},
+    {"video_id": 2, "category_id": 4, "score": 0.5, "segmentations": [rle([3, 4, 5])]},
+]
+
+
+def change(path: str, value: Any) -> Callable[[Any], None]:
+    def apply(content: Any) -> None:
+        *parents, last = [int(key) if key.isdigit() else key for key in path.split(".")]
+        for key in parents:
+            content = content[key]
+        content[last] = value
+
+    return apply
+
+
+def refusal(gt: Any, results: Any) -> str:
+    with pytest.raises(UserInputError) as caught:
+        evaluate_ytvis(gt, results)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_unbroken_files_are_evaluated() -> None:
+    assert evaluate_ytvis(GT, RESULTS).stats["mAP_50"] > 0
+
+
+@pytest.mark.parametrize(
+    ("apply", "message"),
+    [
+        (change("0.video_id", 9), "results: entry 0: video_id: 9 is not in ground truth"),
+        (change("0.video_id", [1]), "entry 0: video_id: [1] is not in"),
+        (change("1.category_id", 0), "entry 1: category_id: 0 is not in"),
+        (change("1.category_id", True), "entry 1: category_id: True is not in"),
+        (change("1.score", float("nan")), "entry 1: score: nan is no finite number"),
+        (change("1.score", 10**400), "is no finite number"),
+        (change("1.score", "0.5"), "entry 1: score: '0.5' is no finite number"),
+        (change("0.segmentations", [None]), "entry 0: segmentations: has 1 entries, expected one"),
+        (change("0.segmentations", {}), "entry 0: segmentations: is a dict, expected a list"),
+        (change("0.segmentations.1.size", [5, 4]), "entry 0: segmentations[1]: RLE size is [5, 4]"),
+        (change("1.segmentations.0.size", [9, 9]), "entry 1: segmentations[0]: RLE size is [9, 9]"),
+        (change("0.segmentations.1.counts", b"f0"), "entry 0: segmentations[1]: RLE counts is a b"),
+        (change("0.segmentations.1.counts", "f"), "entry 0: segmentations[1]: counts is empty or"),
+        (change("0.segmentations.1.counts", "9"), "segmentations[1]: counts sum to 9 pixels"),
+        (change("0.segmentations.1.counts", [9]), "segmentations[1]: RLE counts sum to 9 pixels"),
+        (change("0.segmentations.1", "x"), "entry 0: segmentations[1]: is a str"),
+        (change("1", None), "entry 1: is a NoneType; expected a list of {video_id"),
+        (lambda results: results[1].pop("score"), "entry 1: score: missing key"),
+    ],
+)
+def test_broken_results(apply: Callable[[Any], None], message: str) -> None:
+    results = copy.deepcopy(RESULTS)
+    apply(results)
+    assert message in refusal(GT, results)
+
+
+@pytest.mark.parametrize(
+    ("apply", "message"),
+    [
+        (change("annotations.0.segmentations.0.counts", "9"), "annotations[0].segmentations[0]: c"),
+        (change("annotations.1.segmentations.0.counts", [3]), "annotations[1].segmentations[0]: R"),
+        (change("annotations.0.areas.0", "2"), "annotations[0].areas[0]: '2' is no number of pix"),
+        (
+            change("annotations.0.occlusion.0", "much"),
+            "annotations[0].occlusion[0]: 'much' is",
+        ),
+        (change("annotations.0.occlusion", [None]), "annotations[0].occlusion: expected a list wi"),
+        (change("annotations.0.category_id", 7), "annotations[0].category_id: 7 is not an id"),
+        (change("videos.0.height", 0), "videos[0].height: 0 is not a size"),
+        (change("videos.0.id", None), "videos[0].id: missing key"),
+        (change("videos.0.id", [1]), "videos[0].id: [1] is no id"),
+        (change("categories", {}), "categories: missing or not a list"),
+    ],
+)
+def test_broken_ground_truth(apply: Callable[[Any], None], message: str) -> None:
+    gt = copy.deepcopy(GT)
+    apply(gt)
+    assert message in refusal(gt, RESULTS)
+
+
+def test_results_of_another_form() -> None:
+    assert "results: top level: is a dict; expected a list" in refusal(GT, {})
+    assert "ground truth: top level: is a list" in refusal([], RESULTS)
+
+
+def test_frames_need_no_names() -> None:
+    gt = copy.deepcopy(GT)
+    for video in gt["videos"]:
+        del video["file_names"]
+    assert evaluate_ytvis(gt, RESULTS).stats == evaluate_ytvis(GT, RESULTS).stats
+
+
+junk = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 10**12),
+    st.floats(allow_nan=True),
+    st.text(max_size=4),
+    st.lists(st.integers(0, 30), max_size=4),
+    st.just({}),
+    st.just({"size": [HEIGHT, WIDTH], "counts": "a0"}),
+)
+
+
+def paths(content: Any, prefix: tuple = ()) -> list[tuple]:
+    found = [prefix] if prefix else []
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    if isinstance(content, (dict, list)):
+        for key, value in items if content else ():
+            found += paths(value, (*prefix, key)) if isinstance(value, (dict, list)) else [
+                (*prefix, key)
+            ]  # fmt: skip
+    return found
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_any_change_is_evaluated_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    files = {"gt": copy.deepcopy(GT), "results": copy.deepcopy(RESULTS)}
+    for _ in range(data.draw(st.integers(1, 3))):
+        content = files[data.draw(st.sampled_from(["gt", "results"]))]
+        *parents, last = data.draw(st.sampled_from(paths(content)))
+        for key in parents:
+            content = content[key]
+        if data.draw(st.booleans()):
+            content[last] = data.draw(junk)
+        elif isinstance(content, dict):
+            del content[last]
+    texts = {name: json.dumps(content) for name, content in files.items()}
+    name = data.draw(st.sampled_from([None, "gt", "results"]))
+    if name:  # cut off, or one character changed
+        position = data.draw(st.integers(0, len(texts[name])))
+        rest = data.draw(st.sampled_from(["", texts[name][position + 1 :]]))
+        texts[name] = texts[name][:position] + data.draw(st.text(max_size=1)) + rest
+    for name, text in texts.items():
+        (tmp_path / f"{name}.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    message = ""
+    try:
+        truth = load_ground_truth(tmp_path / "gt.json")
+        analyse_errors(truth, load_results(tmp_path / "results.json", truth))
+        evaluate_ytvis(tmp_path / "gt.json", tmp_path / "results.json", num_threads=1)
+    except UserInputError as error:
+        message = str(error)
+    assert "\n" not in message

@@ -1,0 +1,138 @@
+import ctypes
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools import mask as mask_utils
+
+from mmttsrn.evaluation.functional import intervals
+from mmttsrn.evaluation.functional.intervals import (
+    RunLengthError,
+    decode_intervals,
+    intersections,
+    load_library,
+)
+
+HEIGHT, WIDTH = 5, 7
+masks = st.one_of(
+    st.none(),
+    st.lists(st.booleans(), min_size=HEIGHT * WIDTH, max_size=HEIGHT * WIDTH),
+    st.sampled_from([[False] * 35, [True] * 35, [True] * 34 + [False], [False] * 34 + [True]]),
+)
+
+
+@pytest.fixture(params=["compiled", "numpy"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "numpy":
+        monkeypatch.setattr(intervals, "load_library", lambda: None)
+    return request.param
+
+
+def encode(mask: list[bool] | None) -> str | None:
+    if mask is None:
+        return None
+    pixels = np.array(mask, np.uint8).reshape(HEIGHT, WIDTH, order="F")
+    return mask_utils.encode(np.asfortranarray(pixels))["counts"].decode()
+
+
+def dense(mask: list[bool] | None) -> np.ndarray:
+    return np.zeros(HEIGHT * WIDTH, bool) if mask is None else np.array(mask)
+
+
+def test_the_compiled_code_is_there() -> None:
+    assert isinstance(load_library(), ctypes.CDLL)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(masks, masks), min_size=1, max_size=4))
+@pytest.mark.parametrize("compiled", [True, False])
+def test_intervals_and_intersections_are_those_of_dense_masks(compiled: bool, pairs: list) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        if not compiled:
+            patch.setattr(intervals, "load_library", lambda: None)
+        a, b = (decode_intervals([encode(p[i]) for p in pairs], HEIGHT * WIDTH) for i in (0, 1))
+        assert a.areas.tolist() == [dense(p[0]).sum() for p in pairs]
+        for t, pair in enumerate(pairs):
+            pixels = np.zeros(HEIGHT * WIDTH, bool)
+            for begin, end in a.intervals[a.first[t] : a.first[t + 1]].tolist():
+                assert begin < end
+                assert not pixels[max(begin - 1, 0) : end + 1].any()  # neither shared nor adjacent
+                pixels[begin:end] = True
+            assert np.array_equal(pixels, dense(pair[0]))
+        expected = [(dense(p[0]) & dense(p[1])).sum() for p in pairs]
+        assert intersections(a, b).tolist() == expected
+
+
+def test_large_numbers(backend: str) -> None:
+    """Positions above 2**31, which take several characters, and empty runs."""
+    size = [60_000, 70_000]
+    num_pixels = size[0] * size[1]
+    runs = [3_000_000_000, 5, 0, 7, num_pixels - 3_000_000_012]
+    text = compress(runs)
+    decoded = decode_intervals([text, None], num_pixels)
+    assert decoded.intervals.tolist() == [[3_000_000_000, 3_000_000_012]]
+    assert decoded.areas.tolist() == [12, 0]
+    assert intersections(decoded, decoded).tolist() == [12, 0]
+
+
+def compress(runs: list[int]) -> str:
+    """The format written out: 5 bits a character, differences from the fourth run on."""
+    text = ""
+    for index, run in enumerate(runs):
+        number = run - runs[index - 2] if index > 2 else run
+        more = True
+        while more:
+            bits = number & 31
+            number >>= 5
+            more = number != (-1 if bits & 16 else 0)
+            text += chr(48 + bits + 32 * more)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("counts", "frame", "problem"),
+    [
+        (["", None], 0, "empty or cut off"),
+        ([None, "P"], 1, "cut off"),
+        ([None, "1o"], 1, "cut off"),
+        (["é"], 0, "not a compressed COCO RLE"),
+        (["\ud800"], 0, "not a compressed COCO RLE"),
+        (["1 1"], 0, "not a compressed COCO RLE"),
+        (["1\n1"], 0, "not a compressed COCO RLE"),
+        (["PPPPPPPPPPPPPPPPPP1"], 0, "not a compressed COCO RLE"),
+        (["9O1"], 0, "negative run"),
+        ([None, None, "9"], 2, "sum to 9 pixels, expected 35"),
+        (["S2"], 0, "sum to 67 or more pixels, expected 35"),
+    ],
+)
+def test_broken_encodings_are_named(
+    backend: str, counts: list[str | None], frame: int, problem: str
+) -> None:
+    with pytest.raises(RunLengthError) as caught:
+        decode_intervals(counts, HEIGHT * WIDTH)
+    assert caught.value.frame == frame
+    assert problem in caught.value.problem
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.text(st.characters(min_codepoint=9, max_codepoint=130), max_size=9), min_size=1))
+def test_any_text_is_decoded_or_refused_alike(counts: list[str]) -> None:
+    outcomes = []
+    for library in (load_library(), None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(intervals, "load_library", lambda library=library: library)
+            try:
+                outcomes.append(decode_intervals(counts, HEIGHT * WIDTH).intervals.tolist())
+            except RunLengthError:
+                outcomes.append(None)
+    assert outcomes[0] == outcomes[1]
+
+
+def test_without_compiled_code_a_warning_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise ImportError
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    with pytest.warns(UserWarning, match="install mmttsrn again with a C compiler"):
+        assert load_library.__wrapped__() is None
