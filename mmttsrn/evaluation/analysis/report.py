@@ -80,7 +80,7 @@ def error_table(report: ErrorReport) -> str:
     """What each kind of error costs."""
     rows = [(kind, f"{lost:.4f}", str(report.counts[kind])) for kind, lost in report.lost.items()]
     table = text_table(
-        f"Errors: what fixing one kind alone adds to AP at mask IoU 0.50, {format_score(report.ap)}",
+        f"Errors: what fixing one kind adds to mask AP at IoU 0.50, {format_score(report.ap)}",
         ("error", "AP lost", "errors"),
         rows,
         align="<>>",

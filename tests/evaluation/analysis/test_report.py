@@ -78,7 +78,7 @@ def test_lengths(truth, evaluation):
 
 def test_errors(errors):
     table = report.error_table(errors)
-    assert "AP at mask IoU 0.50, 0.2500" in table.splitlines()[0]
+    assert "mask AP at IoU 0.50, 0.2500" in table.splitlines()[0]
     assert ["class", "0.1250", "12"] in cells(table)
     assert ["duplicate", "-0.0010", "2"] in cells(table)
     assert table.splitlines()[-2:] == [
