@@ -121,6 +121,16 @@ def test_boundary_iou_is_below_that_of_masks(run_tool, files):
     assert found == {"mask IoU": "0.7000", "boundary IoU": "0.0000"}
 
 
+def test_empty_masks_beside_polygons_are_absent(run_tool, files):
+    masks = [[[0, 4, 10, 4, 10, 14, 0, 14]], square(1), []]
+    entries = json.loads(files[1].read_text())
+    entries[0]["segmentations"] = masks
+    files[1].write_text(json.dumps(entries))
+    status, lines, errors = run_tool(TOOL, *files)
+    assert (status, errors) == (0, [])
+    assert lines[1].split()[:2] == ["mAP", "1.0000"]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("compared", [False, True], ids=["results", "compared"])
 def test_broken_results(run_tool, files, tmp_path, name, compared):
