@@ -42,6 +42,8 @@ def encode_segmentation(segmentation: Any, height: int, width: int) -> dict[str,
 
 
 def _encode_polygons(polygons: list, height: int, width: int) -> dict[str, Any]:
+    if not polygons:
+        raise ValueError("is an empty list, expected polygons, an RLE dict or null")
     for index, polygon in enumerate(polygons):
         if not isinstance(polygon, list):
             raise TypeError(f"polygon {index} is a {type(polygon).__name__}, expected a list")

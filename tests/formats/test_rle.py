@@ -55,6 +55,7 @@ def test_polygons_are_merged() -> None:
 @pytest.mark.parametrize(
     ("segmentation", "problem"),
     [
+        ([], "is an empty list"),
         ({"size": [4, 5], "counts": [20]}, "size is [4, 5], expected [height, width]"),
         ({"size": [5, 4], "counts": [19]}, "sum to 19 pixels, expected 5 x 4 = 20"),
         ({"size": [5, 4], "counts": [25, -5]}, "non-negative integers"),

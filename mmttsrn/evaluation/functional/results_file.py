@@ -139,7 +139,7 @@ def _mask_problems(masks: Any, video: Video) -> Iterator[str]:
         return
     for frame, segmentation in enumerate(frames):
         try:
-            if segmentation is not None:
+            if segmentation:
                 encode_segmentation(segmentation, video.height, video.width)
         except (TypeError, ValueError) as error:
             yield f"segmentations[{frame}]: {error}"
@@ -150,7 +150,7 @@ def _counts(masks: Any, video: Video) -> Counts:
         return masks.counts
     return [
         None
-        if segmentation is None
+        if not segmentation
         else encode_segmentation(segmentation, video.height, video.width)["counts"]
         for segmentation in masks
     ]

@@ -1,0 +1,57 @@
+"""Two results for the same ground truth, video by video."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..functional import Evaluation
+
+
+@dataclass(frozen=True)
+class VideoDifference:
+    """What two results reach in one video.
+
+    Attributes:
+        video_id: The video.
+        num_frames: Its frames.
+        num_truths: Its ground-truth sequences.
+        ap: AP of the results; -1 without ground truth.
+        other_ap: AP of the other results.
+    """
+
+    video_id: int
+    num_frames: int
+    num_truths: int
+    ap: float
+    other_ap: float
+
+    @property
+    def difference(self) -> float:
+        """AP of the results less that of the other results; NaN without ground truth."""
+        return math.nan if self.num_truths == 0 else self.ap - self.other_ap
+
+
+def compare_videos(evaluation: Evaluation, other: Evaluation) -> list[VideoDifference]:
+    """Compare results with other results for the same ground truth.
+
+    Returns:
+        One entry per video: first where the results lose most against the other ones, last the
+        videos without ground truth.
+    """
+    stats, other_stats = evaluation.video_stats(), other.video_stats()
+    differences = [
+        VideoDifference(
+            video.id,
+            video.length,
+            int(stats[video.id]["num_truths"]),
+            stats[video.id]["mAP"],
+            other_stats[video.id]["mAP"],
+        )
+        for video in evaluation.truth.videos.values()
+    ]
+    return sorted(differences, key=lambda video: (video.num_truths == 0, _order(video)))
+
+
+def _order(video: VideoDifference) -> float:
+    return 0.0 if video.num_truths == 0 else video.difference

@@ -1,0 +1,64 @@
+"""All numbers of an evaluation as content of a json file, in full precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ..functional import Evaluation
+from .comparison import VideoDifference
+from .errors import ErrorReport
+from .lengths import length_stats, long_video_stats
+from .report import truths_per_category
+
+
+def metrics_content(
+    evaluation: Evaluation,
+    errors: ErrorReport | None = None,
+    other: Evaluation | None = None,
+    differences: Sequence[VideoDifference] = (),
+) -> dict[str, Any]:
+    """Numbers of an evaluation in lists and dicts; -1 where nothing is to be found.
+
+    Args:
+        evaluation: The evaluation.
+        errors: Its error analysis.
+        other: Evaluation of other results.
+        differences: What the two reach in each video.
+    """
+    counts = truths_per_category(evaluation)
+    videos = evaluation.truth.videos
+    content: dict[str, Any] = {
+        "stats": evaluation.stats,
+        "per_class": [
+            {
+                "id": category_id,
+                "name": evaluation.truth.categories[category_id],
+                "num_truths": counts[category_id],
+                **stats,
+            }
+            for category_id, stats in evaluation.category_stats().items()
+        ],
+        "per_group": evaluation.group_stats(),
+        "per_length": length_stats(evaluation),
+        "long_videos": long_video_stats(evaluation),
+        "per_video": [
+            {"id": video_id, "num_frames": videos[video_id].length, **stats}
+            for video_id, stats in evaluation.video_stats().items()
+        ],
+    }
+    if errors is not None:
+        content["errors"] = asdict(errors)
+    if other is not None:
+        content["comparison"] = {
+            "stats": other.stats,
+            "per_video": [_video_content(video) for video in differences],
+        }
+    return content
+
+
+def _video_content(video: VideoDifference) -> dict[str, Any]:
+    difference = video.difference
+    return {**asdict(video), "difference": None if math.isnan(difference) else difference}

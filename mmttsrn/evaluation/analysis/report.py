@@ -1,0 +1,188 @@
+"""Tables of an evaluation as plain text.
+
+Numbers are rounded to 4 decimals here only; ``n/a`` stands for -1, where nothing is to be found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ..functional import Evaluation
+from .comparison import VideoDifference
+from .errors import ErrorReport
+from .lengths import length_stats, long_video_stats
+
+STAT_MEANINGS = {
+    "mAP": "average precision, mean over IoU 0.50 to 0.95",
+    "mAP_50": "at IoU 0.50",
+    "mAP_75": "at IoU 0.75",
+    "mAP_s": "small: mean area up to 128^2 pixels",
+    "mAP_m": "medium: 128^2 to 256^2",
+    "mAP_l": "large: from 256^2",
+    "AR@1": "average recall with 1 detection per video and class",
+    "AR@10": "with 10",
+    "AR@100": "with 100",
+    "AR_s": "with 100, small",
+    "AR_m": "with 100, medium",
+    "AR_l": "with 100, large",
+}
+AREA_GROUP_NAMES = ("all", "small", "medium", "large")
+MAX_VIDEOS = 20
+_GROUP_HEADER = ("mAP", "mAP_50", "AR@100")
+
+
+def summary_table(evaluation: Evaluation, title: str) -> str:
+    """The twelve official numbers."""
+    rows = [
+        (name, format_score(value), STAT_MEANINGS[name]) for name, value in evaluation.stats.items()
+    ]
+    return text_table(title, None, rows, align="<><")
+
+
+def category_table(evaluation: Evaluation) -> str:
+    """The numbers of each class."""
+    counts = truths_per_category(evaluation)
+    names = evaluation.truth.categories
+    rows = [
+        (str(category_id), names[category_id], str(counts[category_id]), *_scores(stats, stats))
+        for category_id, stats in evaluation.category_stats().items()
+    ]
+    header = ("id", "class", "instances", "mAP", "mAP_50", "mAP_75", "AR@100")
+    return text_table("By class", header, rows, align="><>>>>>")
+
+
+def size_table(evaluation: Evaluation) -> str:
+    """The numbers by mean area of the ground truth."""
+    stats = evaluation.group_stats()
+    return _part_table("By size", {name: stats[name] for name in AREA_GROUP_NAMES})
+
+
+def occlusion_table(evaluation: Evaluation) -> str | None:
+    """The numbers by occlusion; None where the file does not tell it."""
+    stats = evaluation.group_stats()
+    parts = {name: stats[name] for name in stats if name not in AREA_GROUP_NAMES}
+    return _part_table("By occlusion", parts) if parts else None
+
+
+def length_table(evaluation: Evaluation) -> str:
+    """The numbers by number of frames."""
+    return _part_table("By number of frames", length_stats(evaluation))
+
+
+def long_video_table(evaluation: Evaluation) -> str | None:
+    """The numbers of short and long videos; None where the file does not mark long ones."""
+    stats = long_video_stats(evaluation)
+    return _part_table("By the file's mark of long videos", stats) if stats else None
+
+
+def error_table(report: ErrorReport) -> str:
+    """What each kind of error costs."""
+    rows = [(kind, f"{lost:.4f}", str(report.counts[kind])) for kind, lost in report.lost.items()]
+    table = text_table(
+        f"Errors: what fixing one kind adds to mask AP at IoU 0.50, {format_score(report.ap)}",
+        ("error", "AP lost", "errors"),
+        rows,
+        align="<>>",
+    )
+    kinds = ", ".join(f"{kind} {count}" for kind, count in report.track_counts.items())
+    all_fixed = format_score(report.all_fixed)
+    return f"{table}\n  AP with all kinds fixed: {all_fixed}\n  track errors: {kinds}"
+
+
+def comparison_table(evaluation: Evaluation, other: Evaluation, title: str) -> str:
+    """The twelve numbers of two results side by side."""
+    other_stats = other.stats
+    rows = [
+        (
+            name,
+            format_score(value),
+            format_score(other_stats[name]),
+            format_difference(math.nan if value < 0 else value - other_stats[name]),
+        )
+        for name, value in evaluation.stats.items()
+    ]
+    return text_table(title, ("", "results", "other", "difference"), rows, align="<>>>")
+
+
+def video_table(differences: Sequence[VideoDifference], limit: int = MAX_VIDEOS) -> str:
+    """The videos of two results, worst first.
+
+    Args:
+        differences: As :func:`~.comparison.compare_videos` gives them.
+        limit: How many videos are shown.
+    """
+    rows = [
+        (
+            str(video.video_id),
+            str(video.num_frames),
+            str(video.num_truths),
+            format_score(video.ap),
+            format_score(video.other_ap),
+            format_difference(video.difference),
+        )
+        for video in differences[:limit]
+    ]
+    table = text_table(
+        "By video, largest loss first",
+        ("video", "frames", "instances", "mAP", "other mAP", "difference"),
+        rows,
+        align=">>>>>>",
+    )
+    hidden = len(differences) - len(rows)
+    return f"{table}\n  ... and {hidden} more" if hidden else table
+
+
+def truths_per_category(evaluation: Evaluation) -> dict[int, int]:
+    """Number of ground-truth sequences to be found, by category id."""
+    counts = dict.fromkeys(evaluation.truth.categories, 0)
+    for match in evaluation.matches:
+        counts[match.category_id] += int(match.num_truths[0])
+    return counts
+
+
+def format_score(value: float) -> str:
+    """A number of an evaluation; -1 becomes ``n/a``."""
+    return "n/a" if value < 0 else f"{value:.4f}"
+
+
+def format_difference(value: float) -> str:
+    """A difference of two numbers; NaN becomes ``n/a``."""
+    return "n/a" if math.isnan(value) else f"{value:+.4f}"
+
+
+def text_table(
+    title: str, header: Sequence[str] | None, rows: Sequence[Sequence[str]], align: str
+) -> str:
+    """Align cells in columns.
+
+    Args:
+        title: The first line.
+        header: Titles of the columns, if they have any.
+        rows: The cells.
+        align: ``<`` or ``>`` for each column.
+    """
+    lines = [*([header] if header else []), *rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    aligned = [
+        "  ".join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(line, align, widths, strict=True)
+        )
+        for line in lines
+    ]
+    return "\n".join([title, *(f"  {line}".rstrip() for line in aligned)])
+
+
+def _part_table(title: str, parts: Mapping[str, Mapping[str, float]]) -> str:
+    with_videos = any("num_videos" in stats for stats in parts.values())
+    counts = ("num_videos", "num_truths") if with_videos else ("num_truths",)
+    rows = [
+        (name, *(str(stats[count]) for count in counts), *_scores(stats, _GROUP_HEADER))
+        for name, stats in parts.items()
+    ]
+    header = ("", *(("videos",) if with_videos else ()), "instances", *_GROUP_HEADER)
+    return text_table(title, header, rows, align="<" + ">" * (len(header) - 1))
+
+
+def _scores(stats: Mapping[str, float], names: Sequence[str] | Mapping[str, float]) -> list[str]:
+    return [format_score(stats[name]) for name in names]

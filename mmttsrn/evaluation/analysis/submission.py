@@ -1,0 +1,188 @@
+"""Check of results before they are sent to an evaluation server, and the file to send.
+
+The check is stricter than an evaluation here: a server refuses polygons and uncompressed masks, and
+a score is a probability.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ...errors import UserInputError
+from ...formats.encoded_masks import EncodedMasks, encode_masks
+from ...formats.json_stream import read_json
+from ...formats.output_files import replace_file
+from ..functional.intervals import RunLengthError, decode_intervals
+from ..functional.results_file import FORMAT_HINT, entry_problems
+from ..functional.tracks import GroundTruth
+
+NAME_IN_ZIP = "results.json"
+_LOWEST, _HIGHEST = -sys.float_info.max, sys.float_info.max
+_EXPECTED_MASK = "expected {size, counts} with compressed counts, a string, or null"
+
+
+@dataclass(frozen=True)
+class SubmissionCheck:
+    """What is in a results file.
+
+    Attributes:
+        num_entries: Its entries.
+        video_ids: The videos that they belong to.
+        problems: What is wrong, each as one line that names entry and field.
+    """
+
+    num_entries: int
+    video_ids: frozenset[int]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedEntry:
+    """What is kept of an entry: its problems, or what tells it from others."""
+
+    problems: tuple[str, ...]
+    video_id: int | None = None
+    digest: bytes = b""
+
+
+def check_submission(results: str | os.PathLike, truth: GroundTruth) -> SubmissionCheck:
+    """Find all problems of a results file, with the masks of one entry in memory at a time.
+
+    Args:
+        results: The results json.
+        truth: The videos and categories that it belongs to; ground truth is not needed.
+
+    Raises:
+        UserInputError: It cannot be read, is no json or no list.
+    """
+    entries = read_json(results, lambda entry: _check_entry(entry, truth))
+    if not isinstance(entries, list):
+        raise UserInputError(
+            f"{os.fspath(results)}: top level: is a {type(entries).__name__}; {FORMAT_HINT}"
+        )
+    problems: list[str] = []
+    first_with: dict[bytes, int] = {}
+    video_ids = set()
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, _CheckedEntry):
+            entry = _check_entry(entry, truth)
+        problems += [f"entry {index}: {problem}" for problem in entry.problems]
+        if entry.video_id is None:
+            continue
+        video_ids.add(entry.video_id)
+        first = first_with.setdefault(entry.digest, index)
+        if first != index:
+            problems.append(f"entry {index}: all fields: identical to entry {first}; remove it")
+    return SubmissionCheck(len(entries), frozenset(video_ids), tuple(problems))
+
+
+def write_submission(results: str | os.PathLike, path: Path) -> None:
+    """Write the zip file to submit, at once.
+
+    Args:
+        results: The checked results json.
+        path: The zip file.
+    """
+
+    def write(partial: Path) -> None:
+        # Zip files know no date before 1980; such a date of the json is no reason to fail.
+        with zipfile.ZipFile(
+            partial, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
+        ) as archive:
+            archive.write(results, NAME_IN_ZIP)
+
+    replace_file(path, write)
+
+
+def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
+    if not isinstance(entry, dict):
+        return _CheckedEntry(tuple(entry_problems(entry, truth)))
+    problems = _score_problems(entry)
+    frames = entry.get("segmentations")
+    if isinstance(frames, list):
+        forms = [_form_problem(segmentation) for segmentation in frames]
+        problems += [f"segmentations[{frame}]: {form}" for frame, form in enumerate(forms) if form]
+        # What has the wrong form is reported as that only.
+        kept = [
+            None if mask is None or form else {"size": mask["size"], "counts": mask["counts"]}
+            for form, mask in zip(forms, frames, strict=True)
+        ]
+        entry = {**entry, "segmentations": kept}
+    masks = encode_masks(entry.get("segmentations"))
+    # In the small form all masks are looked at together; one by one, each problem is found.
+    fault = next(entry_problems({**entry, "segmentations": masks}, truth), None)
+    fault = fault or _decoding_problem(entry, masks, truth)
+    if fault:
+        problems = [*(list(entry_problems(entry, truth)) or [fault]), *problems]
+    if problems:
+        return _CheckedEntry(tuple(_grouped(problems)))
+    score = float(entry["score"])
+    content = [entry["video_id"], entry["category_id"], score, masks.size, masks.counts]
+    digest = hashlib.blake2b(orjson.dumps(content), digest_size=16).digest()
+    return _CheckedEntry((), entry["video_id"], digest)
+
+
+def _score_problems(entry: dict[str, Any]) -> list[str]:
+    score = entry.get("score")
+    # What is no finite number is found elsewhere.
+    if isinstance(score, bool) or not isinstance(score, (int, float)):
+        return []
+    if 0 <= score <= 1 or not _LOWEST <= score <= _HIGHEST:
+        return []
+    return [f"score: {score!r} is out of range, expected 0 to 1"]
+
+
+def _decoding_problem(entry: dict[str, Any], masks: Any, truth: GroundTruth) -> str | None:
+    if not isinstance(masks, EncodedMasks):
+        return None
+    video = truth.videos[entry["video_id"]]
+    try:
+        decode_intervals(masks.counts, video.height * video.width)
+    except RunLengthError as error:
+        return f"segmentations[{error.frame}]: {error.problem}"
+    return None
+
+
+def _form_problem(segmentation: Any) -> str | None:
+    if segmentation is None:
+        return None
+    if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
+        return f"is no RLE, {_EXPECTED_MASK}"
+    if not isinstance(segmentation["counts"], str):
+        kind = type(segmentation["counts"]).__name__
+        return f"counts is a {kind}, which servers refuse; {_EXPECTED_MASK}"
+    return None
+
+
+def _grouped(problems: Sequence[str]) -> Iterator[str]:
+    """Join the same problem of several frames to one line."""
+    frames: dict[str, list[int]] = {}
+    for problem in problems:
+        field, _, text = problem.partition(": ")
+        if field.startswith("segmentations["):
+            frame = field.removeprefix("segmentations[").removesuffix("]")
+            frames.setdefault(text, []).append(int(frame))
+        else:
+            yield problem
+    for text, indices in sorted(frames.items(), key=lambda item: item[1]):
+        yield f"segmentations[{_ranges(indices)}]: {text}"
+
+
+def _ranges(indices: Sequence[int]) -> str:
+    """Rising numbers as text, e.g. ``0-3, 7``."""
+    parts: list[list[int]] = []
+    for index in indices:
+        if parts and index == parts[-1][1] + 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)

@@ -1,0 +1,54 @@
+"""Files that a command writes: checked before its work, whole or not there after it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserInputError
+
+
+def check_output_file(path: Path, option: str, inputs: Iterable[str | os.PathLike] = ()) -> None:
+    """Check that a file can be written; folders that are missing are made later.
+
+    Args:
+        path: The file.
+        option: What the user calls it, for messages.
+        inputs: Files that it must not replace.
+
+    Raises:
+        UserInputError: It cannot be written.
+    """
+    if path.is_dir():
+        raise UserInputError(f"{option} {path}: is a folder; give the name of a file")
+    for other in inputs:
+        if path.exists() and os.path.exists(other) and path.samefile(other):
+            raise UserInputError(f"{option} {path}: is an input of this command; choose another")
+    check_output_folder(path.parent, option)
+
+
+def check_output_folder(path: Path, option: str) -> None:
+    """Check that files can be written to a folder, which need not exist; see above."""
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not existing.is_dir():
+        raise UserInputError(f"{option} {path}: {existing} is no folder; choose another place")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserInputError(f"{option} {path}: {existing} cannot be written to")
+
+
+def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file beside its place and move it there, so that it is never there in part.
+
+    Args:
+        path: The file; its folder is made where it is missing.
+        write: Writes the file whose path it is given.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

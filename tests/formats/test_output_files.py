@@ -1,0 +1,49 @@
+import os
+
+import pytest
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import check_output_file, check_output_folder, replace_file
+
+
+def test_new_and_old_files_can_be_written(tmp_path):
+    (tmp_path / "old.json").touch()
+    check_output_file(tmp_path / "old.json", "--out", [tmp_path / "other.json"])
+    check_output_file(tmp_path / "a/b/new.json", "--out")
+    check_output_folder(tmp_path / "a/b", "--plots")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
+
+
+def test_folder_is_no_file(tmp_path):
+    with pytest.raises(UserInputError, match=r"^--out .*: is a folder"):
+        check_output_file(tmp_path, "--out")
+
+
+def test_input_is_not_replaced(tmp_path):
+    (tmp_path / "in.json").touch()
+    (tmp_path / "link.json").symlink_to(tmp_path / "in.json")
+    with pytest.raises(UserInputError, match=r"^--out .*link.json: is an input"):
+        check_output_file(tmp_path / "link.json", "--out", [tmp_path / "in.json"])
+
+
+def test_file_is_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserInputError, match=r"^--plots .*file is no folder"):
+        check_output_folder(tmp_path / "file/plots", "--plots")
+
+
+def test_folder_without_permission(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UserInputError, match=r"cannot be written to"):
+        check_output_folder(tmp_path / "new", "--plots")
+
+
+def test_interrupted_writing_leaves_the_old_file(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    replace_file(tmp_path / "x/file", lambda path: path.write_text("whole"))
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(tmp_path / "x/file", fail)
+    assert [path.read_text() for path in (tmp_path / "x").iterdir()] == ["whole"]

@@ -1,0 +1,197 @@
+"""Evaluates results against ground truth by the YouTube-VIS definition.
+
+Prints the official numbers, and what the options ask for: numbers of parts of the data, an error
+analysis, plots, a comparison with other results, and all of it in full precision as json.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation import Evaluation
+from mmttsrn.evaluation.analysis import report
+from mmttsrn.evaluation.analysis.comparison import VideoDifference, compare_videos
+from mmttsrn.evaluation.analysis.errors import ErrorReport, analyse_errors
+from mmttsrn.evaluation.analysis.metrics_json import metrics_content
+from mmttsrn.evaluation.functional import evaluate, load_ground_truth, load_results
+from mmttsrn.evaluation.functional.tracks import GroundTruth, Results
+from mmttsrn.formats.output_files import check_output_file, check_output_folder, replace_file
+
+PROGRESS_DELAY = 0.5  # seconds; shorter work shows no bar
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("gt", help="official json with ground truth")
+    parser.add_argument("results", help="results.json, as tools/test.py writes it")
+    parser.add_argument("--per-class", action="store_true", help="numbers of each class")
+    parser.add_argument(
+        "--by-size",
+        action="store_true",
+        help="numbers by area, and by occlusion where the json tells it",
+    )
+    parser.add_argument(
+        "--by-length",
+        action="store_true",
+        help="numbers by number of frames, and of long videos where the json marks them",
+    )
+    parser.add_argument("--errors", action="store_true", help="what each kind of error costs")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write PNG plots to this folder")
+    parser.add_argument("--out", type=Path, metavar="JSON", help="write all numbers to this file")
+    parser.add_argument(
+        "--compare", metavar="OTHER_RESULTS", help="other results to compare with, by video"
+    )
+    parser.add_argument(
+        "--boundary",
+        action="store_true",
+        help="take the IoU of the masks' boundaries where it is smaller (not for --errors)",
+    )
+    parser.add_argument("--threads", type=_positive, help="all cores by default")
+    return parser.parse_args(argv)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def check_outputs(args: argparse.Namespace) -> None:
+    """Refuses outputs that cannot be written, before the work."""
+    inputs = [path for path in (args.gt, args.results, args.compare) if path is not None]
+    if args.out is not None:
+        check_output_file(args.out, "--out", inputs)
+    if args.plots is not None:
+        check_output_folder(args.plots, "--plots")
+
+
+def load_truth(path: str) -> GroundTruth:
+    """Reads ground truth.
+
+    Raises:
+        UserInputError: It is broken, or there is none.
+    """
+    truth = load_ground_truth(path)
+    if not truth.has_tracks:
+        raise UserInputError(
+            f"{path}: annotations: has no ground truth, so there is nothing to evaluate against;"
+            " tools/analysis_tools/make_submission.py checks results without it"
+        )
+    return truth
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, where that is a terminal and the work takes long."""
+    with tqdm(desc=title, unit="video", disable=None, delay=PROGRESS_DELAY, leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def evaluate_results(
+    args: argparse.Namespace, truth: GroundTruth, results: Results, title: str
+) -> Evaluation:
+    """Evaluates with a progress bar."""
+    iou_type = "boundary" if args.boundary else "mask"
+    with progress_bar(title) as progress:
+        return evaluate(truth, results, iou_type, args.threads, progress)
+
+
+def tables(
+    args: argparse.Namespace,
+    evaluation: Evaluation,
+    errors: ErrorReport | None,
+    other: Evaluation | None,
+    differences: list[VideoDifference],
+) -> list[str]:
+    """The tables that the options ask for."""
+    iou = "boundary" if args.boundary else "mask"
+    found = [report.summary_table(evaluation, f"{args.results} on {args.gt}, {iou} IoU")]
+    if args.per_class:
+        found.append(report.category_table(evaluation))
+    if args.by_size:
+        found += [report.size_table(evaluation), report.occlusion_table(evaluation) or ""]
+    if args.by_length:
+        found += [report.length_table(evaluation), report.long_video_table(evaluation) or ""]
+    if args.errors and errors is not None:
+        found.append(report.error_table(errors))
+    if other is not None:
+        title = f"Comparison with {args.compare}"
+        found += [
+            report.comparison_table(evaluation, other, title),
+            report.video_table(differences),
+        ]
+    return [table for table in found if table]
+
+
+def write_plots(folder: Path, evaluation: Evaluation, errors: ErrorReport) -> list[Path]:
+    """Writes the plots and gives their paths."""
+    from mmttsrn.evaluation.analysis import plots  # matplotlib loads slowly
+
+    paths = [folder / name for name in ("precision_recall.png", "classes.png", "errors.png")]
+    plots.plot_precision_recall(evaluation, paths[0])
+    plots.plot_categories(evaluation, paths[1])
+    plots.plot_errors(errors, paths[2])
+    return paths
+
+
+def write_metrics(path: Path, content: dict[str, Any]) -> None:
+    """Writes the numbers."""
+    text = json.dumps(content, indent=1, allow_nan=False)
+    replace_file(path, lambda partial: partial.write_text(text + "\n"))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Reads and evaluates everything; then writes and prints."""
+    check_outputs(args)
+    truth = load_truth(args.gt)
+    results = load_results(args.results, truth)
+    other_results = load_results(args.compare, truth) if args.compare is not None else None
+    evaluation = evaluate_results(args, truth, results, "evaluating")
+    errors, other, differences = None, None, []
+    if args.errors or args.plots is not None or args.out is not None:
+        with progress_bar("analysing errors") as progress:
+            errors = analyse_errors(truth, results, progress)
+    if other_results is not None:
+        other = evaluate_results(args, truth, other_results, "evaluating other results")
+        differences = compare_videos(evaluation, other)
+    written = []
+    if args.plots is not None and errors is not None:
+        written += write_plots(args.plots, evaluation, errors)
+    if args.out is not None:
+        sources = {
+            "ground_truth": args.gt,
+            "results": args.results,
+            "other_results": args.compare,
+            "iou_type": "boundary" if args.boundary else "mask",
+        }
+        content = metrics_content(evaluation, errors, other, differences)
+        write_metrics(args.out, {**sources, **content})
+        written.append(args.out)
+    print("\n\n".join(tables(args, evaluation, errors, other, differences)))
+    for path in written:
+        print(f"wrote {path}")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Evaluates; bad input ends the program with one line and exit status 2."""
+    args = parse_args(argv)
+    with report_user_errors():
+        run(args)
+
+
+if __name__ == "__main__":
+    main()
