@@ -61,7 +61,19 @@ def read_checkpoint(source: str, *, allow_unsafe: bool = False) -> dict[str, Any
     Raises:
         UserInputError: There is no such file, it cannot be read safely, or it holds no weights.
     """
-    content = load_for_host(source, allow_unsafe=allow_unsafe)
+    return as_checkpoint(load_for_host(source, allow_unsafe=allow_unsafe), source)
+
+
+def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
+    """Content of a file as a checkpoint: a dict with at least ``state_dict``.
+
+    Args:
+        content: What was read.
+        source: Where it is from, for the message.
+
+    Raises:
+        UserInputError: It holds no weights.
+    """
     if isinstance(content, Mapping) and "state_dict" not in content:
         content = {"state_dict": content}  # bare weights, as third parties publish them
     if not isinstance(content, Mapping) or not _is_state(content["state_dict"]):
