@@ -2,28 +2,23 @@
 
 MMEngine's ``FlopAnalyzer`` (fvcore's method) traces one forward pass and counts its operations; one
 multiply-add is one FLOP. Deformable convolution and attention are unknown to it and counted here.
-The pass is traced on PyTorch's ``meta`` device, where tensors have shapes and no content: a count
-takes seconds and no memory, whatever the size of the model.
+The pass is really run, so that what is counted is what the model does.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 import torch
-from mmcv.ops import deform_conv
 from mmengine.analysis import FlopAnalyzer
 from mmengine.analysis.jit_handles import get_shape
 from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.models.vis import TTSRN
 
 TOTAL = "total"
 
@@ -59,15 +54,13 @@ class _RawForward(nn.Module):
         return tuple(output for output in outputs if output is not None)
 
 
-def count_complexity(
-    model: nn.Module, shape: tuple[int, int, int], device: str = "meta"
-) -> Complexity:
+def count_complexity(model: TTSRN, shape: tuple[int, int, int], device: str = "cpu") -> Complexity:
     """Count parameters and FLOPs of one clip.
 
     Args:
-        model: A TT-SRN or one made of the same parts; moved to the device.
+        model: TT-SRN or VisTR; moved to the device.
         shape: Frames T, height and width of the clip as the model sees it, padded.
-        device: ``"meta"`` computes shapes only; on a real device the pass is really run.
+        device: Where the pass is run; the counts do not depend on it.
 
     Returns:
         The counts; a part is a child of the model (backbone, neck, head, mask_head).
@@ -82,11 +75,8 @@ def count_complexity(
         )
     model = model.to(device).eval()
     frames = torch.zeros(1, shape[0], 3, *shape[1:], device=device)
-    analyzer = FlopAnalyzer(_RawForward(model), frames)
-    analyzer.set_op_handle(**HANDLES)
-    analyzer.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    analyzer.tracer_warnings("none")
-    with torch.no_grad(), _shapes_only():
+    analyzer = flop_analyzer(_RawForward(model), frames)
+    with torch.no_grad():
         by_module = analyzer.by_module()
     parameters = {name: _count_parameters(part) for name, part in model.named_children()}
     parts = [name for name, count in parameters.items() if count]
@@ -97,6 +87,13 @@ def count_complexity(
         operators={name: int(count) for name, count in analyzer.by_operator().items()},
         uncounted=dict(analyzer.unsupported_ops()),
     )
+
+
+def flop_analyzer(module: nn.Module, *inputs: Tensor) -> FlopAnalyzer:
+    """MMEngine's analyzer of a module in evaluation mode, with the operations that it lacks."""
+    analyzer = FlopAnalyzer(module.eval(), inputs).set_op_handle(**HANDLES)
+    analyzer.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    return analyzer.tracer_warnings("none")
 
 
 def attention_flops(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
@@ -128,31 +125,6 @@ def deform_conv_flops(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
 
 def _count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-@contextmanager
-def _shapes_only() -> Iterator[None]:
-    """Let a model run on the meta device.
-
-    MMCV's op has no kernel for it: what would fill the output, which has been allocated, is left
-    out there. A condition on the content of a tensor, such as whether anything is padding, counts
-    as met.
-    """
-    real_forward, real_bool = deform_conv.ext_module.deform_conv_forward, Tensor.__bool__
-
-    def forward(image: Tensor, *args: Any, **kwargs: Any) -> None:
-        if not image.is_meta:
-            real_forward(image, *args, **kwargs)
-
-    def truth(tensor: Tensor) -> bool:
-        return True if tensor.is_meta else real_bool(tensor)
-
-    ops = SimpleNamespace(deform_conv_forward=forward)
-    with (
-        mock.patch.object(deform_conv, "ext_module", ops),
-        mock.patch.object(Tensor, "__bool__", truth),
-    ):
-        yield
 
 
 HANDLES = {

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import yaml
 from mmengine.config import Config
-from torch import nn
 
 from mmttsrn.checkpoints.fetching import check_published_name, download_url, fetch
 from mmttsrn.checkpoints.host_loading import local_path, safe_host_loading
@@ -20,6 +19,7 @@ from mmttsrn.checkpoints.publishing import build_from_config, stored_config
 from mmttsrn.engine.checkpoint_check import as_checkpoint, check_checkpoint
 from mmttsrn.engine.config_file import configs_folder, load_config
 from mmttsrn.errors import UserInputError
+from mmttsrn.models.vis import TTSRN
 
 INDEX = "model-index.yml"
 
@@ -31,7 +31,7 @@ def init_model(
     *,
     metafile: str | PathLike[str] | None = None,
     allow_unsafe: bool = False,
-) -> nn.Module:
+) -> TTSRN:
     """Build a model and load its weights.
 
     Args:

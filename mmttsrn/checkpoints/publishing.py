@@ -16,7 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmttsrn.checkpoints.fetching import sha256_of
 from mmttsrn.checkpoints.loading import META_ENTRY, SAFETENSORS_SUFFIX, load_checkpoint_file
@@ -27,6 +27,7 @@ from mmttsrn.checkpoints.stored_config import (
     portable_text,
 )
 from mmttsrn.errors import UserInputError
+from mmttsrn.models.vis import TTSRN
 from mmttsrn.setup_env import register_all_modules
 
 VERSIONED_PACKAGES = ("mmttsrn", "torch", "mmengine", "mmcv", "mmdet")
@@ -162,14 +163,14 @@ def validation_metrics(checkpoint: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def build_from_config(cfg: Config) -> nn.Module:
+def build_from_config(cfg: Config) -> TTSRN:
     """Build the model of a config for inference, with random weights, on the CPU."""
     register_all_modules()
     return MODELS.build(cfg.model).eval()
 
 
 @torch.no_grad()
-def check_outputs(model: nn.Module) -> list[Tensor]:
+def check_outputs(model: TTSRN) -> list[Tensor]:
     """Raw outputs of a model for one small clip, the same in every call."""
     frames = torch.randn(
         1, model.head.num_frames, 3, *CHECK_SIZE, generator=torch.Generator().manual_seed(0)
@@ -181,7 +182,8 @@ def _write(folder: Path, meta: dict[str, Any], state: dict[str, Tensor]) -> dict
     # torch.save writes the name of the file into it: one name for all gives equal bytes.
     pth, safetensors = (folder / f"checkpoint{suffix}" for suffix in SUFFIXES)
     torch.save({"meta": meta, "state_dict": state}, pth)
-    save_file(state, safetensors, metadata={"format": "pt", META_ENTRY: json.dumps(meta)})
+    # One entry only: safetensors writes several in a random order.
+    save_file(state, safetensors, metadata={META_ENTRY: json.dumps(meta)})
     return {pth.suffix: pth, safetensors.suffix: safetensors}
 
 

@@ -57,7 +57,7 @@ def _scheduler_classes() -> list[type]:
 
 
 def _numpy_types() -> list[Any]:
-    core = np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0]
+    core: tuple[Any, ...] = (np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0])
     builders = [
         _named(function, module, function.__name__)
         for function in core

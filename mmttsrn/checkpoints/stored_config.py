@@ -89,7 +89,7 @@ def _dict_calls_as_literals(node: ast.expr) -> ast.expr:
         def visit_Call(self, call: ast.Call) -> ast.AST:
             self.generic_visit(call)
             if isinstance(call.func, ast.Name) and call.func.id == "dict" and not call.args:
-                keys = [
+                keys: list[ast.expr | None] = [
                     None if word.arg is None else ast.Constant(word.arg) for word in call.keywords
                 ]
                 return ast.Dict(keys=keys, values=[word.value for word in call.keywords])

@@ -3,10 +3,9 @@
 import pytest
 import torch
 from mmcv.ops import DeformConv2d
-from mmengine.analysis import FlopAnalyzer
 from torch import nn
 
-from mmttsrn.analysis.complexity import HANDLES, _shapes_only, count_complexity
+from mmttsrn.analysis.complexity import count_complexity, flop_analyzer
 from mmttsrn.checkpoints.publishing import build_from_config
 from mmttsrn.engine.config_file import load_config
 from mmttsrn.errors import UserInputError
@@ -14,10 +13,8 @@ from mmttsrn.models.layers import TransformerEncoderLayer
 
 
 def count(module: nn.Module, *inputs: torch.Tensor):
-    analyzer = FlopAnalyzer(module.eval(), inputs)
-    analyzer.set_op_handle(**HANDLES).unsupported_ops_warnings(False).tracer_warnings("none")
-    with torch.no_grad(), _shapes_only():
-        return analyzer.by_operator()
+    with torch.no_grad():
+        return flop_analyzer(module, *inputs).by_operator()
 
 
 class Deform(nn.Module):
@@ -29,22 +26,20 @@ class Deform(nn.Module):
         return self.conv(x, offset)
 
 
-@pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_deformable_convolution_by_hand(device):
+def test_deformable_convolution_by_hand():
     """2 maps of 5 x 7 cells, 6 channels to 4, 9 taps."""
-    x, offset = torch.zeros(2, 6, 5, 7, device=device), torch.zeros(2, 18, 5, 7, device=device)
+    x, offset = torch.zeros(2, 6, 5, 7), torch.zeros(2, 18, 5, 7)
     cells = 2 * 5 * 7
     products = cells * 9 * 6 * 4
     sampling = cells * 9 * 6 * 4  # four neighbours for each tap and input channel
-    assert count(Deform().to(device), x, offset) == {"deform_conv": products + sampling}
+    assert count(Deform(), x, offset) == {"deform_conv": products + sampling}
 
 
-@pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_attention_layer_by_hand(device):
+def test_attention_layer_by_hand():
     """2 clips of 10 tokens of width 12 in 3 heads, feed-forward width 20."""
-    layer = TransformerEncoderLayer(12, 3, 20, 0.1, dict(type="GELU")).to(device)
-    x = torch.zeros(2, 10, 12, device=device)
-    mask = torch.zeros(2, 10, dtype=torch.bool, device=device)
+    layer = TransformerEncoderLayer(12, 3, 20, 0.1, dict(type="GELU"))
+    x = torch.zeros(2, 10, 12)
+    mask = torch.zeros(2, 10, dtype=torch.bool)
     flops = count(layer, x, torch.zeros_like(x), mask)
     tokens = 2 * 10
     assert flops["attention"] == 2 * (tokens * 10 * 12)  # q k^T and weights times values
@@ -58,11 +53,6 @@ def tiny(**options):
     cfg.model.mask_head.deform_backend = "mmcv"
     cfg.model.update(options)
     return build_from_config(cfg)
-
-
-def test_shapes_alone_give_the_counts_of_a_real_pass():
-    real, shapes = (count_complexity(tiny(), (4, 64, 96), device) for device in ("cpu", "meta"))
-    assert real == shapes
 
 
 def test_parts_add_up():

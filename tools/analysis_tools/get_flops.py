@@ -40,6 +40,7 @@ def parse_args() -> argparse.Namespace:
         default=(36, 300, 540),
         help="frames, height and width of the clip before padding",
     )
+    parser.add_argument("--device", default="cpu", help="where the forward pass is run")
     parser.add_argument(
         "--box-only", action="store_true", help="add a row without mask head for the first config"
     )
@@ -66,13 +67,6 @@ def padded_shape(cfg: Config, shape: tuple[int, int, int]) -> tuple[int, int, in
     frames, *size = shape
     height, width = (-(-side // divisor) * divisor for side in size)
     return frames, height, width
-
-
-def count(cfg: Config, shape: tuple[int, int, int], box_only: bool = False) -> Complexity:
-    """Counts of the model of a config."""
-    if box_only:
-        cfg.model.mask_head = None
-    return count_complexity(build_from_config(cfg), padded_shape(cfg, shape))
 
 
 def row(name: str, complexity: Complexity) -> str:
@@ -103,7 +97,9 @@ def run(args: argparse.Namespace) -> None:
     print(f"| config | {' | '.join(PARTS)} |")
     print(f"| {' | '.join(['---'] * (len(PARTS) + 1))} |", flush=True)
     for (name, _, box_only), cfg in zip(models, configs, strict=True):
-        complexity = count(cfg, shape, box_only)
+        if box_only:
+            cfg.model.mask_head = None
+        complexity = count_complexity(build_from_config(cfg), padded_shape(cfg, shape), args.device)
         print(row(name, complexity), flush=True)
         if args.operators:
             for operator, flops in sorted(complexity.operators.items(), key=lambda x: -x[1]):
