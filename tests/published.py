@@ -12,6 +12,7 @@ from mmttsrn.checkpoints.zoo_table import BEGIN, END
 from mmttsrn.engine.config_file import configs_folder, load_config
 
 CLASSES = ("circle", "square", "triangle", "star")
+BEST = "best_youtube_vis_mAP_iter_1800.pth"
 METAFILE = configs_folder() / "vis" / "metafile.yml"
 
 
@@ -26,7 +27,8 @@ def training_checkpoint(with_ema: bool = True) -> dict:
     for name, value in {"val/youtube_vis/mAP": 0.25, "val/time": 3.0, "train/loss": 2.0}.items():
         hub.update_scalar(name, value)
     hub.update_scalar("val/youtube_vis/mAP", 0.5)
-    hub.update_info("best", np.float32(0.5))
+    hub.update_info("best_score", np.float32(0.5))
+    hub.update_info("best_ckpt", f"/home/somebody/work_dirs/{BEST}")
     checkpoint = {
         "meta": {
             "cfg": cfg.pretty_text,
@@ -52,7 +54,7 @@ def zoo(folder: Path) -> SimpleNamespace:
     metafile, page = folder / "metafile.yml", folder / "model_zoo.md"
     metafile.write_text(METAFILE.read_text().replace("../../docs/", ""))
     page.write_text(f"# Zoo\n\n{BEGIN}\n{END}\n\nThe end.\n")
-    checkpoint = folder / "iter_1800.pth"
+    checkpoint = folder / BEST
     torch.save(training_checkpoint(), checkpoint)
     return SimpleNamespace(
         metafile=metafile, page=page, checkpoint=checkpoint, out_dir=folder / "release"

@@ -75,7 +75,7 @@ def publish(
         cfg: Its config.
         name: Name of the model.
         out_dir: Folder of the files; made if needed.
-        metrics: Metrics to state; by default the last ones of a validation in the checkpoint.
+        metrics: Metrics to state, if any were measured.
         date: YYYYMMDD; by default the day on which the checkpoint was saved, or today.
 
     Returns:
@@ -147,15 +147,30 @@ def published_meta(
             package: str(importlib.import_module(package).__version__)
             for package in VERSIONED_PACKAGES
         },
-        "metrics": dict(metrics if metrics is not None else validation_metrics(checkpoint)),
+        "metrics": dict(metrics or {}),
         "ema": "ema_state_dict" in checkpoint,
     }
     return meta | {key: int(source[key]) for key in ("epoch", "iter") if key in source}
 
 
-def validation_metrics(checkpoint: Mapping[str, Any]) -> dict[str, float]:
-    """The last result of each metric of a validation that MMEngine has logged in a checkpoint."""
-    logs = (checkpoint.get("message_hub") or {}).get("log_scalars") or {}
+def validation_metrics(checkpoint: Mapping[str, Any], file_name: str) -> dict[str, float]:
+    """Metrics of the weights of a checkpoint, where it is certain that they are theirs.
+
+    MMEngine saves first and validates then: what a checkpoint has logged is the result of older
+    weights. Only ``best_*.pth`` is saved after its own validation.
+
+    Args:
+        checkpoint: Its content.
+        file_name: Name of its file.
+
+    Returns:
+        Values by name; empty for any other checkpoint than the best one at its time.
+    """
+    hub = checkpoint.get("message_hub") or {}
+    best = (hub.get("runtime_info") or {}).get("best_ckpt")
+    if best is None or Path(best).name != file_name:
+        return {}
+    logs = hub.get("log_scalars") or {}
     return {
         name.removeprefix("val/"): float(buffer.current())
         for name, buffer in logs.items()
@@ -184,6 +199,7 @@ def _write(folder: Path, meta: dict[str, Any], state: dict[str, Tensor]) -> dict
     torch.save({"meta": meta, "state_dict": state}, pth)
     # One entry only: safetensors writes several in a random order.
     save_file(state, safetensors, metadata={META_ENTRY: json.dumps(meta)})
+    safetensors.chmod(pth.stat().st_mode)  # the writer lets nobody else read it
     return {pth.suffix: pth, safetensors.suffix: safetensors}
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from published import CLASSES, training_checkpoint
+from published import BEST, CLASSES, training_checkpoint
 
 from mmttsrn.checkpoints import load_checkpoint_file, publishing
 from mmttsrn.checkpoints.fetching import sha256_of
@@ -21,7 +21,8 @@ def checkpoint():
 @pytest.fixture(scope="module")
 def release(checkpoint, tmp_path_factory):
     cfg = stored_config(checkpoint, "x.pth")
-    return publish(checkpoint, cfg, "tiny", tmp_path_factory.mktemp("release"))
+    metrics = validation_metrics(checkpoint, BEST)
+    return publish(checkpoint, cfg, "tiny", tmp_path_factory.mktemp("release"), metrics=metrics)
 
 
 def test_names_hold_day_and_hash(release):
@@ -30,6 +31,7 @@ def test_names_hold_day_and_hash(release):
         digest = sha256_of(path)
         assert path.name == f"tiny_20260102-{digest[:8]}{suffix}"
         assert release.sha256[suffix] == digest
+        assert path.stat().st_mode == release.files[".pth"].stat().st_mode
         assert sorted(p.name for p in path.parent.iterdir()) == sorted(
             p.name for p in release.files.values()
         )
@@ -59,7 +61,8 @@ def test_meta_says_what_it_is(release, checkpoint):
 
 def test_the_same_again_gives_the_same_files(release, checkpoint, tmp_path):
     cfg = stored_config(checkpoint, "x.pth")
-    assert publish(checkpoint, cfg, "tiny", tmp_path).sha256 == release.sha256
+    again = publish(checkpoint, cfg, "tiny", tmp_path, metrics=release.meta["metrics"])
+    assert again.sha256 == release.sha256
 
 
 def test_without_average(tmp_path):
@@ -68,9 +71,10 @@ def test_without_average(tmp_path):
     assert release.meta["ema"] is False
 
 
-def test_validation_metrics_are_the_last_ones(checkpoint):
-    assert validation_metrics(checkpoint) == {"youtube_vis/mAP": 0.5}
-    assert validation_metrics({}) == {}
+def test_metrics_are_those_of_the_weights_or_none(checkpoint):
+    assert validation_metrics(checkpoint, BEST) == {"youtube_vis/mAP": 0.5}
+    assert validation_metrics(checkpoint, "iter_1800.pth") == {}
+    assert validation_metrics({}, "iter_1800.pth") == {}
 
 
 def test_other_outputs_stop_it_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):

@@ -15,7 +15,12 @@ except ImportError as error:  # a package is missing, too old or without its ops
 
 from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.checkpoints.metafile import model_entry, read_metafile, update_metafile
-from mmttsrn.checkpoints.publishing import build_from_config, publish, stored_config
+from mmttsrn.checkpoints.publishing import (
+    build_from_config,
+    publish,
+    stored_config,
+    validation_metrics,
+)
 from mmttsrn.checkpoints.zoo_table import check_page, update_table
 from mmttsrn.engine.checkpoint_check import check_checkpoint, read_checkpoint, trained_with
 from mmttsrn.engine.command_line import add_override_argument
@@ -52,7 +57,7 @@ def parse_args() -> argparse.Namespace:
         nargs="+",
         type=_metric,
         metavar="NAME=VALUE",
-        help="metrics; by default those of the last validation in the checkpoint",
+        help="metrics of these weights; by default those in the checkpoint if it is best_*.pth",
     )
     parser.add_argument("--date", help="YYYYMMDD; by default the day of the checkpoint")
     parser.add_argument(
@@ -89,12 +94,13 @@ def run(args: argparse.Namespace) -> None:
     if name is None:
         raise UserInputError(f"{args.checkpoint}: says no name of its config; give --name")
     check_checkpoint(build_from_config(cfg), checkpoint, args.checkpoint)
+    metrics = validation_metrics(checkpoint, Path(args.checkpoint).name)
     release = publish(
         checkpoint,
         cfg,
         name,
         args.out_dir,
-        metrics=dict(args.metrics) if args.metrics else None,
+        metrics=dict(args.metrics) if args.metrics else metrics,
         date=args.date,
     )
     location = args.location or str(args.out_dir.resolve())
