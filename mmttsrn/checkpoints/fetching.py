@@ -103,9 +103,10 @@ def check_sha256(path: Path, expected: str, source: str | None = None) -> None:
     """
     found = sha256_of(path)
     if not found.startswith(expected.lower()):
+        shown = found[: max(len(expected), 8)]
         raise UserInputError(
-            f"{source or path}: hash mismatch: SHA-256 is {found[: max(len(expected), 8)]} instead "
-            f"of {expected}; the file is damaged or not the published one, get it again"
+            f"{source or path}: hash mismatch: SHA-256 is {shown} instead of {expected}; the file "
+            "is damaged or not the published one: delete it and get it again"
         )
 
 

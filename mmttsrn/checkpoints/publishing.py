@@ -171,11 +171,13 @@ def validation_metrics(checkpoint: Mapping[str, Any], file_name: str) -> dict[st
     if best is None or Path(best).name != file_name:
         return {}
     logs = hub.get("log_scalars") or {}
-    return {
+    values = {
         name.removeprefix("val/"): float(buffer.current())
         for name, buffer in logs.items()
         if name.startswith("val/") and not name.endswith("time") and len(buffer.data[0])
     }
+    # -1: the data have no object that the metric is about.
+    return {name: value for name, value in values.items() if value >= 0}
 
 
 def build_from_config(cfg: Config) -> TTSRN:
