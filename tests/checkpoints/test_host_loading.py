@@ -16,6 +16,12 @@ from mmttsrn.engine.hooks import SafeCheckpointHook
 from mmttsrn.errors import UserInputError
 
 
+@pytest.fixture(autouse=True)
+def _host_as_it_was(monkeypatch):
+    """A run that fails goes on reading safely; the next test starts with MMEngine's table."""
+    monkeypatch.setattr(CheckpointLoader, "_schemes", CheckpointLoader._schemes)
+
+
 class Regression(BaseModel):
     """Learns a line."""
 
@@ -88,11 +94,8 @@ def test_hook_keeps_a_foreign_launcher_safe(tmp_path, plant, resume):
         tmp_path, 8, f"foreign_{plant.__name__}_{resume}", hooks=[SafeCheckpointHook()],
         load_from=str(path), resume=resume,
     )  # fmt: skip
-    try:
-        with pytest.raises(UserInputError, match="refused"):
-            runner.train()
-    finally:
-        runner.call_hook("after_run")
+    with pytest.raises(UserInputError, match="refused"):
+        runner.train()
     assert not marker.exists()
 
 
