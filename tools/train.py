@@ -24,6 +24,7 @@ from mmttsrn.engine.command_line import (
     set_work_dir,
 )
 from mmttsrn.engine.config_file import load_config
+from mmttsrn.engine.overwritten_init import skip_overwritten_init
 from mmttsrn.engine.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 
@@ -81,6 +82,8 @@ def main() -> None:
         # Weights to start from may be those of a part of the model; a run to go on with may not.
         if checkpoint is not None and cfg.get("resume"):
             check_checkpoint(runner.model, checkpoint, cfg.load_from)
+        if checkpoint is not None:
+            skip_overwritten_init(runner.model, checkpoint["state_dict"])
         del checkpoint
         runner.train()
 
