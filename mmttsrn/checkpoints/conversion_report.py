@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from collections.abc import Iterable, Iterator, Sequence
 
 from mmttsrn.checkpoints.conversion import Conversion
 
-NAMES_SHOWN = 4
+ITEMS_SHOWN = 4
 NO_PART = "(none)"
 COLUMNS = ("module", "loaded", "left out", "newly initialised")
 
@@ -59,7 +58,8 @@ def _left_out_lines(conversion: Conversion) -> list[str]:
     for (_, reason), names in groups.items():
         full_reason = conversion.left_out[names[0]].reason
         shown = f"{reason}, e.g.{full_reason.removeprefix(reason).removeprefix(':')}"
-        lines.append(f"  {_summary(names)}: {reason if full_reason == reason else shown}")
+        summary = _summary(names, [*conversion.loaded, *conversion.left_out])
+        lines.append(f"  {summary}: {reason if full_reason == reason else shown}")
     return ["", "left out of the checkpoint:", *lines] if lines else []
 
 
@@ -67,7 +67,8 @@ def _initialised_lines(conversion: Conversion) -> list[str]:
     groups: dict[str, list[str]] = {}
     for name in conversion.initialised:
         groups.setdefault(_part(name), []).append(name)
-    lines = [f"  {_summary(names)}" for names in groups.values()]
+    own = [*conversion.loaded.values(), *conversion.initialised]
+    lines = [f"  {_summary(names, own)}" for names in groups.values()]
     title = "newly initialised (not in the file; training draws them):"
     return ["", title, *lines] if lines else []
 
@@ -80,11 +81,31 @@ def _part(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _summary(names: Sequence[str]) -> str:
-    """A few names, or the patterns that cover many, with their number."""
-    if len(names) <= NAMES_SHOWN:
+def _summary(names: Sequence[str], universe: Iterable[str]) -> str:
+    """A few names, or the patterns that cover many, with their number.
+
+    Args:
+        names: The names.
+        universe: All names of which these are some.
+    """
+    if len(names) <= ITEMS_SHOWN:
         return ", ".join(names)
-    levels = zip(*(name.split(".") for name in names), strict=False)
-    common = [level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels)]
-    tops = [".".join(common)] if common else list(dict.fromkeys(_part(name) for name in names))
-    return f"{', '.join(f'{top}.*' for top in tops)} ({len(names)} tensors)"
+    patterns = list(_patterns(set(names), set(universe)))
+    if len(patterns) > ITEMS_SHOWN:  # scattered ones
+        patterns = list(dict.fromkeys(f"some of {_part(name)}.*" for name in names))
+    return f"{', '.join(patterns)} ({len(names)} tensors)"
+
+
+def _patterns(names: set[str], universe: set[str], parent: str = "") -> Iterator[str]:
+    """The fewest patterns that cover the names and no other one of the universe."""
+    levels: dict[str, set[str]] = {}
+    for name in sorted(universe):
+        levels.setdefault(name[len(parent) :].partition(".")[0], set()).add(name)
+    for level, below in levels.items():
+        if not below <= names:
+            if below & names:
+                yield from _patterns(names, below, f"{parent}{level}.")
+        elif len(below) == 1:
+            yield from below
+        else:
+            yield f"{parent}{level}.*"

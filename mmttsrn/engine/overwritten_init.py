@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseModule, is_model_wrapper
 from torch import Tensor, nn
 
 from mmttsrn.checkpoints.state import BATCH_COUNTER
@@ -27,6 +27,6 @@ def skip_overwritten_init(model: nn.Module, state: Mapping[str, Tensor]) -> None
         names = {
             f"{part}.{name}" for name in module.state_dict() if not name.endswith(BATCH_COUNTER)
         }
-        if getattr(module, "init_cfg", None) and names and names <= given:
+        if isinstance(module, BaseModule) and module.init_cfg and names and names <= given:
             module.init_cfg = None
             print_log(f"{part}: init_cfg is left out, the checkpoint has it all", "current")

@@ -45,11 +45,24 @@ def test_left_out_and_new_names_are_listed_with_reasons() -> None:
     assert "  head.query, head.norm" in lines
 
 
-def test_many_names_are_one_pattern_with_their_number() -> None:
-    left_out = {f"a.b.{i}.w": LeftOut("", "not wanted") for i in range(7)}
-    assert "  a.b.* (7 tensors): not wanted" in format_report(a_conversion(left_out=left_out))
-    left_out = {f"{top}.{i}": LeftOut("", "not wanted") for top in "xy" for i in range(3)}
-    assert "  x.*, y.* (6 tensors)" in format_report(a_conversion(left_out=left_out))
+def left_out(*names: str) -> dict[str, LeftOut]:
+    return {name: LeftOut("", "not wanted") for name in names}
+
+
+def test_many_names_are_patterns_that_cover_no_other_name() -> None:
+    names = [f"{layer}.{i}.w" for layer in ("a.b", "a.c", "d") for i in range(3)]
+    loaded = {"a.c.7.w": "neck.x", "a.e.w": "neck.y"}
+    report = format_report(a_conversion(left_out=left_out(*names), loaded=loaded))
+    assert "  a.b.*, a.c.0.w, a.c.1.w, a.c.2.w, d.* (9 tensors)" not in report  # too many
+    assert "  some of a.*, some of d.* (9 tensors): not wanted" in report
+    report = format_report(a_conversion(left_out=left_out(*names), loaded={"a.e.w": "neck.y"}))
+    assert "  a.b.*, a.c.*, d.* (9 tensors): not wanted" in report
+
+
+def test_a_single_name_among_patterns_is_itself() -> None:
+    names = [*(f"a.{i}.w" for i in range(4)), "b.w"]
+    report = format_report(a_conversion(left_out=left_out(*names), loaded={"b.v": "neck.x"}))
+    assert "  a.*, b.w (5 tensors): not wanted" in report
 
 
 def test_class_change_is_said() -> None:

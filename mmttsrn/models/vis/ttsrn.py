@@ -46,6 +46,8 @@ class TTSRN(BaseMOTModel):
     Source: TT-SRN (2021); VisTR (CVPR 2021).
     """
 
+    init_cfg: dict | list[dict] | None
+
     def __init__(
         self,
         backbone: dict,
