@@ -103,12 +103,18 @@ def test_publish_does_not_run_the_stored_config(run, tmp_path, stored):
 
 
 CONFIG = "ttsrn_tiny_shapes"
+# fmt: off
 OPENERS = {
     "train --resume": lambda path: ["train.py", CONFIG, "--resume", path],
     "train load_from": lambda path: ["train.py", CONFIG, "--cfg-options", f"load_from={path}"],
     "test": lambda path: ["test.py", CONFIG, path],
     "publish": lambda path: [PUBLISH, path, "release"],
+    "convert": lambda path: [
+        "model_converters/convert_checkpoint.py", path, "--from", "vistr",
+        "--to", "vistr_r50_ytvis19", "--out", "converted.pth",
+    ],
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("plant", [plant_call, plant_getattr])
