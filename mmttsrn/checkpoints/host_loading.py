@@ -64,7 +64,7 @@ def load_for_host(source: str, map_location: Any = None, *, allow_unsafe: bool =
 
     Returns:
         The content. ``meta.config`` is left out unless unsafe reading is allowed: on resuming
-        MMEngine runs this text, which versions before 2.0 wrote, as a program.
+        MMEngine runs this text, which MMCV 1.x has written, as a program.
 
     Raises:
         UserInputError: See :func:`fetch` and :func:`load_checkpoint_file`.
