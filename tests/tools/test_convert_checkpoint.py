@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,7 +160,9 @@ def test_golden_vistr_through_a_file(run_tool, capsys, tmp_path) -> None:
 
 def test_converted_vistr_runs_through_the_test_command(run_tool, capsys, tmp_path) -> None:
     source = vistr_state(50, ffn=64, layers=1, queries=4)
-    torch.save({"model": source, "optimizer": {}, "epoch": 17}, tmp_path / "source.pth")
+    # As its training program writes it; PyTorch 1.6 and before used the older file format.
+    content = {"model": source, "optimizer": {}, "epoch": 17, "args": Namespace(lr=1e-4)}
+    torch.save(content, tmp_path / "source.pth", _use_new_zipfile_serialization=False)
     (tmp_path / "small.py").write_text(SMALL_VISTR)
     write_moving_shapes(tmp_path / "shapes", 1, 1, num_frames=3, size=(64, 96))
     annotations = json.loads((tmp_path / "shapes/valid.json").read_text())
