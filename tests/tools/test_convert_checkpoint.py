@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,11 +20,10 @@ from mmttsrn.engine.config_file import load_config
 from mmttsrn.models import TwinsSVT
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-CONFIGS = TOOLS.parent / "configs/vis"
 CONVERT = "model_converters/convert_checkpoint.py"
 GOLDEN_ARCH = dict(embed_dims=(32, 64, 128, 256), num_heads=(1, 2, 4, 8), depths=(2, 2, 4, 2))
 GOLDEN_TWINS = """
-_base_ = ["{configs}/ttsrn_ytvis19.py"]
+_base_ = ["mmttsrn::vis/ttsrn_ytvis19.py"]
 model = dict(
     backbone=dict(
         arch=dict(
@@ -38,7 +38,7 @@ model = dict(
 )
 """
 GOLDEN_VISTR = """
-_base_ = ["{configs}/vistr_r50_ytvis19.py"]
+_base_ = ["mmttsrn::vis/vistr_r50_ytvis19.py"]
 model = dict(
     backbone=dict(init_cfg=None),
     neck=dict(num_layers=2, ffn_channels=128),
@@ -47,7 +47,7 @@ model = dict(
 )
 """
 SMALL_VISTR = """
-_base_ = ["{configs}/vistr_r50_ytvis19.py"]
+_base_ = ["mmttsrn::vis/vistr_r50_ytvis19.py"]
 scale = (96, 64)
 model = dict(
     neck=dict(num_layers=1, ffn_channels=64),
@@ -65,10 +65,10 @@ test_dataloader = dict(
                 type="mmttsrn.ClipBroadcaster",
                 transforms=[
                     dict(type="mmttsrn.LoadVideoFrame"),
-                    dict(type="Resize", scale=scale, keep_ratio=True),
+                    dict(type="mmdet.Resize", scale=scale, keep_ratio=True),
                 ],
             ),
-            dict(type="PackTrackInputs", default_meta_keys={{_base_.meta_keys}}),
+            dict(type="mmdet.PackTrackInputs", default_meta_keys={{_base_.meta_keys}}),
         ],
     ),
 )
@@ -114,7 +114,7 @@ def test_golden_twins_through_a_file(run_tool, capsys, tmp_path, kind: str) -> N
         torch.save({"model": weights}, tmp_path / source)
     else:
         torch.save({"state_dict": as_mmpretrain(weights), "meta": {}}, tmp_path / source)
-    (tmp_path / "golden.py").write_text(GOLDEN_TWINS.replace("{configs}", str(CONFIGS)))
+    (tmp_path / "golden.py").write_text(GOLDEN_TWINS)
     run_tool(CONVERT, source, "--from", kind, "--to", "golden.py", "--out", "new/converted.pth")
     printed = capsys.readouterr().out
     assert "the ImageNet classifier" in printed
@@ -138,7 +138,7 @@ def test_golden_twins_through_a_file(run_tool, capsys, tmp_path, kind: str) -> N
 def test_golden_vistr_through_a_file(run_tool, capsys, tmp_path) -> None:
     """The reference's 42 class rows become our 40 classes and no-object; the rest is equal."""
     torch.save({"model": draw_arrays("vistr_head/params_vistr.json")}, tmp_path / "source.pth")
-    (tmp_path / "golden.py").write_text(GOLDEN_VISTR.replace("{configs}", str(CONFIGS)))
+    (tmp_path / "golden.py").write_text(GOLDEN_VISTR)
     run_tool(
         CONVERT, "source.pth", "--from", "vistr", "--to", "golden.py", "--out", "converted.pth"
     )
@@ -160,8 +160,10 @@ def test_golden_vistr_through_a_file(run_tool, capsys, tmp_path) -> None:
 
 def test_converted_vistr_runs_through_the_test_command(run_tool, capsys, tmp_path) -> None:
     source = vistr_state(50, ffn=64, layers=1, queries=4)
-    torch.save({"model": source, "optimizer": {}, "epoch": 17}, tmp_path / "source.pth")
-    (tmp_path / "small.py").write_text(SMALL_VISTR.replace("{configs}", str(CONFIGS)))
+    # As its training program writes it; PyTorch 1.6 and before used the older file format.
+    content = {"model": source, "optimizer": {}, "epoch": 17, "args": Namespace(lr=1e-4)}
+    torch.save(content, tmp_path / "source.pth", _use_new_zipfile_serialization=False)
+    (tmp_path / "small.py").write_text(SMALL_VISTR)
     write_moving_shapes(tmp_path / "shapes", 1, 1, num_frames=3, size=(64, 96))
     annotations = json.loads((tmp_path / "shapes/valid.json").read_text())
     annotations["categories"] = [{"id": i, "name": f"class {i}"} for i in range(1, 41)]
