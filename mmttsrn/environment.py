@@ -58,6 +58,7 @@ REQUIRED_PACKAGES = (
         "5.0.0.93",
     ),
     RequiredPackage("pycocotools", ("pycocotools",), "2.0.6", "2.0.11"),
+    RequiredPackage("safetensors", ("safetensors",), "0.4", "0.8.0"),
     RequiredPackage("mmengine", ("onedl-mmengine", "mmengine"), "0.10.4", "0.10.12"),
     RequiredPackage(
         "mmcv",

@@ -14,6 +14,7 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
+from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
 SCOPE = "mmttsrn"
@@ -34,3 +35,4 @@ TASK_UTILS = _node("task util", MMENGINE_TASK_UTILS, "models")
 METRICS = _node("metric", MMENGINE_METRICS, "evaluation.metrics")
 HOOKS = _node("hook", MMENGINE_HOOKS, "engine.hooks")
 VISUALIZERS = _node("visualizer", MMENGINE_VISUALIZERS, "visualization")
+WEIGHT_INITIALIZERS = _node("weight initializer", MMENGINE_WEIGHT_INITIALIZERS, "checkpoints")

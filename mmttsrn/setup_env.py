@@ -6,6 +6,7 @@ from mmengine.registry import init_default_scope as set_default_scope
 
 HOST_SCOPE = "mmdet"
 MODULES = (
+    "mmttsrn.checkpoints",
     "mmttsrn.datasets",
     "mmttsrn.engine",
     "mmttsrn.evaluation.metrics",

@@ -22,6 +22,7 @@ NODES = (
     "TASK_UTILS",
     "TRANSFORMS",
     "VISUALIZERS",
+    "WEIGHT_INITIALIZERS",
 )
 
 

@@ -20,6 +20,7 @@ try:
     from mmengine.config import Config
     from mmengine.runner import find_latest_checkpoint
 
+    from mmttsrn.checkpoints.host_loading import safe_host_loading
     from mmttsrn.datasets.synthetic import write_moving_shapes
     from mmttsrn.engine.command_line import build_runner
     from mmttsrn.engine.config_file import load_config
@@ -289,7 +290,7 @@ def main(argv: list[str] | None = None) -> None:
     """Runs the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
     args = parse_args(argv)
     try:
-        with report_user_errors():
+        with report_user_errors(), safe_host_loading():
             run(args)
     except KeyboardInterrupt:
         print("\ninterrupted; the same command starts over with the same data", file=sys.stderr)

@@ -14,6 +14,7 @@ except ImportError as error:  # a package is missing, too old or without its ops
 
 from mmengine.config import Config
 
+from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.engine.checkpoint_check import check_checkpoint, read_checkpoint
 from mmttsrn.engine.command_line import (
     add_common_arguments,
@@ -71,9 +72,9 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
 def main() -> None:
     """Read the config, build the runner, check the checkpoint, test."""
     args = parse_args()
-    with report_user_errors():
+    with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint):
         cfg = load_config(args.config, args.cfg_options, REQUIRED_KEYS)
-        checkpoint = read_checkpoint(args.checkpoint)
+        checkpoint = read_checkpoint(args.checkpoint, allow_unsafe=args.allow_unsafe_checkpoint)
         apply_arguments(cfg, args)
         runner = build_runner(cfg)
         check_checkpoint(runner.model, checkpoint, args.checkpoint)

@@ -14,6 +14,7 @@ except ImportError as error:  # a package is missing, too old or without its ops
 
 from mmengine.config import Config
 
+from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.engine.checkpoint_check import check_checkpoint, read_checkpoint
 from mmttsrn.engine.command_line import (
     add_common_arguments,
@@ -23,6 +24,7 @@ from mmttsrn.engine.command_line import (
     set_work_dir,
 )
 from mmttsrn.engine.config_file import load_config
+from mmttsrn.engine.overwritten_init import skip_overwritten_init
 from mmttsrn.engine.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 
@@ -70,14 +72,18 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
 def main() -> None:
     """Read the config, build the runner, check the checkpoint to start from, train."""
     args = parse_args()
-    with report_user_errors():
+    with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint):
         cfg = load_config(args.config, args.cfg_options, REQUIRED_KEYS)
         apply_arguments(cfg, args)
-        checkpoint = read_checkpoint(cfg.load_from) if cfg.get("load_from") else None
+        checkpoint = None
+        if cfg.get("load_from"):
+            checkpoint = read_checkpoint(cfg.load_from, allow_unsafe=args.allow_unsafe_checkpoint)
         runner = build_runner(cfg)
         # Weights to start from may be those of a part of the model; a run to go on with may not.
         if checkpoint is not None and cfg.get("resume"):
             check_checkpoint(runner.model, checkpoint, cfg.load_from)
+        if checkpoint is not None:
+            skip_overwritten_init(runner.model, checkpoint["state_dict"])
         del checkpoint
         runner.train()
 

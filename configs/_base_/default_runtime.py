@@ -9,7 +9,11 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="mmttsrn.VISVisualizationHook", draw=False),
 )
-custom_hooks = [dict(type="mmttsrn.ClassCountCheckHook"), dict(type="mmttsrn.HostMemoryHook")]
+custom_hooks = [
+    dict(type="mmttsrn.SafeCheckpointHook"),
+    dict(type="mmttsrn.ClassCountCheckHook"),
+    dict(type="mmttsrn.HostMemoryHook"),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,

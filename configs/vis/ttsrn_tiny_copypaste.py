@@ -7,7 +7,7 @@ model = dict(head=dict(num_classes=2))
 dataset = dict(data_root="data/copypaste/", data_prefix=dict(img_path="JPEGImages"))
 # Every frame once an epoch.
 train_dataloader = dict(
-    sampler=dict(_delete_=True, type="TrackImgSampler"),
+    sampler=dict(_delete_=True, type="mmdet.TrackImgSampler"),
     dataset=dict(ann_file="train.json", **dataset),
 )
 val_dataloader = dict(dataset=dict(ann_file="val.json", **dataset))

@@ -13,7 +13,7 @@ dataset = dict(
 )
 # Every frame once an epoch.
 train_dataloader = dict(
-    batch_size=1, sampler=dict(_delete_=True, type="TrackImgSampler"), dataset=dataset
+    batch_size=1, sampler=dict(_delete_=True, type="mmdet.TrackImgSampler"), dataset=dataset
 )
 val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import isclass
-from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from mmengine.registry import PARAM_SCHEDULERS
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
-from torch.serialization import add_safe_globals
 
+from mmttsrn.checkpoints.host_loading import load_for_host
 from mmttsrn.errors import UserInputError
 
 EXAMPLES_SHOWN = 3
@@ -52,37 +48,36 @@ class StateDifference:
         )
 
 
-def read_checkpoint(path: str) -> dict[str, Any]:
-    """Read a checkpoint file or URL to the CPU.
-
-    MMEngine reads it, in newer versions as weights only with a list of classes that may occur
-    besides. Its learning-rate schedulers are added to that list here: some keep a reference to
-    their class in the checkpoint, which would make MMEngine fall back to unrestricted unpickling.
+def read_checkpoint(source: str, *, allow_unsafe: bool = False) -> dict[str, Any]:
+    """Read a checkpoint to the CPU without running code from it.
 
     Args:
-        path: Path or URL.
+        source: Path, URL or hub id.
+        allow_unsafe: Read it even if that can run code from the file.
 
     Returns:
         The content, with at least ``state_dict``.
 
     Raises:
-        UserInputError: There is no such file, or it holds no weights.
+        UserInputError: There is no such file, it cannot be read safely, or it holds no weights.
     """
-    if "://" not in path and not Path(path).is_file():
-        raise UserInputError(f"{path}: there is no such checkpoint file")
-    add_safe_globals([cls for cls in PARAM_SCHEDULERS.module_dict.values() if isclass(cls)])
-    try:
-        content = CheckpointLoader.load_checkpoint(path, map_location="cpu", logger="silent")
-    # Unpickling something else than a checkpoint may raise anything.
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise UserInputError(
-            f"{path}: not a checkpoint that PyTorch can read ({type(error).__name__}: {reason})"
-        ) from error
+    return as_checkpoint(load_for_host(source, allow_unsafe=allow_unsafe), source)
+
+
+def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
+    """Content of a file as a checkpoint: a dict with at least ``state_dict``.
+
+    Args:
+        content: What was read.
+        source: Where it is from, for the message.
+
+    Raises:
+        UserInputError: It holds no weights.
+    """
     if isinstance(content, Mapping) and "state_dict" not in content:
         content = {"state_dict": content}  # bare weights, as third parties publish them
     if not isinstance(content, Mapping) or not _is_state(content["state_dict"]):
-        raise UserInputError(f"{path}: not a checkpoint: it holds no named tensors")
+        raise UserInputError(f"{source}: not a checkpoint: it holds no named tensors")
     return dict(content)
 
 

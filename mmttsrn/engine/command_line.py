@@ -13,6 +13,7 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmttsrn.checkpoints.loading import OVERRIDE_FLAG
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
 from mmttsrn.engine.user_errors import process_rank
 from mmttsrn.errors import UserInputError
@@ -47,6 +48,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help='settings of the config to change, e.g. model.head.num_classes=3 or key="[a,b]"',
     )
+    add_override_argument(parser)
     parser.add_argument(
         "--launcher",
         choices=["none", "pytorch", "slurm", "mpi"],
@@ -55,6 +57,16 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # PyTorch's launchers pass either spelling.
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
+
+
+def add_override_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that lets a command read checkpoints that it would refuse."""
+    parser.add_argument(
+        OVERRIDE_FLAG,
+        action="store_true",
+        help="read checkpoints even where that can run code from the file; only for files whose "
+        "author you trust",
+    )
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:

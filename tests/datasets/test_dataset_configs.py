@@ -10,11 +10,18 @@ CONFIGS = Path(__file__).parents[2] / "configs/_base_/datasets"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.py"))
 
 
+@pytest.mark.parametrize("inherited", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_dataset_config_trains_and_tests(name: str, shapes_dir: Path) -> None:
+def test_every_dataset_config_trains_and_tests(
+    name: str, inherited: bool, shapes_dir: Path, tmp_path: Path
+) -> None:
     """Builds both datasets on small data and runs their pipelines."""
     register_all_modules()
-    config = Config.fromfile(CONFIGS / f"{name}.py")
+    path = CONFIGS / f"{name}.py"
+    if inherited:  # by the package's name: MMEngine then looks up types from our scope
+        path = tmp_path / "child.py"
+        path.write_text(f"_base_ = ['mmttsrn::_base_/datasets/{name}.py']\n")
+    config = Config.fromfile(path)
     train, test = config.train_dataloader.dataset, config.test_dataloader.dataset
     assert config.val_dataloader == config.test_dataloader
     assert config.val_evaluator.type == "mmttsrn.YouTubeVISMetric"
@@ -45,11 +52,11 @@ def test_reference_sizes() -> None:
     train, test = config.train_dataloader, config.test_dataloader
     assert train.dataset.pipeline[0].num_frames == 36
     assert train.batch_size == 1
-    assert train.sampler.type == "TrackImgSampler"
+    assert train.sampler.type == "mmdet.TrackImgSampler"
     assert test.dataset.pipeline[0].transforms[-1].scale == (540, 300)
     by_type = {step.type: step for step in train.dataset.pipeline[1].transforms}
-    assert by_type["Resize"].scale == (540, 300)
-    assert by_type["RandomCrop"].crop_size == (384, 600)
+    assert by_type["mmdet.Resize"].scale == (540, 300)
+    assert by_type["mmdet.RandomCrop"].crop_size == (384, 600)
     assert train.dataset.pipeline[1].type == "mmttsrn.ClipBroadcaster"
 
 

@@ -27,11 +27,12 @@ train_pipeline = [
         type="mmttsrn.ClipBroadcaster",
         transforms=[
             dict(type="mmttsrn.LoadVideoFrame", backend_args=backend_args),
-            dict(type="LoadTrackAnnotations", with_mask=True),
-            dict(type="RandomFlip", prob=0.5),
+            dict(type="mmdet.LoadTrackAnnotations", with_mask=True),
+            dict(type="mmdet.RandomFlip", prob=0.5),
             # Short side from the first number, long side at most 800.
             dict(
                 type="RandomChoiceResize",
+                resize_type="mmdet.Resize",
                 scales=[
                     (800, 480),
                     (800, 512),
@@ -50,20 +51,21 @@ train_pipeline = [
             # Short side 400, 500 or 600; the long side is free.
             dict(
                 type="RandomChoiceResize",
+                resize_type="mmdet.Resize",
                 scales=[(10000, 400), (10000, 500), (10000, 600)],
                 keep_ratio=True,
             ),
             dict(
-                type="RandomCrop",
+                type="mmdet.RandomCrop",
                 crop_size=(384, 600),
                 crop_type="absolute_range",
                 allow_negative_crop=True,
             ),
-            dict(type="Resize", scale=(540, 300), keep_ratio=True),
+            dict(type="mmdet.Resize", scale=(540, 300), keep_ratio=True),
             dict(type="mmttsrn.DropInvisibleInstances"),
         ],
     ),
-    dict(type="PackTrackInputs", default_meta_keys=meta_keys),
+    dict(type="mmdet.PackTrackInputs", default_meta_keys=meta_keys),
 ]
 
 # The metric reads ground truth from the json itself, so a test pipeline loads images only.
@@ -72,10 +74,10 @@ test_pipeline = [
         type="mmttsrn.ClipBroadcaster",
         transforms=[
             dict(type="mmttsrn.LoadVideoFrame", backend_args=backend_args),
-            dict(type="Resize", scale=(540, 300), keep_ratio=True),
+            dict(type="mmdet.Resize", scale=(540, 300), keep_ratio=True),
         ],
     ),
-    dict(type="PackTrackInputs", default_meta_keys=meta_keys),
+    dict(type="mmdet.PackTrackInputs", default_meta_keys=meta_keys),
 ]
 
 train_dataloader = dict(
@@ -83,7 +85,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     # One sample per frame: an epoch visits every frame of every annotated video.
-    sampler=dict(type="TrackImgSampler"),
+    sampler=dict(type="mmdet.TrackImgSampler"),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

@@ -28,13 +28,13 @@ train_pipeline = [
         type="mmttsrn.ClipBroadcaster",
         transforms=[
             dict(type="mmttsrn.LoadVideoFrame"),
-            dict(type="LoadTrackAnnotations", with_mask=True),
-            dict(type="RandomFlip", prob=0.5),
-            dict(type="Resize", scale=scale, keep_ratio=True),
+            dict(type="mmdet.LoadTrackAnnotations", with_mask=True),
+            dict(type="mmdet.RandomFlip", prob=0.5),
+            dict(type="mmdet.Resize", scale=scale, keep_ratio=True),
             dict(type="mmttsrn.DropInvisibleInstances"),
         ],
     ),
-    dict(type="PackTrackInputs", default_meta_keys=meta_keys),
+    dict(type="mmdet.PackTrackInputs", default_meta_keys=meta_keys),
 ]
 
 test_pipeline = [
@@ -42,10 +42,10 @@ test_pipeline = [
         type="mmttsrn.ClipBroadcaster",
         transforms=[
             dict(type="mmttsrn.LoadVideoFrame"),
-            dict(type="Resize", scale=scale, keep_ratio=True),
+            dict(type="mmdet.Resize", scale=scale, keep_ratio=True),
         ],
     ),
-    dict(type="PackTrackInputs", default_meta_keys=meta_keys),
+    dict(type="mmdet.PackTrackInputs", default_meta_keys=meta_keys),
 ]
 
 train_dataloader = dict(

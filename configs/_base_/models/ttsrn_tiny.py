@@ -10,6 +10,7 @@ model = dict(
             depths=(1, 1, 2, 2),
         ),
         drop_path_rate=0.0,
+        init_cfg=None,  # no published weights have these widths
     ),
     neck=dict(
         in_channels=[32, 64, 128, 192],

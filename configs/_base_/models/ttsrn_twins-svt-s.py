@@ -9,7 +9,16 @@ model = dict(
         pad_mask=True,
         pad_size_divisor=32,
     ),
-    backbone=dict(type="mmttsrn.TwinsSVT", arch="small", drop_path_rate=0.2),
+    backbone=dict(
+        type="mmttsrn.TwinsSVT",
+        arch="small",
+        drop_path_rate=0.2,
+        # ImageNet weights of the authors, as timm hosts them. `checkpoint` names a local file.
+        init_cfg=dict(
+            type="mmttsrn.PretrainedWeights",
+            url="https://huggingface.co/timm/twins_svt_small.in1k/resolve/main/model.safetensors",
+        ),
+    ),
     neck=dict(
         type="mmttsrn.SpatioTemporalEncoder",
         in_channels=[64, 128, 256, 512],

@@ -164,7 +164,8 @@ class TwinsSVT(BaseModule):
             in the authors' dense-prediction models. ImageNet checkpoints have no such weights.
         frozen_stages: Stages 0..``frozen_stages`` stay fixed and in eval mode; -1 freezes none.
         with_cp: Recompute block activations in the backward pass to save memory.
-        init_cfg: MMEngine initialisation, e.g. ``dict(type="Pretrained", checkpoint=...)``.
+        init_cfg: MMEngine initialisation, e.g. ``dict(type="mmttsrn.PretrainedWeights",
+            checkpoint=...)``.
 
     Raises:
         UserInputError: If ``arch`` is unknown or incomplete, or an index names no stage.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from mmdet.models.mot import BaseMOTModel
 from mmdet.structures import TrackDataSample
+from mmengine.model import initialize
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -37,13 +38,15 @@ class TTSRN(BaseMOTModel):
             ``num_frames``.
         clip_overlap: Frames that neighbouring clips of such a video share; by default half a clip.
         data_preprocessor: Config of mmdet's ``TrackDataPreprocessor``.
-        init_cfg: MMEngine initialisation.
+        init_cfg: MMEngine initialisation of the whole model; it comes after that of the parts.
 
     Raises:
         UserInputError: If ``clip_overlap`` is not between 0 and ``num_frames - 1``.
 
     Source: TT-SRN (2021); VisTR (CVPR 2021).
     """
+
+    init_cfg: dict | list[dict] | None
 
     def __init__(
         self,
@@ -77,6 +80,14 @@ class TTSRN(BaseMOTModel):
                 f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {self.clip_length - 1} "
                 "(less than head.num_frames)"
             )
+
+    def init_weights(self) -> None:
+        """Initialise the parts; ``init_cfg`` of the whole model has the last word."""
+        init_cfg, self.init_cfg = self.init_cfg, None
+        super().init_weights()
+        self.init_cfg = init_cfg
+        if init_cfg:
+            initialize(self, init_cfg)
 
     def extract_features(self, inputs: Tensor, padding_mask: Tensor) -> ClipFeatures:
         """Run backbone and neck on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W)."""

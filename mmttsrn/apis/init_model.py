@@ -1,0 +1,134 @@
+"""A model that is ready to predict, by the name of a release or from a config."""
+
+from __future__ import annotations
+
+import difflib
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from mmengine.config import Config
+
+from mmttsrn.checkpoints.fetching import check_published_name, download_url, fetch
+from mmttsrn.checkpoints.host_loading import local_path, safe_host_loading
+from mmttsrn.checkpoints.loading import load_checkpoint_file
+from mmttsrn.checkpoints.metafile import ReleasedModel, released_models
+from mmttsrn.checkpoints.publishing import build_from_config, stored_config
+from mmttsrn.engine.checkpoint_check import as_checkpoint, check_checkpoint
+from mmttsrn.engine.config_file import configs_folder, load_config
+from mmttsrn.errors import UserInputError
+from mmttsrn.models.vis import TTSRN
+
+INDEX = "model-index.yml"
+
+
+def init_model(
+    name_or_config: str | PathLike[str] | Config,
+    checkpoint: str | PathLike[str] | None = None,
+    device: str | torch.device = "cpu",
+    *,
+    metafile: str | PathLike[str] | None = None,
+    allow_unsafe: bool = False,
+) -> TTSRN:
+    """Build a model and load its weights.
+
+    Args:
+        name_or_config: Name of a released model; or path, name or content of a config.
+        checkpoint: Path, URL or hub id of the weights. By default those of the release; a config
+            alone gives random weights.
+        device: Where the model goes.
+        metafile: Metafile that lists the released models; by default those of the package.
+        allow_unsafe: Read the checkpoint even if that can run code from it.
+
+    Returns:
+        The model in evaluation mode, with its config as ``cfg`` and the ``dataset_meta`` of the
+        checkpoint (``classes``), as MMDetection's ``init_detector`` leaves them.
+
+    Raises:
+        UserInputError: There is no such model, config or checkpoint; a download fails or is not
+            the released file; reading the checkpoint could run code; or it does not fit.
+    """
+    releases = list_models(metafile)
+    release = None
+    if not isinstance(name_or_config, Config):
+        release = releases.get(str(name_or_config))
+    content, origin = _read_weights(release, checkpoint, allow_unsafe)
+    with safe_host_loading(allow_unsafe):
+        cfg = _config_of(name_or_config, release, content, origin, releases)
+        model = build_from_config(cfg)
+    model.cfg, model.dataset_meta = cfg, {}
+    if content is not None:
+        check_checkpoint(model, content, origin)
+        state = content["state_dict"]
+        model.load_state_dict(
+            {name.removeprefix("module."): tensor for name, tensor in state.items()}, strict=False
+        )
+        model.dataset_meta = dict((content.get("meta") or {}).get("dataset_meta") or {})
+    return model.to(device)
+
+
+def list_models(metafile: str | PathLike[str] | None = None) -> dict[str, ReleasedModel]:
+    """Released models by name.
+
+    Args:
+        metafile: Metafile to read; by default those that ``model-index.yml`` of the package names.
+    """
+    if metafile is not None:
+        paths = [Path(metafile)]
+    else:
+        root = configs_folder().parent
+        index = yaml.safe_load((root / INDEX).read_text(encoding="utf-8"))
+        paths = [root / path for path in index["Import"]]
+    models: dict[str, ReleasedModel] = {}
+    for path in paths:
+        for name, model in released_models(path).items():
+            models[name] = _with_folder(model, path.parent)
+    return models
+
+
+def _with_folder(model: ReleasedModel, folder: Path) -> ReleasedModel:
+    """The model with a relative path of its weights taken from the folder of the metafile."""
+    if download_url(model.weights) is not None:
+        return model
+    return ReleasedModel(model.name, model.config, str(folder / model.weights), model.sha256)
+
+
+def _read_weights(
+    release: ReleasedModel | None, checkpoint: str | PathLike[str] | None, allow_unsafe: bool
+) -> tuple[dict[str, Any] | None, str]:
+    """Content of the checkpoint, if there is one, and its path."""
+    if checkpoint is not None:
+        path = Path(local_path(str(checkpoint)))
+        check_published_name(path)
+    elif release is not None:
+        path = fetch(release.weights, release.sha256)
+    else:
+        return None, ""
+    content = load_checkpoint_file(path, allow_unsafe=allow_unsafe)
+    return as_checkpoint(content, str(path)), str(path)
+
+
+def _config_of(
+    name_or_config: str | PathLike[str] | Config,
+    release: ReleasedModel | None,
+    content: dict[str, Any] | None,
+    origin: str,
+    releases: dict[str, ReleasedModel],
+) -> Config:
+    """The config: that of a release is the one that its checkpoint was trained with."""
+    if isinstance(name_or_config, Config):
+        return name_or_config
+    if release is not None:
+        assert content is not None  # a release has weights
+        if "cfg" in (content.get("meta") or {}):
+            return stored_config(content, origin)
+        return load_config(str(configs_folder().parent / release.config))
+    try:
+        return load_config(str(name_or_config))
+    except UserInputError as error:
+        if Path(name_or_config).suffix or not releases:
+            raise
+        close = difflib.get_close_matches(str(name_or_config), releases, n=3) or sorted(releases)
+        raise UserInputError(f"{error}; released models: {', '.join(close)}") from error

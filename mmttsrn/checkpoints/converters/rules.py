@@ -1,0 +1,65 @@
+"""How a foreign checkpoint format names what we have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+NO_RULE = "no name of this format"
+
+
+@dataclass(frozen=True)
+class Rule:
+    r"""What becomes of the parameters whose names match a pattern.
+
+    Args:
+        pattern: Regular expression that a whole foreign name matches.
+        target: Our name, with ``\1`` ... for groups of the pattern. Of what is left out, the part
+            of our model that it would belong to; empty if we have none.
+        leave_out: Why it is left out; empty if it is taken.
+        select: What is taken of the tensor, if not all.
+    """
+
+    pattern: str
+    target: str
+    leave_out: str = ""
+    select: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class SourceFormat:
+    """A kind of foreign checkpoint.
+
+    Args:
+        title: What it is, for messages.
+        signature: Regular expression; a checkpoint of this kind has names that begin with it.
+        rules: Gives the rules, the first that matches counts, for a checkpoint with these names.
+        backbone_blocks: Regular expression of a name in each block of the backbone, and the number
+            of blocks that this kind has; None if any number will do.
+    """
+
+    title: str
+    signature: str
+    rules: Callable[[Collection[str]], Sequence[Rule]]
+    backbone_blocks: tuple[str, int] | None = None
+
+    def recognises(self, names: Collection[str]) -> bool:
+        """Whether a checkpoint with these names can be one of this kind."""
+        if not any(re.match(self.signature, name) for name in names):
+            return False
+        if self.backbone_blocks is None:
+            return True
+        pattern, count = self.backbone_blocks
+        return sum(re.fullmatch(pattern, name) is not None for name in names) == count
+
+
+def find_rule(name: str, rules: Sequence[Rule]) -> Rule:
+    """The first rule for a foreign name, with our name filled in as the target."""
+    for rule in rules:
+        match = re.fullmatch(rule.pattern, name)
+        if match is not None:
+            return Rule(rule.pattern, match.expand(rule.target), rule.leave_out, rule.select)
+    return Rule(name, "", leave_out=NO_RULE)

@@ -1,0 +1,92 @@
+"""Reading checkpoint files without running code from them."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from mmttsrn.checkpoints.safe_types import training_types_allowed
+from mmttsrn.errors import UserInputError
+
+OVERRIDE_FLAG = "--allow-unsafe-checkpoint"
+SAFETENSORS_SUFFIX = ".safetensors"
+# Entry of a safetensors file's metadata that holds the checkpoint's ``meta`` as json.
+META_ENTRY = "meta"
+
+# How PyTorch's restricted unpickler says what a file asked for and does not get.
+REFUSALS = (
+    re.compile(r"GLOBAL (.+?) was not an allowed global"),
+    re.compile(r"GLOBAL (\S+) whose module \S+ is blocked"),
+    re.compile(r"reduce for unrecognized function (.+?)(?: which belongs|\n|$)"),
+    re.compile(r"Can only (?:create new object|build) .+ but got (.+?)(?:\n|$)"),
+)
+
+
+def load_checkpoint_file(path: str | PathLike[str], *, allow_unsafe: bool = False) -> Any:
+    """Read a checkpoint to the CPU.
+
+    A file of ``torch.save`` is a pickle, which can call any function while it is read. It is read
+    by PyTorch's restricted unpickler, which knows tensors, plain data and the few types of
+    :mod:`mmttsrn.checkpoints.safe_types`. Safetensors files hold tensors only.
+
+    Args:
+        path: ``.pth``, ``.pt``, ... as ``torch.save`` writes them, or ``.safetensors``.
+        allow_unsafe: Read it by the unrestricted unpickler, which runs whatever code is in it.
+
+    Returns:
+        What was saved. A safetensors file gives a dict of tensors by name, or, if it has the
+        ``meta`` of a published checkpoint, ``dict(meta=..., state_dict=...)``.
+
+    Raises:
+        UserInputError: There is no such file, it is damaged, or reading it could run code.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise UserInputError(f"{path}: there is no such checkpoint file")
+    if file.suffix == SAFETENSORS_SUFFIX:
+        return _load_safetensors(file)
+    try:
+        with warnings.catch_warnings(), training_types_allowed():
+            # About pickle protocols other than 2, which are read or refused like any other.
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            return torch.load(file, map_location="cpu", weights_only=not allow_unsafe)
+    # A damaged or hostile file may make an unpickler raise anything.
+    except Exception as error:
+        raise UserInputError(f"{path}: {_reason(error)}") from error
+
+
+def _load_safetensors(file: Path) -> dict[str, Any]:
+    try:
+        with safe_open(file, framework="pt", device="cpu") as content:
+            # Not a dict: it has no iterator of its own.
+            state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+            meta = (content.metadata() or {}).get(META_ENTRY)
+            return state if meta is None else {"meta": json.loads(meta), "state_dict": state}
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise UserInputError(
+            f"{file}: not a readable safetensors file, or incomplete ({error}); get it again"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    wanted = next((match for pattern in REFUSALS if (match := pattern.search(text))), None)
+    if wanted is not None:
+        return (
+            f"refused: it asks for {wanted.group(1)} while it is read, which could run code from "
+            "the file; get the weights as .safetensors or as a plain state dict, or, only if you "
+            f"trust its author, pass {OVERRIDE_FLAG}"
+        )
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    detail = next((line for line in reversed(lines) if "torch.load" not in line), "")
+    return (
+        "not a checkpoint that PyTorch can read, or damaged or incomplete "
+        f"({type(error).__name__}{': ' if detail else ''}{detail})"
+    )

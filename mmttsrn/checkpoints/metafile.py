@@ -1,0 +1,139 @@
+"""``metafile.yml``: the list of released models, as mim and other tools of OpenMMLab read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mmttsrn.checkpoints.loading import SAFETENSORS_SUFFIX
+from mmttsrn.checkpoints.publishing import Release
+from mmttsrn.errors import UserInputError
+
+COLLECTION = "TT-SRN"
+TASK = "Video Instance Segmentation"
+LINE_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class ReleasedModel:
+    """A model of a metafile.
+
+    Args:
+        name: Its name.
+        config: Path of its config in the repository.
+        weights: Path, URL or hub id of the checkpoint.
+        sha256: SHA-256 of that file.
+    """
+
+    name: str
+    config: str
+    weights: str
+    sha256: str
+
+
+def read_metafile(path: Path) -> dict[str, Any]:
+    """Content of a metafile.
+
+    Raises:
+        UserInputError: It is missing or not a metafile.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserInputError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise UserInputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("Models"), list):
+        raise UserInputError(f"{path}: Models: expected a list of models, which may be empty")
+    return content
+
+
+def released_models(path: Path) -> dict[str, ReleasedModel]:
+    """Models of a metafile by name.
+
+    Raises:
+        UserInputError: An entry lacks a field that loading needs.
+    """
+    models = {}
+    for entry in read_metafile(path)["Models"]:
+        fields = {"Name": "name", "Config": "config", "Weights": "weights", "SHA256": "sha256"}
+        missing = [field for field in fields if not isinstance(entry.get(field), str)]
+        if missing:
+            raise UserInputError(
+                f"{path}: model {entry.get('Name')}: no {' and no '.join(missing)}"
+            )
+        model = ReleasedModel(**{argument: entry[field] for field, argument in fields.items()})
+        models[model.name] = model
+    return models
+
+
+def model_entry(
+    release: Release, config: str, location: str, dataset: str | None
+) -> dict[str, Any]:
+    """The entry of a release.
+
+    Args:
+        release: What has been published.
+        config: Path of its config in the repository.
+        location: What comes before the names of the files: a URL, a hub id or a folder.
+        dataset: Name of the data that the metrics were measured on; without it they are left out.
+    """
+    meta = release.meta
+    entry: dict[str, Any] = {
+        "Name": release.name,
+        "In Collection": COLLECTION,
+        "Config": config,
+        "Metadata": {"Parameters": release.parameters, "Config Hash": meta["config_hash"]},
+    }
+    if dataset is not None:
+        entry["Metadata"]["Training Data"] = dataset
+        if meta["metrics"]:
+            metrics = {name: round(value, 4) for name, value in meta["metrics"].items()}
+            entry["Results"] = [{"Task": TASK, "Dataset": dataset, "Metrics": metrics}]
+    weights, safetensors = ".pth", SAFETENSORS_SUFFIX
+    return entry | {
+        "Weights": _place(location, release.files[weights].name),
+        "SHA256": release.sha256[weights],
+        "Safetensors": _place(location, release.files[safetensors].name),
+        "Safetensors SHA256": release.sha256[safetensors],
+    }
+
+
+def update_metafile(path: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a model, or put it in the place of the one of its name.
+
+    The comment at the top of the file stays.
+
+    Args:
+        path: The metafile.
+        entry: What :func:`model_entry` returned.
+
+    Returns:
+        The new content.
+    """
+    content = read_metafile(path)
+    names = [model.get("Name") for model in content["Models"]]
+    if entry["Name"] in names:
+        content["Models"][names.index(entry["Name"])] = dict(entry)
+    else:
+        content["Models"].append(dict(entry))
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    first = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=LINE_WIDTH)
+    replace_text(path, "".join(lines[:first]) + body)
+    return content
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that it is there as a whole, the old one or the new one."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _place(location: str, name: str) -> str:
+    return f"{location.rstrip('/')}/{name}" if location else name

@@ -1,0 +1,230 @@
+"""From a training checkpoint to the files that are released."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mmttsrn.checkpoints.fetching import sha256_of
+from mmttsrn.checkpoints.loading import META_ENTRY, SAFETENSORS_SUFFIX, load_checkpoint_file
+from mmttsrn.checkpoints.stored_config import (
+    check_model_types,
+    config_hash,
+    parse_config,
+    portable_text,
+)
+from mmttsrn.errors import UserInputError
+from mmttsrn.models.vis import TTSRN
+from mmttsrn.setup_env import register_all_modules
+
+VERSIONED_PACKAGES = ("mmttsrn", "torch", "mmengine", "mmcv", "mmdet")
+SUFFIXES = (".pth", SAFETENSORS_SUFFIX)
+# Frames of the clip on which the files are compared with the checkpoint, in pixels.
+CHECK_SIZE = (64, 96)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What has been written.
+
+    Args:
+        name: Name of the model.
+        files: Path of each file by suffix.
+        sha256: SHA-256 of each file by suffix.
+        parameters: Number of parameters.
+        meta: What both files have as ``meta``.
+    """
+
+    name: str
+    files: dict[str, Path]
+    sha256: dict[str, str]
+    parameters: int
+    meta: dict[str, Any] = field(repr=False)
+
+
+def publish(
+    checkpoint: Mapping[str, Any],
+    cfg: Config,
+    name: str,
+    out_dir: Path,
+    *,
+    metrics: Mapping[str, float] | None = None,
+    date: str | None = None,
+) -> Release:
+    """Write a checkpoint as ``NAME_YYYYMMDD-<sha256[:8]>.pth`` and ``.safetensors``.
+
+    Optimizer, schedulers and the state of hooks are left out. Of a run with MMEngine's ``EMAHook``
+    the averaged weights stay: the hook has put them into ``state_dict``, and those of the last step
+    into ``ema_state_dict``. Publishing the same checkpoint again writes the same files.
+
+    Args:
+        checkpoint: Content of the training checkpoint, which fits the model.
+        cfg: Its config.
+        name: Name of the model.
+        out_dir: Folder of the files; made if needed.
+        metrics: Metrics to state, if any were measured.
+        date: YYYYMMDD; by default the day on which the checkpoint was saved, or today.
+
+    Returns:
+        The files, which have been read again and give the outputs of the checkpoint bit for bit.
+
+    Raises:
+        UserInputError: A value is not as expected, or the files do not give the same outputs.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name):
+        raise UserInputError(f"--name {name}: expected letters, digits and . _ + - only")
+    date = date or _date_of(checkpoint)
+    if not re.fullmatch(r"\d{8}", date):
+        raise UserInputError(f"--date {date}: expected YYYYMMDD")
+    state = _own_tensors(checkpoint["state_dict"])
+    meta = published_meta(checkpoint, cfg, metrics)
+    model = build_from_config(cfg)
+    model.load_state_dict(state)
+    outputs = check_outputs(model)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    # The name needs the hash of the file, so that it is written under another one first.
+    with TemporaryDirectory(prefix=".publish-", dir=out_dir) as folder:
+        drafts = _write(Path(folder), meta, state)
+        for draft in drafts.values():
+            _verify(draft, cfg, outputs)
+        digests = {suffix: sha256_of(draft) for suffix, draft in drafts.items()}
+        files = {
+            suffix: draft.replace(out_dir / f"{name}_{date}-{digests[suffix][:8]}{suffix}")
+            for suffix, draft in drafts.items()
+        }
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Release(name, files, digests, parameters, meta)
+
+
+def stored_config(checkpoint: Mapping[str, Any], source: str) -> Config:
+    """The config that a checkpoint carries, checked to be nothing but a description.
+
+    Args:
+        checkpoint: Its content.
+        source: Where it is from, for messages.
+
+    Raises:
+        UserInputError: There is none, or it is not safe to build a model from.
+    """
+    text = (checkpoint.get("meta") or {}).get("cfg")
+    if not isinstance(text, str):
+        raise UserInputError(f"{source}: meta.cfg: no config in this checkpoint; give its file")
+    cfg = parse_config(text, source)
+    if not isinstance(cfg.get("model"), Mapping):
+        raise UserInputError(f"{source}: meta.cfg: has no model; give the config file")
+    check_model_types(cfg.model, source)
+    return cfg
+
+
+def published_meta(
+    checkpoint: Mapping[str, Any], cfg: Config, metrics: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """The ``meta`` of a released file: plain data that json can hold.
+
+    ``dataset_meta`` keeps the classes only; the rest are paths of one machine.
+    """
+    source = checkpoint.get("meta") or {}
+    classes = (source.get("dataset_meta") or {}).get("classes")
+    text = portable_text(cfg)
+    meta = {
+        "cfg": text,
+        "config_hash": config_hash(text),
+        "dataset_meta": {"classes": list(classes) if classes is not None else None},
+        "versions": {
+            package: str(importlib.import_module(package).__version__)
+            for package in VERSIONED_PACKAGES
+        },
+        "metrics": dict(metrics or {}),
+        "ema": "ema_state_dict" in checkpoint,
+    }
+    return meta | {key: int(source[key]) for key in ("epoch", "iter") if key in source}
+
+
+def validation_metrics(checkpoint: Mapping[str, Any], file_name: str) -> dict[str, float]:
+    """Metrics of the weights of a checkpoint, where it is certain that they are theirs.
+
+    MMEngine saves first and validates then: what a checkpoint has logged is the result of older
+    weights. Only ``best_*.pth`` is saved after its own validation.
+
+    Args:
+        checkpoint: Its content.
+        file_name: Name of its file.
+
+    Returns:
+        Values by name; empty for any other checkpoint than the best one at its time.
+    """
+    hub = checkpoint.get("message_hub") or {}
+    best = (hub.get("runtime_info") or {}).get("best_ckpt")
+    if best is None or Path(best).name != file_name:
+        return {}
+    logs = hub.get("log_scalars") or {}
+    values = {
+        name.removeprefix("val/"): float(buffer.current())
+        for name, buffer in logs.items()
+        if name.startswith("val/") and not name.endswith("time") and len(buffer.data[0])
+    }
+    # -1: the data have no object that the metric is about.
+    return {name: value for name, value in values.items() if value >= 0}
+
+
+def build_from_config(cfg: Config) -> TTSRN:
+    """Build the model of a config for inference, with random weights, on the CPU."""
+    register_all_modules()
+    return MODELS.build(cfg.model).eval()
+
+
+@torch.no_grad()
+def check_outputs(model: TTSRN) -> list[Tensor]:
+    """Raw outputs of a model for one small clip, the same in every call."""
+    frames = torch.randn(
+        1, model.head.num_frames, 3, *CHECK_SIZE, generator=torch.Generator().manual_seed(0)
+    )
+    return [output for output in model(frames, mode="tensor") if output is not None]
+
+
+def _write(folder: Path, meta: dict[str, Any], state: dict[str, Tensor]) -> dict[str, Path]:
+    # torch.save writes the name of the file into it: one name for all gives equal bytes.
+    pth, safetensors = (folder / f"checkpoint{suffix}" for suffix in SUFFIXES)
+    torch.save({"meta": meta, "state_dict": state}, pth)
+    # One entry only: safetensors writes several in a random order.
+    save_file(state, safetensors, metadata={META_ENTRY: json.dumps(meta)})
+    safetensors.chmod(pth.stat().st_mode)  # the writer lets nobody else read it
+    return {pth.suffix: pth, safetensors.suffix: safetensors}
+
+
+def _verify(draft: Path, cfg: Config, expected: list[Tensor]) -> None:
+    """Read a file as a user will and compare the outputs."""
+    model = build_from_config(cfg)
+    model.load_state_dict(load_checkpoint_file(draft)["state_dict"])
+    outputs = check_outputs(model)
+    if len(outputs) != len(expected) or not all(map(torch.equal, outputs, expected)):
+        raise UserInputError(
+            f"{draft.name}: read again, it gives other outputs than the checkpoint; nothing was "
+            "published (NaN in the weights?)"
+        )
+
+
+def _own_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies that share no memory, which safetensors asks for, by the names of the bare model."""
+    return {
+        name.removeprefix("module."): tensor.detach().clone().contiguous()
+        for name, tensor in state.items()
+    }
+
+
+def _date_of(checkpoint: Mapping[str, Any]) -> str:
+    saved = str((checkpoint.get("meta") or {}).get("time") or "")
+    return saved[:8] if re.match(r"\d{8}", saved) else time.strftime("%Y%m%d")

@@ -1,0 +1,88 @@
+"""What a training checkpoint of MMEngine holds besides tensors and plain Python data.
+
+PyTorch's restricted unpickler creates and calls only what it is told to be harmless. The types here
+are data. MMEngine's own list has ``getattr`` as well, which hands a file any attribute of any
+object, ``builtins.exec`` among them, and so lets it run code. Here that name leads to
+:func:`_method_of`, which gives out the methods that log buffers and schedulers refer to, no more.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import getattr_static, isclass
+from pickle import UnpicklingError
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from mmengine.logging import HistoryBuffer
+from mmengine.registry import PARAM_SCHEDULERS
+from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
+
+# NumPy 2 has renamed the module that its arrays and scalars name; either may have written a file.
+NUMPY_CORE_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
+
+
+@contextmanager
+def training_types_allowed() -> Iterator[None]:
+    """Let PyTorch's restricted unpickler create what training checkpoints hold, and no more.
+
+    What the process has allowed elsewhere does not count inside.
+    """
+    before = get_safe_globals()
+    clear_safe_globals()
+    add_safe_globals(_training_types())
+    try:
+        yield
+    finally:
+        clear_safe_globals()
+        add_safe_globals(before)
+
+
+def _training_types() -> list[Any]:
+    return [
+        HistoryBuffer,
+        *_scheduler_classes(),
+        _named(_method_of, "builtins", "getattr"),
+        slice,
+        argparse.Namespace,  # how DETR and its descendants store their options
+        *_numpy_types(),
+    ]
+
+
+def _scheduler_classes() -> list[type]:
+    return [cls for cls in PARAM_SCHEDULERS.module_dict.values() if isclass(cls)]
+
+
+def _numpy_types() -> list[Any]:
+    core: tuple[Any, ...] = (np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0])
+    builders = [
+        _named(function, module, function.__name__)
+        for function in core
+        for module in NUMPY_CORE_MODULES
+    ]
+    codes = np.typecodes["All"].replace("O", "")  # everything but arrays of objects
+    return [np.ndarray, np.dtype, *builders, *{type(np.dtype(code)) for code in codes}]
+
+
+def _named(function: Callable, module: str, name: str) -> Callable:
+    """The function under the name by which a file refers to it."""
+
+    def call(*args: Any) -> Any:
+        return function(*args)
+
+    call.__module__, call.__name__, call.__qualname__ = module, name, name
+    return call
+
+
+def _method_of(owner: Any, name: Any) -> FunctionType:
+    """A method of a log buffer or a scheduler: pickle writes it as ``getattr(class, name)``."""
+    if isclass(owner) and owner in (HistoryBuffer, *_scheduler_classes()):
+        attribute = getattr_static(owner, name, None)
+        method = attribute.__func__ if isinstance(attribute, staticmethod) else attribute
+        if isinstance(method, FunctionType) and not name.startswith("__"):
+            return method
+    # In PyTorch's own words, which the loader reads.
+    raise UnpicklingError(f"GLOBAL getattr(..., {name!r}) was not an allowed global")

@@ -1,0 +1,72 @@
+"""The named tensors of a checkpoint, whatever they are wrapped in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from mmttsrn.errors import UserInputError
+
+# Where training programs keep the weights among optimizer, epoch and options.
+WEIGHT_ENTRIES = ("state_dict", "model")
+# Batch norms count their batches under this name; nothing reads it unless the momentum is None.
+BATCH_COUNTER = "num_batches_tracked"
+# A residual or transformer block of a backbone, by our name: layer3.22, blocks.2.17.
+BACKBONE_BLOCK = re.compile(r"(?:^|\.)((?:layer\d+|blocks\.\d+)\.\d+)\.")
+
+
+def named_tensors(content: Any, path: str) -> dict[str, Tensor]:
+    """Weights of a checkpoint.
+
+    Args:
+        content: What the file holds: named tensors, or a dict with them under ``state_dict`` or
+            ``model``.
+        path: The file, for the message.
+
+    Returns:
+        Tensors by name, without the prefix ``module.`` of distributed training.
+
+    Raises:
+        UserInputError: There are no named tensors.
+    """
+    for entry in WEIGHT_ENTRIES:
+        if isinstance(content, Mapping) and isinstance(content.get(entry), Mapping):
+            content = content[entry]
+    if not isinstance(content, Mapping) or not content:
+        raise UserInputError(f"{path}: not a checkpoint: it holds no named tensors")
+    for name, value in content.items():
+        if not isinstance(value, Tensor):
+            raise UserInputError(
+                f"{path}: expected named tensors, or a dict with them under "
+                f"{' or '.join(WEIGHT_ENTRIES)}; {name!r} is of type {type(value).__name__}"
+            )
+    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def check_backbone_depth(given: Iterable[str], own: Iterable[str], path: str) -> None:
+    """Refuse the weights of a deeper or shallower backbone, of which the first blocks would fit.
+
+    Args:
+        given: Names of the weights, as the model calls them.
+        own: Names of the model's weights.
+        path: The file, for the message.
+
+    Raises:
+        UserInputError: Both have backbone blocks of the same kind, and not the same ones.
+    """
+    given_blocks, own_blocks = _blocks(given), _blocks(own)
+    if given_blocks.isdisjoint(own_blocks) or given_blocks == own_blocks:
+        return
+    extra, lacking = sorted(given_blocks - own_blocks), sorted(own_blocks - given_blocks)
+    example = f"it has a block {extra[-1]}" if extra else f"it has no block {lacking[-1]}"
+    raise UserInputError(
+        f"{path}: weights of a backbone with {len(given_blocks)} blocks, but the model's has "
+        f"{len(own_blocks)} ({example}); take the weights of the same architecture"
+    )
+
+
+def _blocks(names: Iterable[str]) -> set[str]:
+    return {match.group(1) for name in names if (match := BACKBONE_BLOCK.search(name))}

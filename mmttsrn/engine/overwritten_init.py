@@ -1,0 +1,32 @@
+"""Leaving out initialisation that a checkpoint undoes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmengine.logging import print_log
+from mmengine.model import BaseModule, is_model_wrapper
+from torch import Tensor, nn
+
+from mmttsrn.checkpoints.state import BATCH_COUNTER
+
+
+def skip_overwritten_init(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Take the ``init_cfg`` from parts of a model that a checkpoint brings whole.
+
+    A run that starts from the weights of a model or goes on with it needs no other pretrained
+    weights, and no network to get them.
+
+    Args:
+        model: The built model, wrapped for distributed use or not.
+        state: The checkpoint's weights by name; a prefix ``module.`` is left out.
+    """
+    inner = model.get_submodule("module") if is_model_wrapper(model) else model
+    given = {name.removeprefix("module.") for name in state}
+    for part, module in inner.named_children():
+        names = {
+            f"{part}.{name}" for name in module.state_dict() if not name.endswith(BATCH_COUNTER)
+        }
+        if isinstance(module, BaseModule) and module.init_cfg and names and names <= given:
+            module.init_cfg = None
+            print_log(f"{part}: init_cfg is left out, the checkpoint has it all", "current")

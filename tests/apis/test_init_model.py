@@ -1,0 +1,141 @@
+"""A model by the name of a release or from a config."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from planted import plant_call, plant_getattr
+from published import CLASSES, training_checkpoint, zoo
+
+from mmttsrn.apis import init_model
+from mmttsrn.checkpoints.metafile import model_entry, update_metafile
+from mmttsrn.checkpoints.publishing import check_outputs, publish, stored_config
+from mmttsrn.errors import UserInputError
+
+NAME = "ttsrn_tiny_demo"
+FRESH = """
+import sys, torch
+from mmttsrn.apis import init_model
+model = init_model({name!r}, metafile={metafile!r})
+torch.save(model(torch.load({clip!r}), mode="tensor"), {out!r})
+"""
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A model zoo with one model, whose weights lie beside the metafile."""
+    folder = tmp_path_factory.mktemp("zoo")
+    place = zoo(folder)
+    place.content = torch.load(place.checkpoint, weights_only=False)
+    cfg = stored_config(place.content, "")
+    place.release = publish(place.content, cfg, NAME, place.out_dir)
+    entry = model_entry(place.release, "configs/vis/ttsrn_tiny_shapes.py", "release", None)
+    update_metafile(place.metafile, entry)
+    return place
+
+
+@pytest.fixture
+def expected(released):
+    """Outputs of the model that was trained."""
+    model = init_model(stored_config(released.content, ""), released.checkpoint)
+    return check_outputs(model)
+
+
+def assert_same(outputs, expected):
+    assert len(outputs) == len(expected) == 3
+    assert all(map(torch.equal, outputs, expected))
+
+
+def test_by_name(released, expected):
+    model = init_model(NAME, metafile=released.metafile)
+    assert not model.training
+    assert model.dataset_meta["classes"] == list(CLASSES)
+    assert model.cfg.model.head.num_classes == 4
+    assert_same(check_outputs(model), expected)
+
+
+def test_by_name_in_a_fresh_process_elsewhere(released, expected, tmp_path):
+    torch.manual_seed(1)
+    clip, out = tmp_path / "clip.pt", tmp_path / "out.pt"
+    torch.save(torch.randn(1, 4, 3, 64, 96), clip)
+    code = FRESH.format(name=NAME, metafile=str(released.metafile), clip=str(clip), out=str(out))
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=tmp_path)
+    model = init_model(stored_config(released.content, ""), released.checkpoint)
+    with torch.no_grad():
+        here = model(torch.load(clip), mode="tensor")
+    assert_same(torch.load(out), here)
+
+
+def test_by_url_with_a_cache(released, expected, tmp_path, monkeypatch):
+    monkeypatch.setenv("MMTTSRN_CACHE", str(tmp_path / "cache"))
+    metafile = tmp_path / "metafile.yml"
+    metafile.write_text(released.metafile.read_text())
+    location = released.out_dir.as_uri()
+    entry = model_entry(released.release, "configs/vis/ttsrn_tiny_shapes.py", location, None)
+    update_metafile(metafile, entry)
+    assert_same(check_outputs(init_model(NAME, metafile=metafile)), expected)
+    (cached,) = (path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    assert cached.name == released.release.files[".pth"].name
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_by_config_and_file(released, expected, suffix):
+    model = init_model("ttsrn_tiny_shapes", released.release.files[suffix])
+    assert_same(check_outputs(model), expected)
+
+
+@pytest.mark.parametrize("position", [100, -5000])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_one_other_byte_is_a_hash_mismatch(released, tmp_path, position, by_name):
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    published = released.release.files[".pth"]
+    content = bytearray(published.read_bytes())
+    content[position] ^= 1
+    (folder / "release").mkdir()
+    damaged = folder / "release" / published.name
+    damaged.write_bytes(content)
+    metafile = folder / "metafile.yml"
+    metafile.write_text(released.metafile.read_text())
+    arguments = (NAME, None) if by_name else ("ttsrn_tiny_shapes", damaged)
+    with pytest.raises(UserInputError, match="hash mismatch") as error:
+        init_model(*arguments, metafile=metafile)
+    assert str(damaged) in str(error.value)
+    assert published.name.split("-")[1][:8] in str(error.value)
+
+
+@pytest.mark.parametrize("plant", [plant_call, plant_getattr])
+def test_checkpoint_that_would_run_code_is_refused(tmp_path, plant):
+    marker = tmp_path / "marker"
+    path = plant(tmp_path / "x.pth", marker)
+    with pytest.raises(UserInputError, match="refused"):
+        init_model("ttsrn_tiny_shapes", path)
+    assert not marker.exists()
+
+
+def test_override(tmp_path):
+    marker = tmp_path / "marker"
+    state = training_checkpoint()["state_dict"]
+    path = plant_call(tmp_path / "x.pth", marker, state_dict=state)
+    init_model("ttsrn_tiny_shapes", path, allow_unsafe=True)
+    assert marker.exists()
+
+
+def test_config_alone_gives_random_weights():
+    model = init_model("ttsrn_tiny_shapes")
+    assert model.dataset_meta == {}
+    assert not model.training
+
+
+def test_checkpoint_of_another_model(released):
+    with pytest.raises(UserInputError, match="a checkpoint of another model"):
+        init_model("ttsrn_ytvis19", released.checkpoint)
+
+
+def test_unknown_name(released):
+    with pytest.raises(UserInputError) as error:
+        init_model("ttsrn_tiny_dmo", metafile=released.metafile)
+    assert "released models: ttsrn_tiny_demo" in str(error.value)
+    with pytest.raises(UserInputError, match="there is no such config file"):
+        init_model("no_such_model")

@@ -1,0 +1,109 @@
+"""From a training checkpoint to the files that are released."""
+
+import json
+
+import pytest
+import torch
+from published import BEST, CLASSES, training_checkpoint
+
+from mmttsrn.checkpoints import load_checkpoint_file, publishing
+from mmttsrn.checkpoints.fetching import sha256_of
+from mmttsrn.checkpoints.publishing import publish, stored_config, validation_metrics
+from mmttsrn.checkpoints.stored_config import config_hash
+from mmttsrn.errors import UserInputError
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    return training_checkpoint()
+
+
+@pytest.fixture(scope="module")
+def release(checkpoint, tmp_path_factory):
+    cfg = stored_config(checkpoint, "x.pth")
+    metrics = validation_metrics(checkpoint, BEST)
+    return publish(checkpoint, cfg, "tiny", tmp_path_factory.mktemp("release"), metrics=metrics)
+
+
+def test_names_hold_day_and_hash(release):
+    assert set(release.files) == {".pth", ".safetensors"}
+    for suffix, path in release.files.items():
+        digest = sha256_of(path)
+        assert path.name == f"tiny_20260102-{digest[:8]}{suffix}"
+        assert release.sha256[suffix] == digest
+        assert path.stat().st_mode == release.files[".pth"].stat().st_mode
+        assert sorted(p.name for p in path.parent.iterdir()) == sorted(
+            p.name for p in release.files.values()
+        )
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_weights_alone_with_those_of_the_average(release, checkpoint, suffix):
+    content = load_checkpoint_file(release.files[suffix])
+    assert set(content) == {"meta", "state_dict"}
+    assert set(content["state_dict"]) == set(checkpoint["state_dict"])
+    for name, tensor in checkpoint["state_dict"].items():  # where EMAHook puts the average
+        assert torch.equal(content["state_dict"][name], tensor), name
+
+
+def test_meta_says_what_it_is(release, checkpoint):
+    first, second = (load_checkpoint_file(path)["meta"] for path in release.files.values())
+    assert first == second == json.loads(json.dumps(first))
+    assert first["dataset_meta"] == {"classes": list(CLASSES)}
+    assert first["metrics"] == {"youtube_vis/mAP": 0.5}
+    assert first["versions"]["torch"] == torch.__version__
+    assert first["config_hash"] == config_hash(first["cfg"])
+    assert first["iter"] == 1800
+    assert first["ema"] is True
+    assert stored_config({"meta": first}, "").model == stored_config(checkpoint, "").model
+    assert "/home/somebody" not in json.dumps(first)
+
+
+def test_the_same_again_gives_the_same_files(release, checkpoint, tmp_path):
+    cfg = stored_config(checkpoint, "x.pth")
+    again = publish(checkpoint, cfg, "tiny", tmp_path, metrics=release.meta["metrics"])
+    assert again.sha256 == release.sha256
+
+
+def test_without_average(tmp_path):
+    checkpoint = training_checkpoint(with_ema=False)
+    release = publish(checkpoint, stored_config(checkpoint, ""), "tiny", tmp_path)
+    assert release.meta["ema"] is False
+
+
+def test_metrics_are_those_of_the_weights_or_none(checkpoint):
+    assert validation_metrics(checkpoint, BEST) == {"youtube_vis/mAP": 0.5}
+    assert validation_metrics(checkpoint, "iter_1800.pth") == {}
+    assert validation_metrics({}, "iter_1800.pth") == {}
+
+
+def test_other_outputs_stop_it_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):
+    write = publishing._write
+
+    def write_wrongly(folder, meta, state):
+        name = next(iter(state))
+        return write(folder, meta, {**state, name: state[name] + 1})
+
+    monkeypatch.setattr(publishing, "_write", write_wrongly)
+    with pytest.raises(UserInputError, match="gives other outputs"):
+        publish(checkpoint, stored_config(checkpoint, ""), "tiny", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "date"), [("a/b", None), ("", None), ("tiny", "today")])
+def test_bad_names_are_refused(checkpoint, tmp_path, name, date):
+    with pytest.raises(UserInputError, match=r"--(name|date)"):
+        publish(checkpoint, stored_config(checkpoint, ""), name, tmp_path, date=date)
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({}, "no config in this checkpoint"),
+        ({"cfg": "work_dir = 'x'"}, "has no model"),
+        ({"cfg": "model = dict(type='os.system', command='true')"}, "not a registered part"),
+    ],
+)
+def test_checkpoint_without_a_usable_config(meta, message):
+    with pytest.raises(UserInputError, match=message):
+        stored_config({"meta": meta}, "x.pth")

@@ -1,0 +1,69 @@
+"""What counts as weights in a file, and which backbones they belong to."""
+
+import pytest
+import torch
+
+from mmttsrn.checkpoints.state import check_backbone_depth, named_tensors
+from mmttsrn.errors import UserInputError
+
+WEIGHTS = {"a.weight": torch.zeros(2), "b.bias": torch.ones(3)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WEIGHTS,
+        {"state_dict": WEIGHTS, "meta": {}},
+        {"model": WEIGHTS, "optimizer": {}, "epoch": 3},
+        {"model": {f"module.{name}": tensor for name, tensor in WEIGHTS.items()}},
+    ],
+)
+def test_weights_are_found(content: object) -> None:
+    assert named_tensors(content, "x.pth") == WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], "x.pth: not a checkpoint: it holds no named tensors"),
+        ({}, "x.pth: not a checkpoint"),
+        ({"epoch": 3}, "'epoch' is of type int"),
+        ({"model": {"a": "text"}}, "'a' is of type str"),
+    ],
+)
+def test_what_holds_no_weights_is_named(content: object, message: str) -> None:
+    with pytest.raises(UserInputError) as error:
+        named_tensors(content, "x.pth")
+    assert message in str(error.value)
+
+
+def blocks(*counts: int, prefix: str = "", kind: str = "layer") -> list[str]:
+    stage = "{}{}" if kind == "layer" else "{}.{}"
+    return [
+        f"{prefix}{stage.format(kind, i)}.{j}.conv1.weight"
+        for i, count in enumerate(counts)
+        for j in range(count)
+    ]
+
+
+def test_backbones_of_the_same_depth_agree() -> None:
+    check_backbone_depth(blocks(2, 3), blocks(2, 3, prefix="backbone."), "x.pth")
+
+
+def test_weights_without_a_backbone_are_not_judged() -> None:
+    check_backbone_depth(["head.norm.weight"], blocks(2, 3), "x.pth")
+    check_backbone_depth(blocks(2, 3, kind="blocks"), ["head.norm.weight"], "x.pth")
+    check_backbone_depth(blocks(2, 3, kind="blocks"), blocks(2, 4), "x.pth")
+
+
+@pytest.mark.parametrize("kind", ["layer", "blocks"])
+@pytest.mark.parametrize(
+    ("given", "own", "example"),
+    [((3, 4), (3, 2), "it has a block"), ((3, 2), (3, 4), "it has no block")],
+)
+def test_another_depth_is_refused(kind: str, given: tuple, own: tuple, example: str) -> None:
+    with pytest.raises(UserInputError) as error:
+        check_backbone_depth(blocks(*given, kind=kind), blocks(*own, kind=kind), "x.pth")
+    message = str(error.value)
+    assert message.startswith(f"x.pth: weights of a backbone with {sum(given)} blocks")
+    assert example in message

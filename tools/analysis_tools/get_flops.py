@@ -1,0 +1,118 @@
+#!/usr/bin/env python
+"""Parameters and FLOPs, part by part: ``python tools/analysis_tools/get_flops.py CONFIG ...``."""
+
+import argparse
+import sys
+
+try:
+    from mmttsrn.environment import check_mmcv_ops
+
+    check_mmcv_ops()
+except ImportError as error:  # a package is missing, too old or without its ops
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+from mmengine.config import Config
+
+from mmttsrn.analysis.complexity import TOTAL, Complexity, count_complexity
+from mmttsrn.checkpoints.publishing import build_from_config
+from mmttsrn.engine.command_line import CfgOptionsAction
+from mmttsrn.engine.config_file import load_config
+from mmttsrn.engine.user_errors import report_user_errors
+
+PARTS = ("backbone", "neck", "head", "mask_head", TOTAL)
+BOX_ONLY = ", boxes only"
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description="Count the parameters and FLOPs of models for one clip, as a Markdown table. "
+        "One multiply-add is one FLOP.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("configs", nargs="+", help="config files, or names of configs")
+    parser.add_argument(
+        "--shape",
+        type=int,
+        nargs=3,
+        metavar=("T", "H", "W"),
+        default=(36, 300, 540),
+        help="frames, height and width of the clip before padding",
+    )
+    parser.add_argument("--device", default="cpu", help="where the forward pass is run")
+    parser.add_argument(
+        "--box-only", action="store_true", help="add a row without mask head for the first config"
+    )
+    parser.add_argument(
+        "--operators", action="store_true", help="list the FLOPs of each kind of operation as well"
+    )
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=CfgOptionsAction,
+        metavar="KEY=VALUE",
+        help="settings of the configs to change",
+    )
+    args = parser.parse_args()
+    if min(args.shape) < 1:
+        parser.error(f"argument --shape: expected positive numbers, got {args.shape}")
+    return args
+
+
+def padded_shape(cfg: Config, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The clip as the data preprocessor pads it."""
+    preprocessor = cfg.model.get("data_preprocessor") or {}
+    divisor = preprocessor.get("pad_size_divisor", 1)
+    frames, *size = shape
+    height, width = (-(-side // divisor) * divisor for side in size)
+    return frames, height, width
+
+
+def row(name: str, complexity: Complexity) -> str:
+    """A row of the table: parameters in millions and FLOPs in thousand millions."""
+    cells = [
+        f"{complexity.parameters[part] / 1e6:.2f} M / {complexity.flops[part] / 1e9:,.1f} G"
+        if part in complexity.parameters
+        else "-"
+        for part in PARTS
+    ]
+    return f"| {' | '.join([f'`{name}`' if BOX_ONLY not in name else name, *cells])} |"
+
+
+def stem(config: str) -> str:
+    """Name of a config without folder and suffix."""
+    return config.rpartition("::")[2].rpartition("/")[2].removesuffix(".py")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Count and print."""
+    models = [(stem(config), config, False) for config in args.configs]
+    if args.box_only:
+        first = args.configs[0]
+        models.append((f"`{stem(first)}`{BOX_ONLY}", first, True))
+    configs = [load_config(config, args.cfg_options) for _, config, _ in models]
+    shape = tuple(args.shape)
+    print(f"clip of {shape[0]} x {shape[1]} x {shape[2]}; parameters / FLOPs\n")
+    print(f"| config | {' | '.join(PARTS)} |")
+    print(f"| {' | '.join(['---'] * (len(PARTS) + 1))} |", flush=True)
+    for (name, _, box_only), cfg in zip(models, configs, strict=True):
+        if box_only:
+            cfg.model.mask_head = None
+        complexity = count_complexity(build_from_config(cfg), padded_shape(cfg, shape), args.device)
+        print(row(name, complexity), flush=True)
+        if args.operators:
+            for operator, flops in sorted(complexity.operators.items(), key=lambda x: -x[1]):
+                print(f"    {operator:<20} {flops / 1e9:>10,.2f} G")
+            print(f"    not counted: {', '.join(sorted(complexity.uncounted))}")
+
+
+def main() -> None:
+    """Count; bad input ends it with one line and exit status 2."""
+    args = parse_args()
+    with report_user_errors():
+        run(args)
+
+
+if __name__ == "__main__":
+    main()
