@@ -28,6 +28,7 @@ def encode_masks(segmentations: Any) -> EncodedMasks | Any:
 
     What is not a list of RLE dicts of one size and nulls is returned as it is.
     """
+    segmentations = compress_masks(segmentations)
     if not isinstance(segmentations, list):
         return segmentations
     size = None
@@ -40,29 +41,61 @@ def encode_masks(segmentations: Any) -> EncodedMasks | Any:
             return segmentations
         if size is not None and segmentation["size"] != size:
             return segmentations
-        size = segmentation["size"]
-        text = compressed_counts(segmentation["counts"], size)
-        if text is None:
+        if not isinstance(segmentation["counts"], str):
             return segmentations
-        counts.append(text)
+        size = segmentation["size"]
+        counts.append(segmentation["counts"])
     return EncodedMasks(size, counts)
 
 
-def compressed_counts(counts: Any, size: Any) -> str | None:
-    """Compressed form of RLE counts; None where they are not valid counts of that size."""
-    if isinstance(counts, str):
-        return counts
-    if not isinstance(counts, list) or not counts or not is_size(size):
-        return None
-    try:
-        runs = np.frombuffer(array("q", counts), np.int64)  # far faster than np.array
-    except (TypeError, OverflowError):
-        return None
-    if runs.min() < 0 or runs.max() > size[0] * size[1] or runs.sum() != size[0] * size[1]:
-        return None
-    return mask_utils.frPyObjects({"size": size, "counts": runs}, *size)["counts"].decode()
+def compress_masks(segmentations: Any) -> Any:
+    """Compress the uncompressed RLE among the masks of a sequence.
+
+    If any of them is not valid, or they are of several sizes, they are left as they are.
+    """
+    if not isinstance(segmentations, list):
+        return segmentations
+    chosen = [
+        index
+        for index, segmentation in enumerate(segmentations)
+        if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), list)
+    ]
+    if not chosen:
+        return segmentations
+    size = segmentations[chosen[0]].get("size")
+    if not _is_size(size) or any(segmentations[i].get("size") != size for i in chosen):
+        return segmentations
+    runs = _valid_runs([segmentations[i]["counts"] for i in chosen], size[0] * size[1])
+    if runs is None:
+        return segmentations
+    compressed = mask_utils.frPyObjects([{"size": size, "counts": r} for r in runs], *size)
+    segmentations = list(segmentations)
+    for index, rle in zip(chosen, compressed, strict=True):
+        segmentations[index] = {"size": size, "counts": rle["counts"].decode()}
+    return segmentations
 
 
-def is_size(size: Any) -> bool:
+def _valid_runs(counts: list[list[Any]], num_pixels: int) -> list[np.ndarray] | None:
+    """The counts as arrays; None if any are not run lengths of so many pixels."""
+    joined = array("q")  # takes in a list far faster than NumPy does
+    stops = []
+    for numbers in counts:
+        try:
+            joined.fromlist(numbers)
+        except (TypeError, OverflowError):
+            return None
+        stops.append(len(joined))
+    starts = [0, *stops[:-1]]
+    if any(start == stop for start, stop in zip(starts, stops, strict=True)):
+        return None
+    runs = np.frombuffer(joined, np.int64)
+    if runs.min() < 0 or runs.max() > num_pixels:
+        return None
+    if (np.add.reduceat(runs, starts) != num_pixels).any():
+        return None
+    return [runs[start:stop] for start, stop in zip(starts, stops, strict=True)]
+
+
+def _is_size(size: Any) -> bool:
     """Whether a value is the height and width of a frame."""
     return isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)

@@ -87,8 +87,11 @@ def _fill_in(frame: Any, entries: list[Any]) -> Any:
 def _fill_in_value(value: Any, entries: list[Any]) -> Any:
     if isinstance(value, list):
         return [_fill_in_value(item, entries) for item in value]
-    if isinstance(value, dict):  # all other objects have been cut out
-        return entries[value[_PLACEHOLDER_KEY]]
+    if isinstance(value, dict):
+        index = value.get(_PLACEHOLDER_KEY)
+        if len(value) != 1 or type(index) is not int or not 0 <= index < len(entries):
+            raise _NotSplittable  # all other objects should have been cut out
+        return entries[index]
     return value
 
 

@@ -115,14 +115,15 @@ def analyse_errors(
 
 def _judge_video(video: Video, detections: list[Detection], verdicts: _Verdicts) -> None:
     best = _best_detections(detections)
-    masks, truth_masks = decode_tracks(video, best), decode_tracks(video, video.truths)
-    ious = track_ious(masks, truth_masks, BACKGROUND_IOU)  # D G
+    masks = decode_tracks(video, [*best, *video.truths])
+    rows = np.arange(len(best) + len(video.truths))
+    ious = track_ious(masks, rows[: len(best)], rows[len(best) :], BACKGROUND_IOU)  # D G
     chosen = _right_choices(best, video.truths, ious)
     ids = [(video.id, j) for j in range(len(video.truths))]
     for j, track in enumerate(video.truths):
         if not track.is_crowd:
             verdicts.truth_categories[ids[j]] = track.category_id
-    seen = _VideoMasks(best, video.truths, masks, truth_masks, ious)
+    seen = _VideoMasks(best, video.truths, masks, ious)
     for i, (detection, j) in enumerate(zip(best, chosen.tolist(), strict=True)):
         if j >= 0 and video.truths[j].is_crowd:
             continue
@@ -161,14 +162,46 @@ def _right_choices(
 
 
 @dataclass(frozen=True, slots=True)
+class FrameOverlaps:
+    """Pixels of a detection and a ground-truth sequence in T frames.
+
+    Attributes:
+        shared: (T,) int64, their intersections.
+        union: (T,) int64, their unions.
+        truth: (T,) int64, the areas of the ground truth.
+    """
+
+    shared: np.ndarray
+    union: np.ndarray
+    truth: np.ndarray
+
+    def astray(self) -> np.ndarray:
+        """Frames where only one of the two is, or where they hardly overlap, (T,) bool."""
+        return self.shared < BACKGROUND_IOU * self.union
+
+
+@dataclass(frozen=True, slots=True)
 class _VideoMasks:
-    """D detections by falling score and G sequences of a video, and their (D, G) IoU."""
+    """D detections by falling score and G sequences of a video.
+
+    Attributes:
+        detections: The detections.
+        truths: The sequences.
+        masks: Masks of the detections, then of the sequences.
+        ious: (D, G) their IoU.
+    """
 
     detections: Sequence[Detection]
     truths: Sequence[TruthTrack]
-    masks: Sequence[MaskIntervals]
-    truth_masks: Sequence[MaskIntervals]
+    masks: MaskIntervals
     ious: np.ndarray
+
+    def frames(self, index: int, target: int) -> FrameOverlaps:
+        """How a detection and a sequence overlap in each frame."""
+        row = len(self.detections) + target
+        [shared] = intersections(self.masks, np.array([[index, row]]))
+        areas = self.masks.areas
+        return FrameOverlaps(shared, areas[index] + areas[row] - shared, areas[row])
 
     def closest(self, index: int, same_category: bool) -> tuple[float, int | None]:
         """Highest IoU of a detection with sequences of its own or another category."""
@@ -190,34 +223,33 @@ def _kind_of_error(index: int, video: _VideoMasks) -> tuple[str, int | None]:
     if other_iou >= FOREGROUND_IOU:
         return "class", other_target
     if target is not None and iou >= BACKGROUND_IOU:
-        return kind_of_overlap(video.masks[index], video.truth_masks[target]), target
+        return kind_of_overlap(video.frames(index, target)), target
     if other_iou >= BACKGROUND_IOU:
         return "both", other_target
     return "background", None
 
 
-def kind_of_overlap(detection: MaskIntervals, truth: MaskIntervals) -> str:
+def kind_of_overlap(frames: FrameOverlaps) -> str:
     """What is wrong with a sequence that overlaps the right object too little.
 
-    A frame is wrong in time where only one of the two is there, or where they hardly overlap, so
-    that the detection is somewhere else; in all other frames it can only be wrong in space.
+    A frame is wrong in time where the detection is astray; in all others it can only be wrong in
+    space.
 
     Returns:
         ``"spatial"`` if perfect masks in the frames of the latter kind would make it right,
         ``"track"`` if putting the frames of the former kind right would, the one that helps more if
         either would, and ``"both"`` if neither alone would.
     """
-    shared = intersections(detection, truth)  # T
-    union = detection.areas + truth.areas - shared
-    astray = shared < BACKGROUND_IOU * union
+    shared, union, truth = frames.shared, frames.union, frames.truth
+    astray = frames.astray()
     in_place = ~astray
     space_fixed = _iou_of_sums(
-        truth.areas[in_place].sum() + shared[astray].sum(),
-        truth.areas[in_place].sum() + union[astray].sum(),
+        truth[in_place].sum() + shared[astray].sum(),
+        truth[in_place].sum() + union[astray].sum(),
     )
     time_fixed = _iou_of_sums(
-        shared[in_place].sum() + truth.areas[astray].sum(),
-        union[in_place].sum() + truth.areas[astray].sum(),
+        shared[in_place].sum() + truth[astray].sum(),
+        union[in_place].sum() + truth[astray].sum(),
     )
     if max(space_fixed, time_fixed) < FOREGROUND_IOU:
         return "both"
@@ -230,13 +262,13 @@ def _iou_of_sums(shared: int, union: int) -> float:
 
 def _track_error(index: int, target: int, video: _VideoMasks) -> str:
     """Whether a broken track follows another object for a while or only lacks frames."""
-    detection, truth = video.masks[index], video.truth_masks[target]
-    shared = intersections(detection, truth)  # T
-    astray = shared < BACKGROUND_IOU * (detection.areas + truth.areas - shared)
-    for other in (mask for j, mask in enumerate(video.truth_masks) if j != target):
-        with_other = intersections(detection, other)
-        union = detection.areas + other.areas - with_other
-        if (astray & (with_other > 0) & (with_other >= FOREGROUND_IOU * union)).any():
+    astray = video.frames(index, target).astray()
+    for other in range(len(video.truths)):
+        if other == target:
+            continue
+        frames = video.frames(index, other)
+        follows = (frames.shared > 0) & (frames.shared >= FOREGROUND_IOU * frames.union)
+        if (astray & follows).any():
             return "identity switch"
     return "fragment"
 

@@ -142,11 +142,11 @@ def _score_problems(entry: dict[str, Any]) -> list[str]:
 
 
 def _decoding_problem(entry: dict[str, Any], masks: Any, truth: GroundTruth) -> str | None:
-    if not isinstance(masks, EncodedMasks):
+    if not isinstance(masks, EncodedMasks) or not masks.counts:
         return None
     video = truth.videos[entry["video_id"]]
     try:
-        decode_intervals(masks.counts, video.height * video.width)
+        decode_intervals([masks.counts], len(masks.counts), video.height * video.width)
     except RunLengthError as error:
         return f"segmentations[{error.frame}]: {error.problem}"
     return None

@@ -21,6 +21,27 @@ enum { NOT_COMPRESSED = 1, CUT_OFF = 2, NEGATIVE_RUN = 3, WRONG_TOTAL = 4 };
  * character is the sign. Seven characters hold more than any frame has pixels. */
 enum { OFFSET = 48, PAYLOAD = 31, CONTINUES = 32, SIGN = 16, MAX_CHARACTERS = 7, END = '\n' };
 
+/* Read one number and move *text behind it. Returns 0 or what is wrong. */
+static inline int read_number(const unsigned char **text, int64_t *number)
+{
+    const unsigned char *c = *text;
+    int code = *c - OFFSET, shift = 0;
+    int64_t bits = 0;
+
+    while (code >= CONTINUES) {
+        if (code >= 2 * CONTINUES || shift >= 5 * (MAX_CHARACTERS - 1))
+            return NOT_COMPRESSED;
+        bits |= (int64_t)(code & PAYLOAD) << shift;
+        shift += 5;
+        code = *++c - OFFSET;
+    }
+    if (code < 0)
+        return *c == END ? CUT_OFF : NOT_COMPRESSED;
+    *number = bits + (int64_t)((code ^ SIGN) - SIGN) * ((int64_t)1 << shift);
+    *text = c + 1;
+    return 0;
+}
+
 /* Decode one encoding up to its END.
  *
  * Writes begin and end of each foreground interval, none of them empty and no two adjacent, and
@@ -30,45 +51,41 @@ static int decode_frame(const unsigned char **text, int64_t num_pixels, uint32_t
                         int64_t *num_intervals, int64_t *total)
 {
     const unsigned char *c = *text;
-    int64_t before_last = 0, last = 0, position = 0, count = 0, index = 0;
+    int64_t background = 0, foreground = 0, position = 0, number = 0;
+    uint32_t *next = intervals;
+    int problem;
 
-    for (; *c != END; index++) {
-        int64_t run = 0;
-        int shift = 0, code;
-        do {
-            if (*c == END)
-                return CUT_OFF;
-            code = *c++ - OFFSET;
-            if (code < 0 || code >= 2 * CONTINUES || shift >= 5 * MAX_CHARACTERS)
-                return NOT_COMPRESSED;
-            run |= (int64_t)(code & PAYLOAD) << shift;
-            shift += 5;
-        } while (code & CONTINUES);
-        if (code & SIGN)
-            run -= (int64_t)1 << shift;
-        if (index > 2)
-            run += before_last;
-        if (run < 0)
+    /* From the fourth number on, a number is the difference to the one before the previous one. */
+    for (int64_t pair = 0; *c != END; pair++) {
+        if ((problem = read_number(&c, &number)))
+            return problem;
+        background = pair >= 2 ? background + number : number;
+        if (background < 0)
             return NEGATIVE_RUN;
-        before_last = last;
-        last = run;
-        if (index % 2 && run > 0) {
-            if (count && intervals[2 * count - 1] == position) {
-                intervals[2 * count - 1] = (uint32_t)(position + run);
-            } else {
-                intervals[2 * count] = (uint32_t)position;
-                intervals[2 * count + 1] = (uint32_t)(position + run);
-                count++;
-            }
+        position += background;
+        if (*c == END || position > num_pixels)
+            break;
+        if ((problem = read_number(&c, &number)))
+            return problem;
+        foreground = pair >= 1 ? foreground + number : number;
+        if (foreground < 0)
+            return NEGATIVE_RUN;
+        if (foreground > 0) {
+            if (next > intervals && next[-1] == position) /* goes on after an empty run */
+                next -= 2;
+            else
+                next[0] = (uint32_t)position;
+            next[1] = (uint32_t)(position + foreground);
+            next += 2;
         }
-        position += run;
+        position += foreground;
         if (position > num_pixels)
             break;
     }
     *total = position;
     if (position != num_pixels)
         return WRONG_TOTAL;
-    *num_intervals = count;
+    *num_intervals = (next - intervals) / 2;
     *text = c + 1;
     return 0;
 }
@@ -108,29 +125,69 @@ EXPORT int decode_intervals(const unsigned char *text, int64_t num_frames, int64
     return 0;
 }
 
-static int64_t intersect(const uint32_t *a, int64_t num_a, const uint32_t *b, int64_t num_b)
+/* A walk through two sorted lists of intervals, always past the one that ends first. Written without
+ * a branch on the data, since which one that is cannot be predicted. */
+typedef struct {
+    const uint32_t *a, *end_a, *b, *end_b;
+} Walk;
+
+static Walk start_walk(const uint32_t *intervals, const int64_t *first, int64_t i, int64_t j)
 {
-    const uint32_t *end_a = a + 2 * num_a, *end_b = b + 2 * num_b;
-    int64_t shared = 0;
-    while (a < end_a && b < end_b) {
-        uint32_t begin = a[0] > b[0] ? a[0] : b[0];
-        uint32_t end = a[1] < b[1] ? a[1] : b[1];
-        /* No branch on the data: which of the two ends first cannot be predicted. */
-        int step_a = a[1] <= b[1], step_b = b[1] <= a[1];
-        shared += end > begin ? end - begin : 0;
-        a += 2 * step_a;
-        b += 2 * step_b;
-    }
-    return shared;
+    Walk walk = {intervals + 2 * first[i], intervals + 2 * first[i + 1],
+                 intervals + 2 * first[j], intervals + 2 * first[j + 1]};
+    return walk;
 }
 
-/* Pixels that two sequences share in each frame. */
-EXPORT void intersect_intervals(const uint32_t *a, const int64_t *first_a, const uint32_t *b,
-                                const int64_t *first_b, int64_t num_frames, int64_t *shared)
+static inline int can_go_on(const Walk *walk)
 {
-    for (int64_t t = 0; t < num_frames; t++)
-        shared[t] = intersect(a + 2 * first_a[t], first_a[t + 1] - first_a[t],
-                              b + 2 * first_b[t], first_b[t + 1] - first_b[t]);
+    return walk->a < walk->end_a && walk->b < walk->end_b;
+}
+
+static inline int64_t step(Walk *walk)
+{
+    const uint32_t *a = walk->a, *b = walk->b;
+    uint32_t begin = a[0] > b[0] ? a[0] : b[0];
+    uint32_t end = a[1] < b[1] ? a[1] : b[1];
+    walk->a += 2 * (a[1] <= b[1]);
+    walk->b += 2 * (b[1] <= a[1]);
+    return end > begin ? end - begin : 0;
+}
+
+/* Pixels that sequences share in each frame.
+ *
+ * intervals, first: as decode_intervals writes them for sequences of num_frames each.
+ * pairs: (num_pairs, 2) sequences to compare.
+ * shared: (num_pairs, num_frames) pixels.
+ */
+EXPORT void intersect_pairs(const uint32_t *intervals, const int64_t *first, int64_t num_frames,
+                            const int64_t *pairs, int64_t num_pairs, int64_t *shared)
+{
+    for (int64_t p = 0; p < num_pairs; p++) {
+        int64_t i = pairs[2 * p] * num_frames, j = pairs[2 * p + 1] * num_frames, t = 0;
+        int64_t *out = shared + p * num_frames;
+        /* Two frames at a time: each step waits for the one before, but not for the other frame. */
+        for (; t + 1 < num_frames; t += 2) {
+            Walk even = start_walk(intervals, first, i + t, j + t);
+            Walk odd = start_walk(intervals, first, i + t + 1, j + t + 1);
+            int64_t in_even = 0, in_odd = 0;
+            while (can_go_on(&even) && can_go_on(&odd)) {
+                in_even += step(&even);
+                in_odd += step(&odd);
+            }
+            while (can_go_on(&even))
+                in_even += step(&even);
+            while (can_go_on(&odd))
+                in_odd += step(&odd);
+            out[t] = in_even;
+            out[t + 1] = in_odd;
+        }
+        if (t < num_frames) {
+            Walk last = start_walk(intervals, first, i + t, j + t);
+            out[t] = 0;
+            while (can_go_on(&last))
+                out[t] += step(&last);
+        }
+    }
 }
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_intervals", NULL, -1, NULL};

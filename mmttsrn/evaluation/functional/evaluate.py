@@ -18,7 +18,7 @@ from .intervals import MaskIntervals, RunLengthError, decode_intervals
 from .matching import MatchResult, match_category
 from .precision_recall import IOU_THRESHOLDS, MAX_DETECTIONS, accumulate
 from .results_file import load_results
-from .track_iou import mean_area, track_ious
+from .track_iou import mean_areas, track_ious
 from .tracks import Detection, GroundTruth, Results, TruthTrack, Video
 from .truth_groups import AREA_GROUPS, TruthGroup, occlusion_groups
 
@@ -96,30 +96,40 @@ def available_cores() -> int:
 
 @dataclass(frozen=True, slots=True)
 class PreparedCategory:
-    """Decoded sequences of one category in one video.
+    """Sequences of one category in one video, and where their masks are.
 
     Attributes:
         detections: D detections by falling score.
         truths: G ground-truth sequences.
-        masks: Masks of the detections and of the ground truth, in one variant per IoU, of which the
-            smallest counts.
+        detection_rows: (D,) int64, sequences of the masks of the video.
+        truth_rows: (G,) int64.
     """
 
     detections: list[Detection]
     truths: list[TruthTrack]
-    masks: list[tuple[list[MaskIntervals], list[MaskIntervals]]]
-
-    def ious(self, min_iou: float = 0.0) -> np.ndarray:
-        """IoU of the sequences, (D, G) float64; pairs surely below ``min_iou`` may be 0."""
-        return np.min([track_ious(*variant, min_iou) for variant in self.masks], axis=0)
+    detection_rows: np.ndarray
+    truth_rows: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedVideo:
-    """A video whose masks are decoded, by category id."""
+    """A video whose masks are decoded.
+
+    Attributes:
+        video: The video.
+        categories: Its sequences by category id.
+        masks: The masks of all of them, in one variant per IoU, of which the smallest counts.
+    """
 
     video: Video
     categories: dict[int, PreparedCategory]
+    masks: list[MaskIntervals]
+
+    def ious(self, category: PreparedCategory, min_iou: float = 0.0) -> np.ndarray:
+        """IoU of the sequences of a category, (D, G); pairs surely below ``min_iou`` may be 0."""
+        detections, truths = category.detection_rows, category.truth_rows
+        variants = [track_ious(masks, detections, truths, min_iou) for masks in self.masks]
+        return np.min(variants, axis=0)
 
 
 def prepare_video(
@@ -142,43 +152,41 @@ def prepare_video(
     annotated: dict[int, list[TruthTrack]] = {}
     for track in video.truths:
         annotated.setdefault(track.category_id, []).append(track)
+    tracks: list[Detection | TruthTrack] = []
     categories = {}
     for category_id in sorted({*found, *annotated}, key=str_or_int):
         best = sorted(found.get(category_id, []), key=lambda detection: -detection.score)
         best = best[: MAX_DETECTIONS[-1]]
         truths = annotated.get(category_id, [])
-        masks = [(decode_tracks(video, best), decode_tracks(video, truths))]
-        if iou_type == "boundary":
-            masks.append((_decode_boundaries(video, best), _decode_boundaries(video, truths)))
-        categories[category_id] = PreparedCategory(best, truths, masks)
-    return PreparedVideo(video, categories)
+        rows = np.arange(len(tracks), len(tracks) + len(best) + len(truths))
+        categories[category_id] = PreparedCategory(best, truths, *np.split(rows, [len(best)]))
+        tracks += [*best, *truths]
+    masks = [decode_tracks(video, tracks)]
+    if iou_type == "boundary":
+        masks.append(_decode_boundaries(video, tracks))
+    return PreparedVideo(video, categories, masks)
 
 
-def decode_tracks(
-    video: Video, tracks: Sequence[Detection] | Sequence[TruthTrack]
-) -> list[MaskIntervals]:
+def decode_tracks(video: Video, tracks: Sequence[Detection | TruthTrack]) -> MaskIntervals:
     """Decode the masks of sequences.
 
     Raises:
         UserInputError: One of them is not valid.
     """
-    masks = []
-    for track in tracks:
-        try:
-            masks.append(decode_intervals(track.counts, video.height * video.width))
-        except RunLengthError as error:
-            raise UserInputError(
-                f"{track.source}segmentations[{error.frame}]: {error.problem}; correct the mask"
-            ) from error
-    return masks
+    counts = [track.counts for track in tracks]
+    try:
+        return decode_intervals(counts, video.length, video.height * video.width)
+    except RunLengthError as error:
+        raise UserInputError(
+            f"{tracks[error.sequence].source}segmentations[{error.frame}]: {error.problem};"
+            " correct the mask"
+        ) from error
 
 
-def _decode_boundaries(
-    video: Video, tracks: Sequence[Detection] | Sequence[TruthTrack]
-) -> list[MaskIntervals]:
+def _decode_boundaries(video: Video, tracks: Sequence[Detection | TruthTrack]) -> MaskIntervals:
     size = (video.height, video.width)
     regions = [boundary_counts(track.counts, *size) for track in tracks]
-    return [decode_intervals(counts, video.height * video.width) for counts in regions]
+    return decode_intervals(regions, video.length, video.height * video.width)
 
 
 def match_video(
@@ -191,24 +199,27 @@ def match_video(
         groups: A groups of ground truth.
     """
     return [
-        _match(prepared.video, category_id, category, groups)
+        _match(prepared, category_id, category, groups)
         for category_id, category in prepared.categories.items()
     ]
 
 
 def _match(
-    video: Video, category_id: int, category: PreparedCategory, groups: tuple[TruthGroup, ...]
+    prepared: PreparedVideo,
+    category_id: int,
+    category: PreparedCategory,
+    groups: tuple[TruthGroup, ...],
 ) -> MatchResult:
     ignored = [[not group.holds(track) for track in category.truths] for group in groups]
-    mean_areas = np.array([mean_area(masks.areas) for masks in category.masks[0][0]])
+    areas = mean_areas(prepared.masks[0].areas[category.detection_rows])  # D
     low, high = np.array([group.area for group in groups]).T[..., None]  # A 1
     return match_category(
-        video.id,
+        prepared.video.id,
         category_id,
         [detection.score for detection in category.detections],
-        category.ious(min_iou=float(IOU_THRESHOLDS[0])),
+        prepared.ious(category, min_iou=float(IOU_THRESHOLDS[0])),
         np.array([track.is_crowd for track in category.truths], bool),
         np.array(ignored, bool).reshape(len(groups), len(category.truths)),
-        (mean_areas < low) | (mean_areas > high),
+        (areas < low) | (areas > high),
         IOU_THRESHOLDS,
     )

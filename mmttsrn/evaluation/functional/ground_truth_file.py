@@ -8,7 +8,7 @@ from typing import Any
 from pycocotools import mask as mask_utils
 
 from ...errors import UserInputError
-from ...formats.encoded_masks import compressed_counts
+from ...formats.encoded_masks import compress_masks
 from ...formats.json_stream import read_json
 from ...formats.rle import encode_segmentation
 from ...formats.youtube_vis_json import check_youtube_vis
@@ -78,18 +78,11 @@ def _own_entry(entry: Any) -> Any:
     entry = dict(entry)
     if type(entry.get("length")) is int and entry.get("file_names") is None:
         entry["file_names"] = [""] * min(entry["length"], 10**6)
-    for key in ("segmentations", "bboxes"):
-        if isinstance(entry.get(key), list):
-            entry[key] = [_small(value) for value in entry[key]]
+    if isinstance(entry.get("segmentations"), list):
+        entry["segmentations"] = list(compress_masks(entry["segmentations"]))
+    if isinstance(entry.get("bboxes"), list):
+        entry["bboxes"] = list(entry["bboxes"])
     return entry
-
-
-def _small(segmentation: Any) -> Any:
-    if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), list):
-        return segmentation
-    size = segmentation.get("size")
-    text = compressed_counts(segmentation["counts"], size)
-    return segmentation if text is None else {"size": size, "counts": text}
 
 
 def _encode(segmentation: Any, height: int, width: int) -> dict[str, Any]:

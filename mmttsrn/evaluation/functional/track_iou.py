@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .intervals import MaskIntervals, intersections
 
 
 def track_ious(
-    detections: Sequence[MaskIntervals], truths: Sequence[MaskIntervals], min_iou: float = 0.0
+    masks: MaskIntervals, detections: np.ndarray, truths: np.ndarray, min_iou: float = 0.0
 ) -> np.ndarray:
-    """IoU of every detection with every ground-truth sequence of a video.
+    """IoU of detections with ground-truth sequences of a video.
 
     Args:
-        detections: D sequences.
-        truths: G sequences of the same T frames.
+        masks: N sequences of T frames.
+        detections: (D,) int64, which of them are the detections.
+        truths: (G,) int64, which of them are ground truth.
         min_iou: Pairs that are surely below it by their areas are given as 0.
 
     Returns:
@@ -25,20 +24,23 @@ def track_ious(
     ious = np.zeros((len(detections), len(truths)))
     if ious.size == 0:
         return ious
-    areas = np.stack([track.areas for track in detections])  # D T
-    totals = areas.sum(axis=1)
-    for j, truth in enumerate(truths):
-        both = totals + truth.areas.sum()  # D
-        most = np.minimum(areas, truth.areas).sum(axis=1)
-        # With room for rounding, so that no pair exactly at min_iou is lost.
-        wanted = (most > 0) & (most >= (min_iou - 1e-9) * (both - most))
-        for i in np.flatnonzero(wanted).tolist():
-            shared = int(intersections(detections[i], truth).sum())
-            ious[i, j] = shared / int(both[i] - shared)
+    ours, theirs = masks.areas[detections], masks.areas[truths]  # D T, G T
+    both = ours.sum(axis=1)[:, None] + theirs.sum(axis=1)  # D G
+    most = np.stack([np.minimum(ours, areas).sum(axis=1) for areas in theirs], axis=1)
+    # With room for rounding, so that no pair exactly at min_iou is lost.
+    i, j = np.nonzero((most > 0) & (most >= (min_iou - 1e-9) * (both - most)))
+    shared = intersections(masks, np.stack([detections[i], truths[j]], axis=1)).sum(axis=1)
+    ious[i, j] = shared / (both[i, j] - shared)
     return ious
 
 
-def mean_area(areas: np.ndarray) -> float:
-    """Mean area of the frames with foreground, as the official evaluator takes it; else 0."""
-    visible = areas[areas > 0]
-    return float(visible.mean()) if len(visible) else 0.0
+def mean_areas(areas: np.ndarray) -> np.ndarray:
+    """Mean area over the frames with foreground, as the official evaluator takes it; else 0.
+
+    Args:
+        areas: (N, T) int64.
+
+    Returns:
+        (N,) float64.
+    """
+    return areas.sum(axis=1) / np.maximum(np.count_nonzero(areas, axis=1), 1)

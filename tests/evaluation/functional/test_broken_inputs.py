@@ -150,8 +150,8 @@ junk = st.one_of(
     st.floats(allow_nan=True),
     st.text(max_size=4),
     st.lists(st.integers(0, 30), max_size=4),
-    st.just({}),
-    st.just({"size": [HEIGHT, WIDTH], "counts": "a0"}),
+    st.builds(dict),
+    st.builds(lambda: {"size": [HEIGHT, WIDTH], "counts": "a0"}),
 )
 
 

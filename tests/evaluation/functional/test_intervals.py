@@ -51,29 +51,35 @@ def test_intervals_and_intersections_are_those_of_dense_masks(compiled: bool, pa
     with pytest.MonkeyPatch.context() as patch:
         if not compiled:
             patch.setattr(intervals, "load_library", lambda: None)
-        a, b = (decode_intervals([encode(p[i]) for p in pairs], HEIGHT * WIDTH) for i in (0, 1))
-        assert a.areas.tolist() == [dense(p[0]).sum() for p in pairs]
-        for t, pair in enumerate(pairs):
+        sequences = [[encode(pair[i]) for pair in pairs] for i in (0, 1)]
+        decoded = decode_intervals(sequences, len(pairs), HEIGHT * WIDTH)
+        everything = [mask for i in (0, 1) for mask in (dense(pair[i]) for pair in pairs)]
+        assert decoded.areas.ravel().tolist() == [mask.sum() for mask in everything]
+        for t, mask in enumerate(everything):
             pixels = np.zeros(HEIGHT * WIDTH, bool)
-            for begin, end in a.intervals[a.first[t] : a.first[t + 1]].tolist():
+            start, stop = decoded.first[t : t + 2]
+            for begin, end in decoded.intervals[start:stop].tolist():
                 assert begin < end
                 assert not pixels[max(begin - 1, 0) : end + 1].any()  # neither shared nor adjacent
                 pixels[begin:end] = True
-            assert np.array_equal(pixels, dense(pair[0]))
-        expected = [(dense(p[0]) & dense(p[1])).sum() for p in pairs]
-        assert intersections(a, b).tolist() == expected
+            assert np.array_equal(pixels, mask)
+        shared = [(dense(pair[0]) & dense(pair[1])).sum() for pair in pairs]
+        pairs_of_sequences = np.array([[0, 1], [1, 0], [1, 1]])
+        found = intersections(decoded, pairs_of_sequences)
+        assert found.tolist() == [shared, shared, [dense(pair[1]).sum() for pair in pairs]]
 
 
 def test_large_numbers(backend: str) -> None:
     """Positions above 2**31, which take several characters, and empty runs."""
     size = [60_000, 70_000]
     num_pixels = size[0] * size[1]
-    runs = [3_000_000_000, 5, 0, 7, num_pixels - 3_000_000_012]
+    runs = [3_000_000_000, 5, 0, 7, num_pixels - 3_000_000_016, 0, 1, 3]
     text = compress(runs)
-    decoded = decode_intervals([text, None], num_pixels)
-    assert decoded.intervals.tolist() == [[3_000_000_000, 3_000_000_012]]
-    assert decoded.areas.tolist() == [12, 0]
-    assert intersections(decoded, decoded).tolist() == [12, 0]
+    decoded = decode_intervals([[text, None]], 2, num_pixels)
+    last = [num_pixels - 3, num_pixels]
+    assert decoded.intervals.tolist() == [[3_000_000_000, 3_000_000_012], last]
+    assert decoded.areas.tolist() == [[15, 0]]
+    assert intersections(decoded, np.array([[0, 0]])).tolist() == [[15, 0]]
 
 
 def compress(runs: list[int]) -> str:
@@ -110,8 +116,8 @@ def test_broken_encodings_are_named(
     backend: str, counts: list[str | None], frame: int, problem: str
 ) -> None:
     with pytest.raises(RunLengthError) as caught:
-        decode_intervals(counts, HEIGHT * WIDTH)
-    assert caught.value.frame == frame
+        decode_intervals([counts], len(counts), HEIGHT * WIDTH)
+    assert (caught.value.sequence, caught.value.frame) == (0, frame)
     assert problem in caught.value.problem
 
 
@@ -123,7 +129,8 @@ def test_any_text_is_decoded_or_refused_alike(counts: list[str]) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(intervals, "load_library", lambda library=library: library)
             try:
-                outcomes.append(decode_intervals(counts, HEIGHT * WIDTH).intervals.tolist())
+                decoded = decode_intervals([[text] for text in counts], 1, HEIGHT * WIDTH)
+                outcomes.append(decoded.intervals.tolist())
             except RunLengthError:
                 outcomes.append(None)
     assert outcomes[0] == outcomes[1]

@@ -33,7 +33,7 @@ def write_split(folder: Path, videos: list[list[np.ndarray]]) -> str:
                 "height": SIZE[0],
                 "width": SIZE[1],
                 "file_names": [f"{video_id}/{t}.jpg" for t in range(len(masks))],
-            }  # fmt: skip
+            }
         )
         content["annotations"].append(
             {
@@ -46,7 +46,7 @@ def write_split(folder: Path, videos: list[list[np.ndarray]]) -> str:
                 "segmentations": [
                     {"size": list(SIZE), "counts": rle["counts"].decode()} for rle in rles
                 ],
-            }  # fmt: skip
+            }
         )
     path = folder / "valid.json"
     path.write_text(json.dumps(content))
