@@ -148,7 +148,8 @@ def _check_videos(ann_file: str, videos: list) -> None:
         ):
             problem = "must be a non-empty list of frame paths"
             _fail(ann_file, f"{field}.file_names", problem, FORMAT_HINT)
-        if video.setdefault("length", len(names)) != len(names):
+        length = video.setdefault("length", len(names))
+        if type(length) is not int or length != len(names):
             _fail(
                 ann_file,
                 f"{field}.file_names",

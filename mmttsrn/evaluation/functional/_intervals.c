@@ -125,6 +125,8 @@ EXPORT int decode_intervals(const unsigned char *text, int64_t num_frames, int64
     return 0;
 }
 
+enum { LANES = 2 };
+
 /* A walk through two sorted lists of intervals, always past the one that ends first. Written without
  * a branch on the data, since which one that is cannot be predicted. */
 typedef struct {
@@ -153,6 +155,14 @@ static inline int64_t step(Walk *walk)
     return end > begin ? end - begin : 0;
 }
 
+static int64_t finish(Walk *walk)
+{
+    int64_t sum = 0;
+    while (can_go_on(walk))
+        sum += step(walk);
+    return sum;
+}
+
 /* Pixels that sequences share in each frame.
  *
  * intervals, first: as decode_intervals writes them for sequences of num_frames each.
@@ -165,27 +175,27 @@ EXPORT void intersect_pairs(const uint32_t *intervals, const int64_t *first, int
     for (int64_t p = 0; p < num_pairs; p++) {
         int64_t i = pairs[2 * p] * num_frames, j = pairs[2 * p + 1] * num_frames, t = 0;
         int64_t *out = shared + p * num_frames;
-        /* Two frames at a time: each step waits for the one before, but not for the other frame. */
-        for (; t + 1 < num_frames; t += 2) {
-            Walk even = start_walk(intervals, first, i + t, j + t);
-            Walk odd = start_walk(intervals, first, i + t + 1, j + t + 1);
-            int64_t in_even = 0, in_odd = 0;
-            while (can_go_on(&even) && can_go_on(&odd)) {
-                in_even += step(&even);
-                in_odd += step(&odd);
+        /* Several frames at a time: a step waits for the one before it, but not for other frames. */
+        for (; t + LANES <= num_frames; t += LANES) {
+            Walk walks[LANES];
+            int64_t sums[LANES] = {0};
+            for (int lane = 0; lane < LANES; lane++)
+                walks[lane] = start_walk(intervals, first, i + t + lane, j + t + lane);
+            for (;;) {
+                int go_on = 1;
+                for (int lane = 0; lane < LANES; lane++)
+                    go_on &= can_go_on(&walks[lane]);
+                if (!go_on)
+                    break;
+                for (int lane = 0; lane < LANES; lane++)
+                    sums[lane] += step(&walks[lane]);
             }
-            while (can_go_on(&even))
-                in_even += step(&even);
-            while (can_go_on(&odd))
-                in_odd += step(&odd);
-            out[t] = in_even;
-            out[t + 1] = in_odd;
+            for (int lane = 0; lane < LANES; lane++)
+                out[t + lane] = sums[lane] + finish(&walks[lane]);
         }
-        if (t < num_frames) {
-            Walk last = start_walk(intervals, first, i + t, j + t);
-            out[t] = 0;
-            while (can_go_on(&last))
-                out[t] += step(&last);
+        for (; t < num_frames; t++) {
+            Walk walk = start_walk(intervals, first, i + t, j + t);
+            out[t] = finish(&walk);
         }
     }
 }

@@ -128,6 +128,8 @@ class PreparedVideo:
     def ious(self, category: PreparedCategory, min_iou: float = 0.0) -> np.ndarray:
         """IoU of the sequences of a category, (D, G); pairs surely below ``min_iou`` may be 0."""
         detections, truths = category.detection_rows, category.truth_rows
+        if len(detections) == 0 or len(truths) == 0:
+            return np.zeros((len(detections), len(truths)))
         variants = [track_ious(masks, detections, truths, min_iou) for masks in self.masks]
         return np.min(variants, axis=0)
 
@@ -198,28 +200,25 @@ def match_video(
         prepared: The video.
         groups: A groups of ground truth.
     """
+    areas = mean_areas(prepared.masks[0].areas)  # N
+    low, high = np.array([group.area for group in groups]).T[..., None]  # A 1
+    outside = (areas < low) | (areas > high)  # A N
     return [
-        _match(prepared, category_id, category, groups)
+        match_category(
+            prepared.video.id,
+            category_id,
+            np.array([detection.score for detection in category.detections], np.float64),
+            prepared.ious(category, min_iou=float(IOU_THRESHOLDS[0])),
+            np.array([track.is_crowd for track in category.truths], bool),
+            _ignored(category.truths, groups),
+            outside[:, category.detection_rows],
+            IOU_THRESHOLDS,
+        )
         for category_id, category in prepared.categories.items()
     ]
 
 
-def _match(
-    prepared: PreparedVideo,
-    category_id: int,
-    category: PreparedCategory,
-    groups: tuple[TruthGroup, ...],
-) -> MatchResult:
-    ignored = [[not group.holds(track) for track in category.truths] for group in groups]
-    areas = mean_areas(prepared.masks[0].areas[category.detection_rows])  # D
-    low, high = np.array([group.area for group in groups]).T[..., None]  # A 1
-    return match_category(
-        prepared.video.id,
-        category_id,
-        [detection.score for detection in category.detections],
-        prepared.ious(category, min_iou=float(IOU_THRESHOLDS[0])),
-        np.array([track.is_crowd for track in category.truths], bool),
-        np.array(ignored, bool).reshape(len(groups), len(category.truths)),
-        (areas < low) | (areas > high),
-        IOU_THRESHOLDS,
-    )
+def _ignored(truths: list[TruthTrack], groups: tuple[TruthGroup, ...]) -> np.ndarray:
+    """Which sequences do not count in each group, (A, G) bool."""
+    ignored = [not group.holds(track) for group in groups for track in truths]
+    return np.array(ignored, bool).reshape(len(groups), len(truths))

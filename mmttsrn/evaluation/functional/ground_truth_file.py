@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pycocotools import mask as mask_utils
-
 from ...errors import UserInputError
 from ...formats.encoded_masks import compress_masks
 from ...formats.json_stream import read_json
 from ...formats.rle import encode_segmentation
 from ...formats.youtube_vis_json import check_youtube_vis
+from .intervals import RunLengthError, decode_intervals
 from .tracks import Counts, GroundTruth, TruthTrack, Video
 from .truth_groups import OCCLUSION_LEVELS
 
@@ -100,7 +99,7 @@ def _track(source: str, annotation: dict[str, Any], video: Video) -> TruthTrack:
     counts: Counts = [rle and rle["counts"] for rle in annotation["segmentations"]]
     areas = annotation.get("areas")
     if areas is None:
-        areas = [rle and int(mask_utils.area(rle)) for rle in _checked(annotation, video)]
+        areas = _measured_areas(source, counts, video)
     return TruthTrack(
         annotation["category_id"],
         counts,
@@ -111,12 +110,14 @@ def _track(source: str, annotation: dict[str, Any], video: Video) -> TruthTrack:
     )
 
 
-def _checked(annotation: dict[str, Any], video: Video) -> list[dict[str, Any] | None]:
-    """The masks, each of which pycocotools can read."""
-    return [
-        rle and encode_segmentation(rle, video.height, video.width)
-        for rle in annotation["segmentations"]
-    ]
+def _measured_areas(source: str, counts: Counts, video: Video) -> list[int]:
+    try:
+        masks = decode_intervals([counts], video.length, video.height * video.width)
+    except RunLengthError as error:
+        raise UserInputError(
+            f"{source}segmentations[{error.frame}]: {error.problem}; correct the mask"
+        ) from error
+    return masks.areas[0].tolist()
 
 
 def _mean_area(source: str, areas: list[Any]) -> float:

@@ -68,24 +68,30 @@ def match_tracks(
     if num_truths == 0:
         return chosen
     free = np.ones((num_groups, num_thresholds, num_truths), bool)
-    group, threshold = np.ogrid[:num_groups, :num_thresholds]
-    counts = ~truth_ignored[:, None]  # A 1 G
-    for index in np.flatnonzero(ious.max(axis=1) >= least.min()):
-        usable = free & (ious[index] >= least[:, None])  # A S G
-        preferred = usable & counts
-        usable = np.where(preferred.any(axis=-1, keepdims=True), preferred, usable)
-        overlaps = np.where(usable, ious[index], -1.0)[..., ::-1]
-        best = num_truths - 1 - overlaps.argmax(axis=-1)  # A S
-        found = usable.any(axis=-1)
+    for index, row in enumerate(ious):
+        fitting = np.flatnonzero(row >= least.min())
+        if len(fitting) == 1:  # the usual case
+            [best] = fitting
+            found = free[..., best] & (row[best] >= least)  # A S
+        elif len(fitting):
+            usable = free & (row >= least[:, None])  # A S G
+            preferred = usable & ~truth_ignored[:, None]
+            usable = np.where(preferred.any(axis=-1, keepdims=True), preferred, usable)
+            overlaps = np.where(usable, row, -1.0)[..., ::-1]
+            best = num_truths - 1 - overlaps.argmax(axis=-1)  # A S
+            found = usable.any(axis=-1)
+        else:
+            continue
         chosen[..., index] = np.where(found, best, -1)
-        free[group, threshold, best] &= ~found | crowd[best]
+        group, threshold = np.nonzero(found & ~crowd[best])
+        free[group, threshold, np.broadcast_to(best, found.shape)[group, threshold]] = False
     return chosen
 
 
 def match_category(
     video_id: int,
     category_id: int,
-    scores: Sequence[float],
+    scores: np.ndarray,
     ious: np.ndarray,
     crowd: np.ndarray,
     truth_ignored: np.ndarray,
@@ -97,7 +103,7 @@ def match_category(
     Args:
         video_id: The video.
         category_id: The category.
-        scores: D scores, falling.
+        scores: (D,) float64, falling.
         ious: (D, G) float64.
         crowd: (G,) bool.
         truth_ignored: (A, G) bool.
@@ -105,16 +111,19 @@ def match_category(
             nothing.
         thresholds: (S,) float64 of the IoU.
     """
-    chosen = match_tracks(ious, crowd, truth_ignored, thresholds)
-    matched = chosen >= 0
-    ignored = ~matched & detection_outside[:, None]
-    if truth_ignored.shape[1]:
+    shape = (len(truth_ignored), len(thresholds), len(ious))
+    if truth_ignored.shape[1] == 0:
+        matched = np.zeros(shape, bool)
+        ignored = np.broadcast_to(detection_outside[:, None], shape)
+    else:
+        chosen = match_tracks(ious, crowd, truth_ignored, thresholds)
+        matched = chosen >= 0
         groups = np.arange(len(truth_ignored))[:, None, None]
-        ignored |= matched & truth_ignored[groups, chosen]
+        ignored = np.where(matched, truth_ignored[groups, chosen], detection_outside[:, None])
     return MatchResult(
         video_id,
         category_id,
-        np.asarray(scores, np.float64),
+        scores,
         matched,
         ignored,
         (~truth_ignored).sum(axis=1),

@@ -64,9 +64,9 @@ def accumulate(
 def _accumulate_category(
     matches: list[MatchResult], limit: int, curves: PrecisionRecall, k: int, m: int
 ) -> None:
-    if not matches:
-        return
     num_truths = np.sum([match.num_truths for match in matches], axis=0)  # A
+    if not np.any(num_truths):
+        return
     scores = np.concatenate([match.scores[:limit] for match in matches])
     order = np.argsort(-scores, kind="stable")
     scores = scores[order]
@@ -77,15 +77,17 @@ def _accumulate_category(
     for a in np.flatnonzero(num_truths):
         recall = right[a] / num_truths[a]  # S D
         precision = right[a] / (wrong[a] + right[a] + np.spacing(1))
-        curves.recall[:, k, a, m] = recall[:, -1] if len(scores) else 0.0
         precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        curves.recall[:, k, a, m] = recall[:, -1] if len(scores) else 0.0
+        shape = (len(recall), len(RECALL_THRESHOLDS))
+        at_recall, reaching = np.zeros(shape), np.zeros(shape)
         for s, row in enumerate(recall):
-            reached = np.searchsorted(row, RECALL_THRESHOLDS, side="left")
-            reached = reached[: np.searchsorted(reached, len(scores))]
-            curves.precision[s, :, k, a, m] = 0.0
-            curves.precision[s, : len(reached), k, a, m] = precision[s, reached]
-            curves.scores[s, :, k, a, m] = 0.0
-            curves.scores[s, : len(reached), k, a, m] = scores[reached]
+            reached = row.searchsorted(RECALL_THRESHOLDS, side="left")
+            reached = reached[: reached.searchsorted(len(scores))]
+            at_recall[s, : len(reached)] = precision[s, reached]
+            reaching[s, : len(reached)] = scores[reached]
+        curves.precision[:, :, k, a, m] = at_recall
+        curves.scores[:, :, k, a, m] = reaching
 
 
 def mean_of_valid(values: np.ndarray) -> float:

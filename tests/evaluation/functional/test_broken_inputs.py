@@ -111,6 +111,7 @@ def test_broken_results(apply: Callable[[Any], None], message: str) -> None:
     ("apply", "message"),
     [
         (change("annotations.0.segmentations.0.counts", "9"), "annotations[0].segmentations[0]: c"),
+        (change("annotations.1.segmentations.0.counts", "9"), "annotations[1].segmentations[0]: c"),
         (change("annotations.1.segmentations.0.counts", [3]), "annotations[1].segmentations[0]: R"),
         (change("annotations.0.areas.0", "2"), "annotations[0].areas[0]: '2' is no number of pix"),
         (
