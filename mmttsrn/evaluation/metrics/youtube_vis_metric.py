@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
 from ...errors import UserInputError
+from ...formats.output_files import replace_file
 from ...formats.youtube_vis_json import read_json_object
 from ...registry import METRICS
 from ..functional import Evaluation, evaluate_ytvis
@@ -197,25 +197,14 @@ def encode_masks(masks: torch.Tensor) -> list[dict[str, Any]]:
 
 def write_results(detections: list[dict], prefix: Path) -> None:
     """Writes ``<prefix>.json`` and ``<prefix>.zip`` (holding results.json), each at once."""
-    prefix.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(detections)
 
     def write_zip(path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("results.json", text)
 
-    _replace_file(prefix.with_name(prefix.name + ".json"), lambda path: path.write_text(text))
-    _replace_file(prefix.with_name(prefix.name + ".zip"), write_zip)
-
-
-def _replace_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Writes beside the file first, so that an interrupted run leaves no half file there."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    replace_file(prefix.with_name(prefix.name + ".json"), lambda path: path.write_text(text))
+    replace_file(prefix.with_name(prefix.name + ".zip"), write_zip)
 
 
 def _table(rows: list[tuple[str, float]]) -> str:
