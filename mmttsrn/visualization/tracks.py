@@ -193,7 +193,8 @@ def _check_entry(
         if entry[key] not in list(known):  # the value may be unhashable
             problem = f"{entry[key]!r} is not in the annotation file; pass the json that belongs"
             _fail(results_file, f"{where}: {key}", f"{problem} to these results")
-    if not isinstance(entry["score"], (int, float)):
+    # NaN is the number that is not equal to itself.
+    if not isinstance(entry["score"], (int, float)) or entry["score"] != entry["score"]:
         _fail(results_file, f"{where}: score", f"{entry['score']!r} is not a number")
     video = videos[entry["video_id"]]
     segmentations = entry["segmentations"]
@@ -205,5 +206,5 @@ def _check_entry(
         if segmentation is not None:
             try:
                 segmentations[frame] = encode_segmentation(segmentation, video.height, video.width)
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 _fail(results_file, f"{where}: segmentations[{frame}]", str(error))

@@ -82,6 +82,11 @@ def test_output_never_leaves_its_folder(name):
             "entry 0: segmentations: has 3 entries, expected one per frame of video 1, 4",
         ),
         (lambda results: results[0].update(segmentations=None), "segmentations: has None entries"),
+        (lambda results: results[0].update(score=float("nan")), "score: nan is not a number"),
+        (
+            lambda results: results[0].update(segmentations=["text"] * 4),
+            r"entry 0: segmentations\[0\]: is a str",
+        ),
         (
             lambda results: results[0]["segmentations"][2].update(size=[64, 48]),
             r"entry 0: segmentations\[2\]: RLE size is \[64, 48\]",
