@@ -23,16 +23,16 @@ SCOPE = "mmttsrn"
 _config_utils.MODULE2PACKAGE.setdefault(SCOPE, SCOPE)
 
 
-def _node(name: str, parent: Registry, location: str) -> Registry:
-    return Registry(name, parent=parent, scope=SCOPE, locations=[f"{SCOPE}.{location}"])
+def _node(name: str, parent: Registry, *rooms: str) -> Registry:
+    return Registry(name, parent=parent, scope=SCOPE, locations=[f"{SCOPE}.{r}" for r in rooms])
 
 
-DATASETS = _node("dataset", MMENGINE_DATASETS, "datasets")
+DATASETS = _node("dataset", MMENGINE_DATASETS, "hosts.mmdet")
 DATA_SAMPLERS = _node("data sampler", MMENGINE_DATA_SAMPLERS, "datasets")
-TRANSFORMS = _node("transform", MMENGINE_TRANSFORMS, "datasets")
-MODELS = _node("model", MMENGINE_MODELS, "models")
+TRANSFORMS = _node("transform", MMENGINE_TRANSFORMS, "datasets", "hosts.mmdet")
+MODELS = _node("model", MMENGINE_MODELS, "models", "hosts.mmdet")
 TASK_UTILS = _node("task util", MMENGINE_TASK_UTILS, "models")
 METRICS = _node("metric", MMENGINE_METRICS, "evaluation.metrics")
-HOOKS = _node("hook", MMENGINE_HOOKS, "engine.hooks")
-VISUALIZERS = _node("visualizer", MMENGINE_VISUALIZERS, "visualization")
+HOOKS = _node("hook", MMENGINE_HOOKS, "engine.hooks", "hosts.mmdet")
+VISUALIZERS = _node("visualizer", MMENGINE_VISUALIZERS, "hosts.mmdet")
 WEIGHT_INITIALIZERS = _node("weight initializer", MMENGINE_WEIGHT_INITIALIZERS, "checkpoints")

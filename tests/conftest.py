@@ -1,5 +1,8 @@
 """Set-up of all tests. Modules beside this file hold what tests share and are imported by name."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
@@ -8,3 +11,18 @@ import torch
 def seed() -> None:
     """Draw the same random weights in a test whatever ran before it."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def build_tiny() -> Callable[..., Any]:
+    """Builds a tiny TTSRN in eval mode; arguments as of ``tiny_config``."""
+    from tiny_ttsrn import tiny_config
+
+    from mmttsrn.registry import MODELS
+
+    def build(**changes: Any) -> Any:
+        model = MODELS.build(tiny_config(**changes))
+        model.init_weights()
+        return model.eval()
+
+    return build

@@ -41,8 +41,8 @@ def compute_outputs(parts: Parts, variant: str, case: str) -> dict[str, Tensor]:
     if case == "pad":
         padding_mask[:, :, -32:] = padding_mask[..., -32:] = True
     features = parts.neck(maps, padding_mask)
-    predictions = parts.head(features)
-    states = predictions.states[-1]
+    layers = parts.head(features)
+    states = layers[-1].states
     offsets: list[Tensor] = []
     offset_conv = parts.mask_head.fpn.deform_conv.conv_offset
     hook = offset_conv.register_forward_hook(lambda *args: offsets.append(args[-1]))
@@ -64,9 +64,9 @@ def compute_outputs(parts: Parts, variant: str, case: str) -> dict[str, Tensor]:
     return {
         "pos": features.positions[0],  # T, h, w, C
         "memory": features.memory[0],  # T, h, w, C
-        "decoder_states": predictions.states[:, 0],  # L, T, Q, C
-        "logits": predictions.logits[:, 0],  # L, T, Q, K+1
-        "boxes": predictions.boxes[:, 0],  # L, T, Q, 4
+        "decoder_states": torch.stack([layer.states[0] for layer in layers]),  # L, T, Q, C
+        "logits": torch.stack([layer.logits[0] for layer in layers]),  # L, T, Q, K+1
+        "boxes": torch.stack([layer.boxes[0] for layer in layers]),  # L, T, Q, 4
         "bbox_attention": attention,  # Q, T, heads, h, w
         "dcn_offset_frame0_inst0": offsets[0][0],  # 18, H, W
         "mask_feat_frame0_inst0": mask_features[0, 0],  # C, H, W

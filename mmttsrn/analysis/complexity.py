@@ -18,7 +18,7 @@ from mmengine.analysis.jit_handles import get_shape
 from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.vis import TTSRN
+from mmttsrn.hosts.mmdet import TTSRN
 
 TOTAL = "total"
 

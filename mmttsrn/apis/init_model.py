@@ -19,7 +19,7 @@ from mmttsrn.checkpoints.publishing import build_from_config, stored_config
 from mmttsrn.engine.checkpoint_check import as_checkpoint, check_checkpoint
 from mmttsrn.engine.config_file import configs_folder, load_config
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.vis import TTSRN
+from mmttsrn.hosts.mmdet import TTSRN
 
 INDEX = "model-index.yml"
 

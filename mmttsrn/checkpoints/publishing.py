@@ -27,7 +27,7 @@ from mmttsrn.checkpoints.stored_config import (
     portable_text,
 )
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.vis import TTSRN
+from mmttsrn.hosts.mmdet import TTSRN
 from mmttsrn.setup_env import register_all_modules
 
 VERSIONED_PACKAGES = ("mmttsrn", "torch", "mmengine", "mmcv", "mmdet")

@@ -1,21 +1,21 @@
 """Model parts, each a registry module."""
 
-from .backbones import TwinsSVT
-from .heads import InstanceSequenceHead, MLPBranch, SirenBranch
-from .layers import SineLayer, SinePositionEncoding3D
-from .losses import SequenceSetLoss, SmoothedGIoULoss
-from .mask_heads import SequenceMaskHead
-from .necks import SpatioTemporalEncoder
-from .task_modules import ClipLinker, InstanceSequenceMatcher, SequencePostProcessor
-from .vis import TTSRN
+from mmttsrn.models.backbones import TwinsSVT
+from mmttsrn.models.heads import InstanceSequenceHead, MLPBranch, SirenBranch
+from mmttsrn.models.layers import SineLayer, SinePositionEncoding3D
+from mmttsrn.models.losses import SequenceSetLoss, SmoothedGIoULoss
+from mmttsrn.models.mask_heads import SequenceMaskHead
+from mmttsrn.models.necks import SpatioTemporalEncoder
+from mmttsrn.models.task_modules import ClipLinker, InstanceSequenceMatcher, SequencePostProcessor
+from mmttsrn.models.vis import SequenceModel
 
 __all__ = [
-    "TTSRN",
     "ClipLinker",
     "InstanceSequenceHead",
     "InstanceSequenceMatcher",
     "MLPBranch",
     "SequenceMaskHead",
+    "SequenceModel",
     "SequencePostProcessor",
     "SequenceSetLoss",
     "SineLayer",

@@ -1,16 +1,24 @@
 """Data that flows between the parts of the model, each a frozen dataclass of tensors."""
 
-from .clip_features import ClipFeatures
-from .instance_sequences import InstanceSequences
-from .sequence_predictions import SequencePredictions
-from .sequence_results import SequenceResults
-from .sequence_targets import SequenceTargets, build_sequence_targets
+from mmttsrn.structures.clip_features import ClipFeatures
+from mmttsrn.structures.frame_order import reflect_frames
+from mmttsrn.structures.instance_sequences import FinishedFrames, InstanceSequences
+from mmttsrn.structures.sequence_predictions import (
+    MaskFunction,
+    SequencePredictions,
+    dense_masks,
+)
+from mmttsrn.structures.sequence_results import SequenceResults
+from mmttsrn.structures.sequence_targets import SequenceTargets
 
 __all__ = [
     "ClipFeatures",
+    "FinishedFrames",
     "InstanceSequences",
+    "MaskFunction",
     "SequencePredictions",
     "SequenceResults",
     "SequenceTargets",
-    "build_sequence_targets",
+    "dense_masks",
+    "reflect_frames",
 ]

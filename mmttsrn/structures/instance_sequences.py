@@ -1,5 +1,8 @@
-"""Raw predictions of instance sequences over a clip or a whole video."""
+"""Raw predictions of instance sequences over a clip or a part of a video."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,30 +15,60 @@ class InstanceSequences:
 
     Attributes:
         logits: Class logits (S, T, K+1), no-object last.
-        boxes: (S, T, 4) as (cx, cy, w, h) in 0..1 of the unpadded frame.
-        mask_logits: (S, T, h, w) over the padded frame, or None for a box-only model.
+        boxes: (S, T, 4) as (cx, cy, w, h) in 0..1 of the unpadded frame, or None.
+        mask_logits: (S, T, h, w) over the padded frame, or None.
         covered: (S, T) bool, false in frames for which the sequence has no prediction.
     """
 
     logits: Tensor
-    boxes: Tensor
+    boxes: Tensor | None
     mask_logits: Tensor | None
     covered: Tensor
 
     @classmethod
     def from_clip(
-        cls, logits: Tensor, boxes: Tensor, mask_logits: Tensor | None
-    ) -> "InstanceSequences":
-        """Sequences of one clip from head outputs (T, Q, ...) and masks (Q, T, h, w)."""
-        logits, boxes = logits.transpose(0, 1), boxes.transpose(0, 1)
+        cls, logits: Tensor, boxes: Tensor | None, mask_logits: Tensor | None
+    ) -> InstanceSequences:
+        """Take over one clip of decoder outputs (T, Q, ...) and masks (Q, T, h, w)."""
+        logits = logits.transpose(0, 1)
+        boxes = None if boxes is None else boxes.transpose(0, 1)
         return cls(logits, boxes, mask_logits, torch.ones_like(logits[..., 0], dtype=torch.bool))
 
-    def frames(self, start: int, stop: int) -> "InstanceSequences":
+    def __len__(self) -> int:
+        return len(self.covered)
+
+    def frames(self, start: int, stop: int) -> InstanceSequences:
         """The same sequences in frames ``start`` to ``stop - 1``."""
-        masks = None if self.mask_logits is None else self.mask_logits[:, start:stop]
-        return InstanceSequences(
-            self.logits[:, start:stop],
-            self.boxes[:, start:stop],
-            masks,
-            self.covered[:, start:stop],
+        return self._each(lambda field: field[:, start:stop])
+
+    def select(self, rows: Tensor, frames: Tensor | None = None) -> InstanceSequences:
+        """Copy of some sequences, and of the frames (T,) bool if given."""
+        return self._each(lambda field: field[rows] if frames is None else field[rows][:, frames])
+
+    def blank(self, num_sequences: int, num_frames: int) -> InstanceSequences:
+        """Sequences without any prediction, of the same kind."""
+        return self._each(
+            lambda field: field.new_zeros(num_sequences, num_frames, *field.shape[2:])
         )
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> InstanceSequences:
+        return InstanceSequences(
+            change(self.logits),
+            None if self.boxes is None else change(self.boxes),
+            None if self.mask_logits is None else change(self.mask_logits),
+            change(self.covered),
+        )
+
+
+@dataclass(frozen=True)
+class FinishedFrames:
+    """The next frames of a video, of which no later clip predicts anything.
+
+    Attributes:
+        ids: (S,) int64, which sequences of the video these are, rising.
+        sequences: The S sequences over these frames. Sequences of the video that are not among
+            them have no prediction here.
+    """
+
+    ids: Tensor
+    sequences: InstanceSequences

@@ -1,24 +1,71 @@
 """Final predictions for a video."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as mask_utils
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class SequenceResults:
-    """Final predictions for one video.
+    """The n instance sequences of a video of T frames: small, on the CPU, sequence by sequence.
 
     Attributes:
-        scores: (n,) float32 sequence scores.
+        scores: (n,) float32 scores of the sequences.
         labels: (n,) int64 classes.
         frame_scores: (n, T) float32 scores in each frame.
-        boxes: (n, T, 4) float32 as (x1, y1, x2, y2) in original pixels.
-        masks: (n, T, H, W) bool at the original size, on the CPU; None for a box-only model.
+        visible: (n, T) bool, false where the sequence is hidden or has no prediction.
+        boxes: (n, T, 4) float32 as (x1, y1, x2, y2) in pixels of the original frame.
+        size: Height and width H, W of the original frame.
+        counts: Masks as compressed RLE: ``counts`` of each sequence and frame, None where it is
+            not visible; None for a model without masks.
+        video_id: Id of the video, where it is known.
+        video_length: Frames of the whole video, where it is known; more than T for a part of it.
+        frame_paths: T files of the frames, where they are known.
     """
 
     scores: Tensor
     labels: Tensor
     frame_scores: Tensor
+    visible: Tensor
     boxes: Tensor
-    masks: Tensor | None
+    size: tuple[int, int]
+    counts: Sequence[Sequence[str | None]] | None
+    video_id: int | str | None = None
+    video_length: int | None = None
+    frame_paths: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def num_frames(self) -> int:
+        """T."""
+        return self.frame_scores.shape[1]
+
+    def segmentations(self, index: int) -> list[dict[str, Any] | None]:
+        """Masks of a sequence as the YouTube-VIS format has them: T RLE dicts or None.
+
+        Raises:
+            ValueError: If there are only boxes.
+        """
+        if self.counts is None:
+            raise ValueError("these results have boxes only, no masks")
+        size = list(self.size)
+        return [text and {"size": size, "counts": text} for text in self.counts[index]]
+
+    def frame_masks(self, frame: int) -> np.ndarray | None:
+        """Decode the masks of one frame: (n, H, W) bool, empty where hidden; None without masks."""
+        if self.counts is None:
+            return None
+        masks = np.zeros((len(self), *self.size), bool)
+        for mask, counts in zip(masks, self.counts, strict=True):
+            text = counts[frame]
+            if text is not None:
+                mask[:] = mask_utils.decode({"size": list(self.size), "counts": text})
+        return masks

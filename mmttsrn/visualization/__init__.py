@@ -1,5 +1,1 @@
-"""Drawing of instance sequences: overlays of frames and videos, and the visualizer."""
-
-from .vis_visualizer import VISLocalVisualizer
-
-__all__ = ["VISLocalVisualizer"]
+"""Drawing of instance sequences: overlays of frames and videos."""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -5,15 +6,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmdet.structures import DetDataSample, TrackDataSample
-from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
+from sequence_results import results_of
 
 from mmttsrn.engine.hooks import visualization_hook
 from mmttsrn.engine.hooks.visualization_hook import VISVisualizationHook
 from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.mmdet import VISLocalVisualizer
 from mmttsrn.registry import HOOKS
-from mmttsrn.visualization import VISLocalVisualizer
 from mmttsrn.visualization.video_io import write_frame
 
 HEIGHT, WIDTH, NUM_FRAMES = 48, 64, 3
@@ -26,26 +26,16 @@ def visualizer(request):
 
 def _video(folder, video_id, score=0.9):
     """A video on disk and its predictions: one square that moves to the right."""
-    samples = []
-    for frame in range(NUM_FRAMES):
-        path = folder / f"{frame:05d}.jpg"
+    paths = [folder / f"{frame:05d}.jpg" for frame in range(NUM_FRAMES)]
+    masks = np.zeros((1, NUM_FRAMES, HEIGHT, WIDTH), dtype=bool)
+    for frame, path in enumerate(paths):
         write_frame(path, np.full((HEIGHT, WIDTH, 3), 40, dtype=np.uint8))
-        masks = torch.zeros(1, HEIGHT, WIDTH, dtype=torch.bool)
-        masks[0, 20:40, 4 + 8 * frame : 24 + 8 * frame] = True
-        sample = DetDataSample(
-            metainfo={"img_path": str(path), "video_id": video_id, "frame_id": frame}
-        )
-        sample.pred_track_instances = InstanceData(
-            instances_id=torch.tensor([0]),
-            labels=torch.tensor([1]),
-            scores=torch.tensor([score]),
-            frame_scores=torch.tensor([score]),
-            masks=masks,
-        )
-        samples.append(sample)
-    video = TrackDataSample()
-    video.video_data_samples = samples
-    return video
+        masks[0, frame, 20:40, 4 + 8 * frame : 24 + 8 * frame] = True
+    results = results_of(masks, [1], [score], video_id=video_id)
+    boxes = torch.tensor([[4.0 + 8 * t, 20, 24 + 8 * t, 40] for t in range(NUM_FRAMES)])[None]
+    frame_paths = [str(path) for path in paths]
+    results = replace(results, boxes=boxes, frame_paths=frame_paths)
+    return SimpleNamespace(pred_sequences=results)
 
 
 def _runner(tmp_path, root="images"):

@@ -7,7 +7,7 @@ import torch
 from golden import load_arrays
 from torch import Tensor
 
-from mmttsrn.structures import SequencePredictions, SequenceTargets
+from mmttsrn.structures import SequencePredictions, SequenceTargets, dense_masks
 
 T, Q = 4, 10
 CASES = [*(f"n{n:02d}" for n in range(11)), "n12_more_than_slots", "aux_layer", "batch2_padded"]
@@ -28,21 +28,21 @@ class Case:
     targets: list[SequenceTargets]
     expected: dict[str, Tensor]
 
-    def predictions(self) -> SequencePredictions:
-        """Predictions (L, N, T, Q, ...), an intermediate layer first where there is one."""
-        logits, boxes = [self.logits], [self.boxes]
-        if self.aux_logits is not None and self.aux_boxes is not None:
-            logits, boxes = [self.aux_logits, *logits], [self.aux_boxes, *boxes]
-        return SequencePredictions(
-            states=torch.zeros(0),
-            logits=torch.stack(logits).unflatten(2, (T, Q)),
-            boxes=torch.stack(boxes).unflatten(2, (T, Q)),
-        )
+    def layers(self) -> list[SequencePredictions]:
+        """Predictions of the decoder layers, an intermediate one first where there is one.
 
-    def matched_masks(self, matches: Tensor) -> Tensor:
-        """Mask logits (M, T, h, w) of the matched slots."""
-        clip, slot = matches[:, :2].unbind(1)
-        return self.masks.unflatten(1, (T, Q))[clip, :, slot]
+        As in TT-SRN, masks belong to the last layer.
+        """
+        masks = dense_masks(self.masks.unflatten(1, (T, Q)).transpose(1, 2))
+        last = SequencePredictions(self._by_frame(self.logits), self._by_frame(self.boxes), masks)
+        if self.aux_logits is None or self.aux_boxes is None:
+            return [last]
+        first = (self._by_frame(self.aux_logits), self._by_frame(self.aux_boxes))
+        return [SequencePredictions(*first), last]
+
+    @staticmethod
+    def _by_frame(tensor: Tensor) -> Tensor:
+        return tensor.unflatten(1, (T, Q))
 
 
 def load_case(name: str) -> Case:

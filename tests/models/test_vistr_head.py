@@ -6,6 +6,7 @@ import pytest
 import torch
 from golden import draw_arrays
 from reference_names import our_name
+from tiny_ttsrn import PAPER
 from torch import Tensor, nn
 from vistr_head_outputs import (
     CASES,
@@ -31,7 +32,11 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
             bbox_branch=dict(type="mmttsrn.MLPBranch", hidden_channels=(384, 384)),
         ),
     ),
-    "ttsrn": ("ttspn", "GELU", {}),
+    "ttsrn": (
+        "ttspn",
+        "GELU",
+        {key: PAPER["head"][key] for key in ("cls_branch", "bbox_branch")},
+    ),
 }
 
 
@@ -41,7 +46,9 @@ class VisTRHead(nn.Module):
     def __init__(self, act: str, branches: dict[str, Any], deform_backend: str) -> None:
         super().__init__()
         act_cfg = dict(type=act)
-        self.neck = SpatioTemporalEncoder(CHANNELS, act_cfg=act_cfg, **LAYERS)
+        self.neck = SpatioTemporalEncoder(
+            CHANNELS, PAPER["neck"]["positional_encoding"], act_cfg=act_cfg, **LAYERS
+        )
         self.head = InstanceSequenceHead(
             41, num_frames=T, num_instances=Q, act_cfg=act_cfg, **LAYERS, **branches
         )

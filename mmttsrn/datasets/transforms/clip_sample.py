@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmdet.datasets.transforms import BaseFrameSample
+from mmcv.transforms import BaseTransform
 
-from ...errors import UserInputError
-from ...registry import TRANSFORMS
+from mmttsrn.errors import UserInputError
+from mmttsrn.registry import TRANSFORMS
+from mmttsrn.structures import reflect_frames
 
 
 @TRANSFORMS.register_module()
-class ClipSample(BaseFrameSample):
+class ClipSample(BaseTransform):
     """Takes ``num_frames`` consecutive frames around the key frame of a video.
 
     The key frame is ``key_frame_id`` of the video dict (set by image-level samplers) or drawn at
@@ -44,7 +45,6 @@ class ClipSample(BaseFrameSample):
         test_mode: bool = False,
         collect_video_keys: Sequence[str] = ("video_id", "video_length"),
     ) -> None:
-        super().__init__(collect_video_keys=list(collect_video_keys))
         low, high = (stride, stride) if isinstance(stride, int) else stride
         if num_frames < 1:
             raise UserInputError(f"num_frames must be at least 1, got {num_frames}")
@@ -54,6 +54,7 @@ class ClipSample(BaseFrameSample):
             )
         if not 0.0 <= reverse_prob <= 1.0:
             raise UserInputError(f"reverse_prob must lie in [0, 1], got {reverse_prob}")
+        self.collect_video_keys = list(collect_video_keys)
         self.num_frames = num_frames
         self.stride = (low, high)
         self.reverse_prob = reverse_prob
@@ -92,7 +93,7 @@ class ClipSample(BaseFrameSample):
         if span <= video_length:
             start = int(np.clip(start, 0, video_length - span))
         frames = start + stride * np.arange(self.num_frames)  # T
-        frames = _reflect(frames, video_length)
+        frames = reflect_frames(frames, video_length)
         if not self.test_mode and np.random.rand() < self.reverse_prob:
             frames = frames[::-1]
         return frames.tolist()
@@ -126,12 +127,3 @@ class ClipSample(BaseFrameSample):
             f"{type(self).__name__}(num_frames={self.num_frames}, stride={self.stride},"
             f" reverse_prob={self.reverse_prob}, test_mode={self.test_mode})"
         )
-
-
-def _reflect(frames: np.ndarray, video_length: int) -> np.ndarray:
-    """Folds any integer index into the video by playing it back and forth."""
-    if video_length == 1:
-        return np.zeros_like(frames)
-    period = 2 * (video_length - 1)
-    folded = frames % period
-    return np.minimum(folded, period - folded)

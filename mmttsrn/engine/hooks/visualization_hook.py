@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from mmdet.engine.hooks import TrackVisualizationHook
-from mmdet.structures import DetDataSample, TrackDataSample
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import HOOKS
-from mmttsrn.visualization import VISLocalVisualizer
+from mmttsrn.structures import SequenceResults
+from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
+from mmttsrn.visualization.predictions import predicted_instances
 from mmttsrn.visualization.render import FORMATS
 from mmttsrn.visualization.video_io import Mp4Writer, read_frame, require_mp4_encoder, write_frame
 
 
 @HOOKS.register_module()
-class VISVisualizationHook(TrackVisualizationHook):
+class VISVisualizationHook(Hook):
     """Writes what a model predicts as overlay frames ``<test_out_dir>/<video>/00000.jpg``.
 
     ``<video>`` is the folder of the video's frames below the image folder of the dataset. Every
     rank writes the videos it tests. Without ``test_out_dir`` frames go to the visualizer's
     backends, as those of validation do. The config needs
-    ``visualizer=dict(type="mmttsrn.VISLocalVisualizer")``.
+    ``visualizer=dict(type="mmttsrn.VISLocalVisualizer")``. Samples of any host will do that have
+    ``pred_sequences``.
 
     Args:
         draw: Whether to draw at all.
@@ -61,13 +66,19 @@ class VISVisualizationHook(TrackVisualizationHook):
             raise UserInputError(
                 f"output_format is {output_format!r}, expected one of {', '.join(FORMATS)}"
             )
-        super().__init__(
-            draw, frame_interval, score_thr, show, wait_time, test_out_dir, backend_args
-        )
+        self.draw = draw
+        self.frame_interval = frame_interval
+        self.score_thr = score_thr
+        self.show = show
+        self.wait_time = wait_time
+        self.test_out_dir = test_out_dir
         self.output_format = output_format
         self.fps = fps
+        self.backend_args = backend_args
+        self._visualizer: Visualizer = Visualizer.get_current_instance()
         self._folder_owners: dict[str, tuple[int, str]] = {}
-        if draw and not isinstance(self._visualizer, VISLocalVisualizer):
+        self._frames_shown = 0
+        if draw and not isinstance(getattr(self._visualizer, "style", None), OverlayStyle):
             raise UserInputError(
                 f"visualizer is {type(self._visualizer).__name__}; VISVisualizationHook needs "
                 'visualizer=dict(type="mmttsrn.VISLocalVisualizer") in the config'
@@ -79,12 +90,15 @@ class VISVisualizationHook(TrackVisualizationHook):
         """Forget which videos an earlier test wrote."""
         self._folder_owners.clear()
 
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Give overlays of the videos of this iteration to the backends, or show them."""
+        if self.draw:
+            self._show_videos(runner.val_dataloader.dataset, outputs, runner.iter)
+
     def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict,
-        outputs: Sequence[TrackDataSample],
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Write the overlays of the videos of this iteration.
 
@@ -92,66 +106,64 @@ class VISVisualizationHook(TrackVisualizationHook):
             runner: The runner of the test.
             batch_idx: Index of the batch in the test loop.
             data_batch: Data from the data loader.
-            outputs: One sample per video, with ``pred_track_instances`` in each frame.
+            outputs: One sample per video, with ``pred_sequences``.
         """
         if self.draw and self.test_out_dir is not None:
-            for video in outputs:
-                self._write_video(runner, video)
-        else:
-            super().after_test_iter(runner, batch_idx, data_batch, outputs)
+            for sample in outputs:
+                self._write_video(runner, sample.pred_sequences)
+        elif self.draw:
+            self._show_videos(runner.test_dataloader.dataset, outputs, 0)
 
-    def visualize_single_image(self, img_data_sample: DetDataSample, step: int) -> None:
-        """Show one frame or give it to the visualizer's backends, with its predictions.
+    def _show_videos(self, dataset: Any, outputs: Sequence[Any], first_step: int) -> None:
+        if not is_main_process():
+            return
+        for video in (sample.pred_sequences for sample in outputs):
+            for index, path, frame in self._drawn_frames(video, dataset):
+                name = f"{osp.basename(osp.dirname(path))}/{osp.splitext(osp.basename(path))[0]}"
+                if self.show:
+                    self._visualizer.show(frame, name, self.wait_time)
+                else:
+                    step = first_step + self._frames_shown + index
+                    self._visualizer.add_image(name, frame, step)
+            self._frames_shown += video.num_frames
 
-        Args:
-            img_data_sample: The frame's sample.
-            step: Global step under which backends file it.
-        """
-        img_path = img_data_sample.img_path
-        folder, name = osp.split(img_path)
-        self._visualizer.add_datasample(
-            f"{osp.basename(folder)}/{osp.splitext(name)[0]}",
-            read_frame(img_path, self.backend_args),
-            data_sample=img_data_sample,
-            draw_gt=False,  # its pixels are those of the resized input, not of the frame
-            show=self.show,
-            wait_time=self.wait_time,
-            pred_score_thr=self.score_thr,
-            step=step,
-        )
-
-    def _write_video(self, runner: Runner, video: TrackDataSample) -> None:
-        dataset = runner.test_dataloader.dataset
+    def _drawn_frames(
+        self, video: SequenceResults, dataset: Any
+    ) -> Iterator[tuple[int, str, np.ndarray]]:
+        """Index, file and overlay (H', W', 3) of every ``frame_interval``-th frame."""
         classes = dataset.metainfo.get("classes")
+        assert video.frame_paths is not None
+        for index in range(0, video.num_frames, self.frame_interval):
+            path = video.frame_paths[index]
+            image = read_frame(path, self.backend_args)
+            instances = predicted_instances(video, index, classes, self.score_thr)
+            yield index, path, draw_instances(image, instances, self._visualizer.style)
+
+    def _write_video(self, runner: Runner, video: SequenceResults) -> None:
+        dataset = runner.test_dataloader.dataset
         image_root = getattr(dataset, "data_prefix", {}).get("img_path", "")
         out_dir = Path(runner.work_dir, runner.timestamp, self.test_out_dir)
-        samples = [video[index] for index in range(0, len(video), self.frame_interval)]
-        folder = out_dir / self._video_folder(samples[0], image_root)
+        folder = out_dir / self._video_folder(video, image_root)
         mp4_path = folder.with_name(f"{folder.name}.mp4")
         with nullcontext() if self.output_format == "jpg" else Mp4Writer(mp4_path, self.fps) as mp4:
-            for sample in samples:
-                frame = self._draw(sample, classes)
+            for _, path, frame in self._drawn_frames(video, dataset):
                 if mp4 is not None:
                     mp4.write(frame)
                 if self.output_format != "mp4":
-                    write_frame(folder / Path(sample.img_path).with_suffix(".jpg").name, frame)
+                    write_frame(folder / Path(path).with_suffix(".jpg").name, frame)
                 if self.show:
                     self._visualizer.show(frame, folder.name, self.wait_time)
 
-    def _draw(self, sample: DetDataSample, classes: tuple[str, ...] | None) -> np.ndarray:
-        image = read_frame(sample.img_path, self.backend_args)
-        instances = sample.pred_track_instances
-        return self._visualizer.draw_frame(image, instances, classes, self.score_thr)
-
-    def _video_folder(self, sample: DetDataSample, image_root: str) -> str:
+    def _video_folder(self, video: SequenceResults, image_root: str) -> str:
         """Folder of a video's overlays below the output folder, a different one for each video."""
-        source = osp.dirname(sample.img_path)
+        assert video.frame_paths is not None
+        source = osp.dirname(video.frame_paths[0])
         folder = osp.relpath(source, image_root) if image_root else osp.basename(source)
         if folder.startswith(osp.pardir):  # the frames lie outside the image folder
             folder = osp.basename(source)
         if folder in ("", osp.curdir):  # the frames lie in the image folder itself
-            folder = f"video_{sample.video_id}"
-        owner = (sample.video_id, source)
+            folder = f"video_{video.video_id}"
+        owner = (video.video_id, source)
         if self._folder_owners.setdefault(folder, owner) != owner:
-            folder = f"{folder}_{sample.video_id}"
+            folder = f"{folder}_{video.video_id}"
         return folder

@@ -9,17 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from mmdet.structures import DetDataSample
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from pycocotools import mask as mask_utils
 
 from ...errors import UserInputError
 from ...formats.output_files import replace_file
 from ...formats.youtube_vis_json import read_json_object
 from ...registry import METRICS
+from ...structures import SequenceResults
 from ..functional import Evaluation, evaluate_ytvis
 
 
@@ -27,10 +24,8 @@ from ..functional import Evaluation, evaluate_ytvis
 class YouTubeVISMetric(BaseMetric):
     """Writes ``results.json`` and the submission ``results.zip``, and computes AP.
 
-    Each frame's ``pred_track_instances`` lists every instance sequence of its video, in the same
-    order in every frame, with ``instances_id``, ``labels`` and ``scores`` (constant over the
-    frames), ``frame_scores`` (n,) and ``masks`` (n, H, W) bool at the original size. One sample is
-    one whole video.
+    One sample is one whole video, with its :class:`~mmttsrn.structures.SequenceResults` as
+    ``pred_sequences``, whatever the host.
 
     Ground truth is read from the dataset's own json (found through ``dataset_meta``), so areas,
     crowd flags and categories are the file's. A split without ground truth gives no AP, only the
@@ -40,7 +35,6 @@ class YouTubeVISMetric(BaseMetric):
         outfile_prefix: Path of the files without extension. None means ``results`` in the work
             directory of the running Runner, and no files when there is no Runner.
         classwise: Whether to log AP per class.
-        null_frame_score: A frame whose score is below this is null in the results.
         backend_args: Arguments of the mmengine file backend that reads the json.
         collect_device: Device for gathering results from ranks, ``"cpu"`` or ``"gpu"``.
         prefix: Prefix of the metric names, ``youtube_vis`` by default.
@@ -58,7 +52,6 @@ class YouTubeVISMetric(BaseMetric):
         self,
         outfile_prefix: str | None = None,
         classwise: bool = False,
-        null_frame_score: float = 0.001,
         backend_args: dict | None = None,
         collect_device: str = "cpu",
         prefix: str | None = None,
@@ -67,13 +60,29 @@ class YouTubeVISMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         self.outfile_prefix = outfile_prefix
         self.classwise = classwise
-        self.null_frame_score = null_frame_score
         self.backend_args = backend_args
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Encodes each video of the batch to one compact entry of ``self.results``."""
+        """Keep the results of each video of the batch.
+
+        Raises:
+            UserInputError: They are those of a part of a video, or have no masks.
+        """
         for sample in data_samples:
-            self.results.append(self._encode_video(sample["video_data_samples"]))
+            results: SequenceResults = sample["pred_sequences"]
+            if results.num_frames != (results.video_length or results.num_frames):
+                raise UserInputError(
+                    f"video {results.video_id}: the sample has {results.num_frames} of"
+                    f" {results.video_length} frames; evaluation takes whole videos, so test with"
+                    " a sampler of videos and no clip sampler in the pipeline"
+                )
+            if results.counts is None:
+                raise UserInputError(
+                    f"video {results.video_id}: the model predicts boxes only, and results and"
+                    " mask AP need masks; test a model with masks, or write the boxes by --out"
+                    " with test_evaluator=[]"
+                )
+            self.results.append(results)
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Evaluates the results of all ranks.
@@ -84,20 +93,22 @@ class YouTubeVISMetric(BaseMetric):
         """
         return super().evaluate(sys.maxsize)
 
-    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Writes the files and, with ground truth, evaluates; runs on the main process only."""
+    def compute_metrics(self, results: list[SequenceResults]) -> dict[str, float]:
+        """Write the files and, with ground truth, evaluates; runs on the main process only."""
         meta = self._checked_meta()
         # A distributed sampler may repeat videos to give every rank as many.
-        entries = {entry["video_id"]: entry for entry in results}
+        entries = {video.video_id: video for video in results}
         detections = [
             {
                 "video_id": video_id,
-                "category_id": meta["cat_ids"][instance["label"]],
-                "score": instance["score"],
-                "segmentations": instance["segmentations"],
+                "category_id": meta["cat_ids"][label],
+                "score": score,
+                "segmentations": video.segmentations(index),
             }
-            for video_id, entry in sorted(entries.items())
-            for instance in entry["instances"]
+            for video_id, video in sorted(entries.items())
+            for index, (label, score) in enumerate(
+                zip(video.labels.tolist(), video.scores.tolist(), strict=True)
+            )
         ]
         logger = MMLogger.get_current_instance()
         prefix = self._result_prefix(logger)
@@ -114,34 +125,6 @@ class YouTubeVISMetric(BaseMetric):
         evaluation = evaluate_ytvis(ground_truth, detections)
         self._log_tables(evaluation, logger)
         return evaluation.stats
-
-    def _encode_video(self, frames: list[DetDataSample]) -> dict[str, Any]:
-        first = frames[0]
-        if len(frames) != first.get("ori_video_length", len(frames)):
-            raise UserInputError(
-                f"video {first.video_id}: the sample has {len(frames)} of"
-                f" {first.ori_video_length} frames; evaluation takes whole videos, so test with a"
-                " sampler of videos and no clip sampler in the pipeline"
-            )
-        sequences = first.pred_track_instances
-        instances: list[dict[str, Any]] = [
-            {"label": int(label), "score": float(score), "segmentations": []}
-            for label, score in zip(sequences.labels, sequences.scores, strict=True)
-        ]
-        for frame in frames:
-            predicted = frame.pred_track_instances
-            if not torch.equal(predicted.instances_id, sequences.instances_id):
-                raise UserInputError(
-                    f"video {first.video_id}: frame {frame.frame_id} lists other instances than"
-                    " the first frame; every frame must list all instance sequences in one order"
-                )
-            rles = encode_masks(predicted.masks)
-            for instance, rle, score in zip(
-                instances, rles, predicted.frame_scores.tolist(), strict=True
-            ):
-                visible = score >= self.null_frame_score
-                instance["segmentations"].append(rle if visible else None)
-        return {"video_id": first.video_id, "instances": instances}
 
     def _checked_meta(self) -> dict[str, Any]:
         meta = self.dataset_meta or {}
@@ -184,15 +167,6 @@ class YouTubeVISMetric(BaseMetric):
                 for category_id, values in evaluation.category_stats().items()
             ]
             logger.info("mask AP per class\n" + _table(rows))
-
-
-def encode_masks(masks: torch.Tensor) -> list[dict[str, Any]]:
-    """Masks (n, H, W) bool as n compressed RLE with string counts."""
-    if len(masks) == 0:
-        return []
-    pixels = np.asfortranarray(masks.cpu().numpy().transpose(1, 2, 0), dtype=np.uint8)
-    rles = mask_utils.encode(pixels)
-    return [{"size": rle["size"], "counts": rle["counts"].decode()} for rle in rles]
 
 
 def write_results(detections: list[dict], prefix: Path) -> None:

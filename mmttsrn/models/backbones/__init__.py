@@ -1,5 +1,5 @@
 """Backbones."""
 
-from .twins_svt import TwinsSVT
+from mmttsrn.models.backbones.twins_svt import TwinsSVT
 
 __all__ = ["TwinsSVT"]

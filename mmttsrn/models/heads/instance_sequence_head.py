@@ -19,6 +19,8 @@ class InstanceSequenceHead(BaseModule):
 
     Args:
         num_classes: Real classes K; the no-object class is the extra last logit.
+        cls_branch: Config of the class branch; ``in_channels`` and ``out_channels`` are added.
+        bbox_branch: Config of the box branch, likewise. Both are shared by all layers.
         num_frames: Largest clip length T. Shorter clips use the queries of the first frames.
         num_instances: Instances Q per clip.
         embed_dims: Channels C of memory and queries.
@@ -27,8 +29,6 @@ class InstanceSequenceHead(BaseModule):
         ffn_channels: Hidden width of the feed-forward parts.
         dropout: Dropout probability inside the layers.
         act_cfg: Activation of the feed-forward parts.
-        cls_branch: Config of the class branch; ``in_channels`` and ``out_channels`` are added.
-        bbox_branch: Config of the box branch, likewise. Both are shared by all layers.
         query_init: Start of the query embeddings. ``"independent"`` draws all T*Q from a normal
             distribution, as the reference does. ``"factorised"`` draws one for each instance and
             adds the time part of the position encoding, so that the queries of an instance start
@@ -42,9 +42,13 @@ class InstanceSequenceHead(BaseModule):
     Source: VisTR (CVPR 2021), section 3.2, with the sinusoidal branches of TT-SRN.
     """
 
+    gives = frozenset({"boxes"})
+
     def __init__(
         self,
         num_classes: int,
+        cls_branch: dict,
+        bbox_branch: dict,
         num_frames: int = 36,
         num_instances: int = 10,
         embed_dims: int = 384,
@@ -53,8 +57,6 @@ class InstanceSequenceHead(BaseModule):
         ffn_channels: int = 2048,
         dropout: float = 0.1,
         act_cfg: dict | None = None,
-        cls_branch: dict | None = None,
-        bbox_branch: dict | None = None,
         query_init: str = "independent",
         with_cp: bool = False,
         init_cfg: dict | list[dict] | None = None,
@@ -79,15 +81,9 @@ class InstanceSequenceHead(BaseModule):
         )
         self.norm = nn.LayerNorm(embed_dims)
         self.cls_branch = MODELS.build(
-            dict(
-                cls_branch or SIREN_CLS_BRANCH,
-                in_channels=embed_dims,
-                out_channels=num_classes + 1,
-            )
+            dict(cls_branch, in_channels=embed_dims, out_channels=num_classes + 1)
         )
-        self.bbox_branch = MODELS.build(
-            dict(bbox_branch or SIREN_BBOX_BRANCH, in_channels=embed_dims, out_channels=4)
-        )
+        self.bbox_branch = MODELS.build(dict(bbox_branch, in_channels=embed_dims, out_channels=4))
 
     def init_weights(self) -> None:
         """Xavier-uniform matrices in the decoder, as in DETR; ``init_cfg`` has the last word."""
@@ -111,14 +107,14 @@ class InstanceSequenceHead(BaseModule):
         instances = torch.randn(self.num_instances, embed_dims)  # Q, C
         self.query_embed.weight.copy_((instances + times).flatten(0, 1))
 
-    def forward(self, features: ClipFeatures) -> SequencePredictions:
+    def forward(self, features: ClipFeatures) -> list[SequencePredictions]:
         """Predict instance sequences.
 
         Args:
             features: Output of the neck for clips of T frames.
 
         Returns:
-            States, logits and boxes of every decoder layer.
+            Logits, boxes and states of every decoder layer, the last one last.
 
         Raises:
             UserInputError: If the clips are longer than ``num_frames``.
@@ -142,12 +138,8 @@ class InstanceSequenceHead(BaseModule):
                 x = layer(x, query_pos, key, value, mask)
             states.append(self.norm(x))
         stacked = torch.stack(states).unflatten(2, (t, self.num_instances))  # L, N, T, Q, C
-        return SequencePredictions(
-            states=stacked,
-            logits=self.cls_branch(stacked),
-            boxes=self.bbox_branch(stacked).sigmoid(),
-        )
-
-
-SIREN_CLS_BRANCH = dict(type="mmttsrn.SirenBranch", sine_channels=(128,), linear_channels=(64,))
-SIREN_BBOX_BRANCH = dict(type="mmttsrn.SirenBranch", sine_channels=(128, 64), linear_channels=(32,))
+        logits, boxes = self.cls_branch(stacked), self.bbox_branch(stacked).sigmoid()
+        return [
+            SequencePredictions(logits[i], boxes[i], states=stacked[i])
+            for i in range(len(self.layers))
+        ]

@@ -1,8 +1,8 @@
 """Layers shared by necks and heads."""
 
-from .position_encoding import SinePositionEncoding3D
-from .siren import SineLayer
-from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from mmttsrn.models.layers.position_encoding import SinePositionEncoding3D
+from mmttsrn.models.layers.siren import SineLayer
+from mmttsrn.models.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "SineLayer",

@@ -1,6 +1,7 @@
 """Losses."""
 
-from .sequence_set_loss import SequenceSetLoss
-from .smoothed_giou_loss import SmoothedGIoULoss
+from mmttsrn.models.losses.loss_terms import LossTerm, MatchedLayer
+from mmttsrn.models.losses.sequence_set_loss import SequenceSetLoss
+from mmttsrn.models.losses.smoothed_giou_loss import SmoothedGIoULoss
 
-__all__ = ["SequenceSetLoss", "SmoothedGIoULoss"]
+__all__ = ["LossTerm", "MatchedLayer", "SequenceSetLoss", "SmoothedGIoULoss"]

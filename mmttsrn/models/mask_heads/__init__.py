@@ -1,5 +1,5 @@
 """Mask heads."""
 
-from .sequence_mask_head import SequenceMaskHead
+from mmttsrn.models.mask_heads.sequence_mask_head import SequenceMaskHead
 
 __all__ = ["SequenceMaskHead"]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer
 from torch import Tensor, nn
 
-from .deform_conv import OffsetDeformConv2d
+from mmttsrn.models.mask_heads.deform_conv import OffsetDeformConv2d
 
 
 class InstanceMaskFPN(nn.Module):

@@ -11,8 +11,8 @@ from torch.utils.checkpoint import checkpoint
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures
 
-from .box_attention import BoxAttention
-from .instance_mask_fpn import InstanceMaskFPN
+from mmttsrn.models.mask_heads.box_attention import BoxAttention
+from mmttsrn.models.mask_heads.instance_mask_fpn import InstanceMaskFPN
 
 
 @MODELS.register_module()

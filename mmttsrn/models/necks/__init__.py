@@ -1,5 +1,5 @@
 """Necks."""
 
-from .spatio_temporal_encoder import SpatioTemporalEncoder
+from mmttsrn.models.necks.spatio_temporal_encoder import SpatioTemporalEncoder
 
 __all__ = ["SpatioTemporalEncoder"]

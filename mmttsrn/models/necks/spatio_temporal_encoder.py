@@ -19,13 +19,13 @@ class SpatioTemporalEncoder(BaseModule):
 
     Args:
         in_channels: Channels of the backbone's maps, from the finest on; the last one is encoded.
+        positional_encoding: Config of the position encoding; ``embed_dims`` is added.
         embed_dims: Channels C of the memory.
         num_layers: Encoder layers.
         num_heads: Attention heads.
         ffn_channels: Hidden width of the feed-forward parts.
         dropout: Dropout probability inside the layers.
         act_cfg: Activation of the feed-forward parts.
-        positional_encoding: Config of the position encoding module.
         with_cp: Recompute layer activations in the backward pass to save memory.
         init_cfg: MMEngine initialisation.
 
@@ -38,13 +38,13 @@ class SpatioTemporalEncoder(BaseModule):
     def __init__(
         self,
         in_channels: Sequence[int],
+        positional_encoding: dict,
         embed_dims: int = 384,
         num_layers: int = 6,
         num_heads: int = 8,
         ffn_channels: int = 2048,
         dropout: float = 0.1,
         act_cfg: dict | None = None,
-        positional_encoding: dict | None = None,
         with_cp: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
@@ -52,12 +52,7 @@ class SpatioTemporalEncoder(BaseModule):
         self.in_channels = tuple(in_channels)
         self.with_cp = with_cp
         self.input_proj = nn.Conv2d(self.in_channels[-1], embed_dims, 1)
-        self.positional_encoding = MODELS.build(
-            dict(
-                positional_encoding or dict(type="mmttsrn.SinePositionEncoding3D"),
-                embed_dims=embed_dims,
-            )
-        )
+        self.positional_encoding = MODELS.build(dict(positional_encoding, embed_dims=embed_dims))
         self.layers = nn.ModuleList(
             TransformerEncoderLayer(
                 embed_dims, num_heads, ffn_channels, dropout, act_cfg or dict(type="GELU")

@@ -1,16 +1,27 @@
 """Matching, linking and post-processing of instance sequences."""
 
-from .clip_linker import ClipLinker, plan_clips
-from .sequence_costs import SequenceBoxL1Cost, SequenceClassCost, SequenceIoUCost
-from .sequence_matcher import InstanceSequenceMatcher
-from .sequence_post_processor import SequencePostProcessor
+from mmttsrn.models.task_modules.clip_linker import ClipLinker, plan_clips
+from mmttsrn.models.task_modules.sequence_costs import (
+    SequenceBoxL1Cost,
+    SequenceClassCost,
+    SequenceCost,
+    SequenceDiceCost,
+    SequenceIoUCost,
+    SequenceMaskCost,
+)
+from mmttsrn.models.task_modules.sequence_matcher import InstanceSequenceMatcher
+from mmttsrn.models.task_modules.sequence_post_processor import FrameSizes, SequencePostProcessor
 
 __all__ = [
     "ClipLinker",
+    "FrameSizes",
     "InstanceSequenceMatcher",
     "SequenceBoxL1Cost",
     "SequenceClassCost",
+    "SequenceCost",
+    "SequenceDiceCost",
     "SequenceIoUCost",
+    "SequenceMaskCost",
     "SequencePostProcessor",
     "plan_clips",
 ]

@@ -1,6 +1,8 @@
 """Sequences of a long video from the sequences of its overlapping clips."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +10,9 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from mmttsrn.registry import TASK_UTILS
-from mmttsrn.structures import InstanceSequences
+from mmttsrn.structures import FinishedFrames, InstanceSequences
+
+FIELDS = ("logits", "boxes", "mask_logits", "covered")
 
 
 def plan_clips(num_frames: int, clip_length: int, overlap: int) -> list[int]:
@@ -28,11 +32,53 @@ def plan_clips(num_frames: int, clip_length: int, overlap: int) -> list[int]:
 
 
 @dataclass
-class LinkedVideo:
-    """State of linking: the sequences so far and the slot in which each was seen last."""
+class _Window:
+    """The frames of a video that later clips can still change, and who is in them.
 
-    sequences: InstanceSequences
+    Attributes:
+        start: First of these frames.
+        ids: (S,) int64, which sequences of the video have a prediction in them, rising.
+        slots: (S,) int64, the query slot in which each was seen last.
+        sequences: Predictions of the S sequences in these frames.
+        count: Sequences of the video so far.
+    """
+
+    start: int
+    ids: Tensor
     slots: Tensor
+    sequences: InstanceSequences
+    count: int
+
+    @classmethod
+    def of_clip(cls, start: int, clip: InstanceSequences) -> _Window:
+        """Window of the first clip, in which every slot starts a sequence."""
+        ids = torch.arange(len(clip))
+        return cls(start, ids, ids.clone(), clip.select(ids), len(clip))
+
+    def release(self, stop: int) -> FinishedFrames:
+        """Give away the frames before ``stop``, and the sequences that end there."""
+        num_frames = min(stop - self.start, self.sequences.covered.shape[1])
+        finished = FinishedFrames(self.ids, self.sequences.frames(0, num_frames))
+        rest = self.sequences.frames(num_frames, self.sequences.covered.shape[1])
+        kept = rest.covered.any(1).nonzero().squeeze(1)
+        self.sequences = rest.select(kept)
+        self.ids, self.slots = self.ids[kept.cpu()], self.slots[kept.cpu()]
+        self.start = stop
+        return finished
+
+    def add(self, slots: Tensor, num_frames: int) -> Tensor:
+        """Make room for new sequences from some slots and for ``num_frames``; give their rows."""
+        rows = torch.arange(len(slots)) + len(self.ids)
+        old, held = self.sequences, self.sequences.covered.shape[1]
+        self.sequences = old.blank(len(self.ids) + len(slots), num_frames)
+        for name in FIELDS:
+            target = getattr(self.sequences, name)
+            if target is not None:
+                target[: len(self.ids), :held] = getattr(old, name)
+        self.ids = torch.cat([self.ids, torch.arange(len(slots)) + self.count])
+        self.slots = torch.cat([self.slots, slots])
+        self.count += len(slots)
+        return rows
 
 
 @TASK_UTILS.register_module()
@@ -42,7 +88,8 @@ class ClipLinker:
     Sequences are paired one to one, by a Hungarian assignment on mask IoU (box IoU without masks)
     plus class agreement. A pair is joined when its IoU reaches ``min_iou``, or when neither has a
     pixel in the shared frames and both come from the same query slot (a hidden object). What is
-    left over starts a sequence of its own. In shared frames the logits and boxes are averaged.
+    left over starts a sequence of its own. In shared frames the mean of what is there and what the
+    clip predicts is kept; of three clips, the third one weighs a half.
 
     Args:
         min_iou: Smallest IoU over the shared frames that joins two sequences.
@@ -55,69 +102,63 @@ class ClipLinker:
         self.min_score = min_score
 
     @torch.no_grad()
-    def link(
-        self, clips: Iterable[tuple[int, InstanceSequences]], num_frames: int
-    ) -> InstanceSequences:
-        """Link the clips of a video.
+    def link(self, clips: Iterable[tuple[int, InstanceSequences]]) -> Iterator[FinishedFrames]:
+        """Link the clips of a video; the memory needed does not grow with its length.
 
         Args:
-            clips: Pairs (first frame, sequences of the clip), in rising order. Each clip is
-                consumed before the next one is asked for.
-            num_frames: Length of the video.
+            clips: Pairs (first frame, sequences of the clip), in rising order and without a gap.
+                Each clip is consumed before the next one is asked for.
 
-        Returns:
-            Sequences over the whole video, those of the first clip first.
+        Yields:
+            The frames that no later clip changes, in order. Sequences are numbered from 0, those
+            of the first clip first.
         """
-        video: LinkedVideo | None = None
+        window: _Window | None = None
         for start, clip in clips:
-            if video is None and clip.covered.shape[1] == num_frames:
-                return clip
-            if video is None:
-                video = LinkedVideo(_blank(clip, 0, num_frames), torch.zeros(0, dtype=torch.int64))
-            self._add(video, start, clip)
-        if video is None:
+            if window is None:
+                window = _Window.of_clip(start, clip)
+            else:
+                yield window.release(start)
+                self._add(window, clip)
+        if window is None:
             raise ValueError("ClipLinker: a video needs at least one clip")
-        return video.sequences
+        yield window.release(window.start + window.sequences.covered.shape[1])
 
-    def _add(self, video: LinkedVideo, start: int, clip: InstanceSequences) -> None:
-        num_slots, length = clip.covered.shape
-        window = video.sequences.frames(start, start + length)
-        tracks, slots = self._pair(window, clip, video.slots)
-        free = torch.ones(num_slots, dtype=torch.bool)
+    def _add(self, window: _Window, clip: InstanceSequences) -> None:
+        rows, slots = self._pair(window, clip)
+        free = torch.ones(len(clip), dtype=torch.bool)
         free[slots] = False
-        if len(video.slots):
+        if window.count:
             scores = clip.logits.softmax(-1)[..., :-1].amax(-1).mean(1).cpu()
             free &= scores >= self.min_score
+        window.slots[rows] = slots
         new = free.nonzero().squeeze(1)
-        rows = torch.arange(len(video.slots), len(video.slots) + len(new))
-        video.slots = torch.cat([video.slots, new])
-        video.slots[tracks] = slots
-        blank = _blank(clip, len(new), video.sequences.covered.shape[1])
-        video.sequences = _cat(video.sequences, blank)
-        _merge(video.sequences, torch.cat([tracks, rows]), start, clip, torch.cat([slots, new]))
+        new_rows = window.add(new, clip.covered.shape[1])
+        _merge(window.sequences, torch.cat([rows, new_rows]), clip, torch.cat([slots, new]))
 
-    def _pair(
-        self, window: InstanceSequences, clip: InstanceSequences, track_slots: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        shared = window.covered.any(0)
-        active = window.covered[:, shared].any(1).nonzero().squeeze(1).cpu()
-        if not len(active):
-            return active, active
-        old, new = _select(window, active, shared), _select(clip, None, shared)
+    def _pair(self, window: _Window, clip: InstanceSequences) -> tuple[Tensor, Tensor]:
+        """Rows of the window and slots of the clip that belong together."""
+        if not len(window.ids):
+            return window.ids, window.ids
+        shared = window.sequences.covered.any(0)
+        old = window.sequences.select(torch.arange(len(window.ids)), shared)
+        new = clip.frames(0, len(shared)).select(torch.arange(len(clip)), shared)
         iou, both_empty = _overlap(old, new)
         agreement = old.logits.softmax(-1).mean(1) @ new.logits.softmax(-1).mean(1).T
-        same_slot = track_slots[active][:, None] == torch.arange(len(clip.covered))
+        same_slot = window.slots[:, None] == torch.arange(len(clip))
         score = (iou + agreement).cpu() + 0.1 * same_slot
         rows, columns = map(torch.as_tensor, linear_sum_assignment(-score))
         joined = (iou.cpu() >= self.min_iou) | (both_empty.cpu() & same_slot)
         ok = joined[rows, columns]
-        return active[rows[ok]], columns[ok]
+        return rows[ok], columns[ok]
 
 
 def _overlap(a: InstanceSequences, b: InstanceSequences) -> tuple[Tensor, Tensor]:
     """IoU (A, B) over all shared frames together, and whether both have no pixel at all."""
     if a.mask_logits is None or b.mask_logits is None:
-        return _box_iou(a.boxes, b.boxes), a.boxes.new_zeros(len(a.boxes), len(b.boxes)).bool()
+        assert a.boxes is not None
+        assert b.boxes is not None
+        return _box_iou(a.boxes, b.boxes), a.boxes.new_zeros(len(a), len(b)).bool()
     x, y = (s.mask_logits.flatten(1).gt(0).float() for s in (a, b))  # type: ignore[union-attr]
     inter = x @ y.T
     union = x.sum(1)[:, None] + y.sum(1) - inter
@@ -132,48 +173,13 @@ def _box_iou(a: Tensor, b: Tensor) -> Tensor:
     return inter / (areas[0][:, None] + areas[1] - inter).clamp(min=1e-6)
 
 
-def _select(s: InstanceSequences, rows: Tensor | None, frames: Tensor) -> InstanceSequences:
-    rows = torch.arange(len(s.covered)) if rows is None else rows
-    masks = None if s.mask_logits is None else s.mask_logits[rows][:, frames]
-    return InstanceSequences(
-        s.logits[rows][:, frames], s.boxes[rows][:, frames], masks, s.covered[rows][:, frames]
-    )
-
-
-def _blank(like: InstanceSequences, count: int, num_frames: int) -> InstanceSequences:
-    masks = like.mask_logits
-    return InstanceSequences(
-        like.logits.new_zeros(count, num_frames, like.logits.shape[-1]),
-        like.boxes.new_zeros(count, num_frames, 4),
-        None if masks is None else masks.new_zeros(count, num_frames, *masks.shape[-2:]),
-        like.covered.new_zeros(count, num_frames),
-    )
-
-
-def _cat(a: InstanceSequences, b: InstanceSequences) -> InstanceSequences:
-    if not len(b.covered):
-        return a
-    masks = None
-    if a.mask_logits is not None and b.mask_logits is not None:
-        masks = torch.cat([a.mask_logits, b.mask_logits])
-    return InstanceSequences(
-        torch.cat([a.logits, b.logits]),
-        torch.cat([a.boxes, b.boxes]),
-        masks,
-        torch.cat([a.covered, b.covered]),
-    )
-
-
-def _merge(
-    video: InstanceSequences, rows: Tensor, start: int, clip: InstanceSequences, slots: Tensor
-) -> None:
-    """Write clip rows ``slots`` into video rows ``rows``; average where both are covered."""
-    stop = start + clip.covered.shape[1]
-    old = video.covered[rows, start:stop]
-    for name in ("logits", "boxes", "mask_logits"):
-        target, source = getattr(video, name), getattr(clip, name)
+def _merge(window: InstanceSequences, rows: Tensor, clip: InstanceSequences, slots: Tensor) -> None:
+    """Write clip rows ``slots`` into window rows ``rows``; average where both are covered."""
+    old = window.covered[rows]
+    for name in FIELDS[:-1]:
+        target, source = getattr(window, name), getattr(clip, name)
         if target is None:
             continue
         share = (old.to(source.dtype) / 2).view(*old.shape, *[1] * (source.dim() - 2))
-        target[rows, start:stop] = share * target[rows, start:stop] + (1 - share) * source[slots]
-    video.covered[rows, start:stop] = True
+        target[rows] = share * target[rows] + (1 - share) * source[slots]
+    window.covered[rows] = True

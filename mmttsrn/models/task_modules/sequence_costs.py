@@ -1,59 +1,76 @@
 """Costs of matching predicted to ground-truth instance sequences.
 
-Every cost maps Q predicted and n true sequences of T frames to a (Q, n) matrix: a mean over
-frames, weighted by ``frame_weights`` (n, T) whose rows sum to 1.
+Every cost is called with the Q predicted sequences of one clip and its n true ones and gives a
+(Q, n) matrix. ``needs`` names what it reads besides class logits, of ``boxes`` and ``masks``.
+Costs by frame are means over the frames, by ``SequenceTargets.frame_weights``.
 """
 
+from __future__ import annotations
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
-from mmttsrn.structures import SequenceTargets
+from mmttsrn.structures import InstanceSequences, SequenceTargets
+
+
+class SequenceCost:
+    """Base of the costs.
+
+    Args:
+        weight: Factor of the cost.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self.weight = weight
+
+    def __call__(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
+        """Cost (Q, n)."""
+        raise NotImplementedError
 
 
 @TASK_UTILS.register_module()
-class SequenceClassCost:
+class SequenceClassCost(SequenceCost):
     """Minus the mean probability of the true class; an absent frame counts as class 0.
 
     Args:
         weight: Factor of the cost.
     """
 
-    def __init__(self, weight: float = 1.0) -> None:
-        self.weight = weight
-
-    def __call__(
-        self, logits: Tensor, boxes: Tensor, targets: SequenceTargets, frame_weights: Tensor
-    ) -> Tensor:
-        """Cost (Q, n) from logits (T, Q, K+1); ``boxes`` are not used."""
-        probabilities = logits.softmax(-1)  # T, Q, K+1
-        frames = torch.arange(len(probabilities), device=logits.device)
+    def __call__(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
+        """Cost (Q, n) from logits."""
+        probabilities = predictions.logits.softmax(-1).transpose(0, 1)  # T, Q, K+1
+        frames = torch.arange(len(probabilities), device=probabilities.device)
         of_target = probabilities[frames, :, targets.frame_labels]  # n, T, Q
-        return -self.weight * torch.einsum("ntq,nt->qn", of_target, frame_weights)
+        return -self.weight * torch.einsum("ntq,nt->qn", of_target, targets.frame_weights)
 
 
 @TASK_UTILS.register_module()
-class SequenceBoxL1Cost:
+class SequenceBoxL1Cost(SequenceCost):
     """Mean absolute difference of the four box coordinates; an absent frame has a zero box.
 
     Args:
         weight: Factor of the cost.
     """
 
-    def __init__(self, weight: float = 5.0) -> None:
-        self.weight = weight
+    needs = frozenset({"boxes"})
 
-    def __call__(
-        self, logits: Tensor, boxes: Tensor, targets: SequenceTargets, frame_weights: Tensor
-    ) -> Tensor:
-        """Cost (Q, n) from boxes (T, Q, 4); ``logits`` are not used."""
-        difference = (boxes.transpose(0, 1)[:, None] - targets.boxes).abs().mean(-1)  # Q, n, T
-        return self.weight * (difference * frame_weights).sum(-1)
+    def __init__(self, weight: float = 5.0) -> None:
+        super().__init__(weight)
+
+    def __call__(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
+        """Cost (Q, n) from boxes."""
+        assert predictions.boxes is not None
+        difference = (predictions.boxes[:, None] - targets.boxes).abs().mean(-1)  # Q, n, T
+        return self.weight * (difference * targets.frame_weights).sum(-1)
 
 
 @TASK_UTILS.register_module()
-class SequenceIoUCost:
+class SequenceIoUCost(SequenceCost):
     """Minus the mean IoU, or generalised IoU, of the boxes.
 
     Args:
@@ -65,20 +82,74 @@ class SequenceIoUCost:
         UserInputError: If ``mode`` is neither.
     """
 
+    needs = frozenset({"boxes"})
+
     def __init__(self, weight: float = 2.0, mode: str = "iou", eps: float = 1e-6) -> None:
+        super().__init__(weight)
         if mode not in ("iou", "giou"):
             raise UserInputError(f'SequenceIoUCost: mode={mode!r} must be "iou" or "giou"')
-        self.weight = weight
         self.mode = mode
         self.eps = eps
 
-    def __call__(
-        self, logits: Tensor, boxes: Tensor, targets: SequenceTargets, frame_weights: Tensor
-    ) -> Tensor:
-        """Cost (Q, n) from boxes (T, Q, 4); ``logits`` are not used."""
-        iou, giou = smoothed_iou(boxes.transpose(0, 1)[:, None], targets.boxes[None], self.eps)
+    def __call__(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
+        """Cost (Q, n) from boxes."""
+        assert predictions.boxes is not None
+        iou, giou = smoothed_iou(predictions.boxes[:, None], targets.boxes[None], self.eps)
         similarity = iou if self.mode == "iou" else giou  # Q, n, T
-        return -self.weight * (similarity * frame_weights).sum(-1)
+        return -self.weight * (similarity * targets.frame_weights).sum(-1)
+
+
+class _SequenceMaskCost(SequenceCost):
+    """Base of the costs that compare masks, all frames of ``matched_frames`` together.
+
+    True masks are averaged down to the size of the predicted ones.
+    """
+
+    needs = frozenset({"masks"})
+
+    def __call__(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
+        """Cost (Q, n) from mask logits."""
+        logits = predictions.mask_logits
+        assert logits is not None
+        assert targets.masks is not None
+        masks = F.adaptive_avg_pool2d(targets.masks.to(logits.dtype), logits.shape[-2:])
+        counted = (targets.frame_weights > 0).to(logits.dtype)[..., None, None]  # n, T, 1, 1
+        return self.weight * self._compare(logits, masks, counted.expand_as(masks))
+
+    def _compare(self, logits: Tensor, masks: Tensor, counted: Tensor) -> Tensor:
+        """(Q, n) from (Q, T, h, w), (n, T, h, w) in 0..1 and what counts, (n, T, h, w) 0 or 1."""
+        raise NotImplementedError
+
+
+@TASK_UTILS.register_module()
+class SequenceMaskCost(_SequenceMaskCost):
+    """Mean binary cross-entropy of the mask pixels.
+
+    Args:
+        weight: Factor of the cost.
+
+    Source: Mask2Former for video (2021): masks of all frames as one volume.
+    """
+
+    def _compare(self, logits: Tensor, masks: Tensor, counted: Tensor) -> Tensor:
+        # BCE(x, y) = softplus(x) - x y, which keeps the sums over pixels matrix products.
+        x, y, c = (tensor.flatten(1) for tensor in (logits, masks * counted, counted))
+        return (F.softplus(x) @ c.T - x @ y.T) / c.sum(1).clamp(min=1)
+
+
+@TASK_UTILS.register_module()
+class SequenceDiceCost(_SequenceMaskCost):
+    """One minus the dice coefficient of the masks, with 1 added to both of its parts.
+
+    Args:
+        weight: Factor of the cost.
+
+    Source: Mask2Former for video (2021): masks of all frames as one volume.
+    """
+
+    def _compare(self, logits: Tensor, masks: Tensor, counted: Tensor) -> Tensor:
+        x, y, c = (tensor.flatten(1) for tensor in (logits.sigmoid(), masks * counted, counted))
+        return 1 - (2 * (x @ y.T) + 1) / (x @ c.T + y.sum(1) + 1)
 
 
 def smoothed_iou(a: Tensor, b: Tensor, eps: float = 1e-6) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,9 @@
 """One-to-one matching of predicted and true instance sequences."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -8,7 +11,7 @@ from torch import Tensor
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
-from mmttsrn.structures import SequenceTargets
+from mmttsrn.structures import InstanceSequences, SequencePredictions, SequenceTargets
 
 
 @TASK_UTILS.register_module()
@@ -16,7 +19,7 @@ class InstanceSequenceMatcher:
     """Hungarian matching of whole sequences by a sum of costs.
 
     Args:
-        costs: Configs of the costs; by default 1 x class, 5 x box L1, 2 x box IoU.
+        costs: Configs of the costs.
         visible_only: Take the means of the costs over the frames where the true instance is
             visible, instead of all frames with absent ones as class 0 and a zero box (the
             reference).
@@ -25,24 +28,33 @@ class InstanceSequenceMatcher:
     instance where the assignment changes the order; that is mended here.
     """
 
-    def __init__(self, costs: Sequence[dict] | None = None, visible_only: bool = False) -> None:
-        self.costs = [TASK_UTILS.build(cost) for cost in costs or DEFAULT_COSTS]
+    def __init__(self, costs: Sequence[dict], visible_only: bool = False) -> None:
+        self.costs = [TASK_UTILS.build(cost) for cost in costs]
         self.visible_only = visible_only
 
-    @torch.no_grad()
-    def cost_matrix(self, logits: Tensor, boxes: Tensor, targets: SequenceTargets) -> Tensor:
-        """Sum of the costs (Q, n) of one clip; arguments as for ``match``."""
-        weights = targets.valid if self.visible_only else torch.ones_like(targets.valid)
-        weights = weights.float() / weights.sum(-1, keepdim=True).clamp(min=1)
-        logits, boxes = logits.float(), boxes.float()
-        return torch.stack([c(logits, boxes, targets, weights) for c in self.costs]).sum(0)
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the costs read besides logits, of ``boxes`` and ``masks``."""
+        return frozenset().union(*(cost.needs for cost in self.costs))
 
-    def match(self, logits: Tensor, boxes: Tensor, targets: SequenceTargets) -> Tensor:
+    @torch.no_grad()
+    def cost_matrix(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
+        """Sum of the costs (Q, n) of one clip; arguments as for ``match``."""
+        if self.visible_only:
+            targets = targets.of_visible_frames()
+        fields = ("logits", "boxes", "mask_logits")
+        tensors = {name: getattr(predictions, name) for name in fields}
+        predictions = replace(
+            predictions,
+            **{name: tensor.float() for name, tensor in tensors.items() if tensor is not None},
+        )
+        return torch.stack([cost(predictions, targets) for cost in self.costs]).sum(0)
+
+    def match(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
         """Match one clip.
 
         Args:
-            logits: Class logits (T, Q, K+1).
-            boxes: Boxes (T, Q, 4) as (cx, cy, w, h).
+            predictions: Q predicted sequences.
             targets: n true sequences.
 
         Returns:
@@ -51,7 +63,7 @@ class InstanceSequenceMatcher:
         Raises:
             UserInputError: If a cost is not finite, e.g. because training diverged.
         """
-        cost = self.cost_matrix(logits, boxes, targets)
+        cost = self.cost_matrix(predictions, targets)
         if not cost.isfinite().all():
             raise UserInputError(
                 "InstanceSequenceMatcher: a matching cost is not finite; training diverged "
@@ -60,9 +72,23 @@ class InstanceSequenceMatcher:
         predicted, true = linear_sum_assignment(cost.cpu())
         return torch.stack([torch.as_tensor(predicted), torch.as_tensor(true)], 1).to(cost.device)
 
+    @torch.no_grad()
+    def match_clips(
+        self, predictions: SequencePredictions, targets: Sequence[SequenceTargets]
+    ) -> Tensor:
+        """Match every clip of one decoder layer.
 
-DEFAULT_COSTS = (
-    dict(type="mmttsrn.SequenceClassCost", weight=1.0),
-    dict(type="mmttsrn.SequenceBoxL1Cost", weight=5.0),
-    dict(type="mmttsrn.SequenceIoUCost", weight=2.0),
-)
+        Args:
+            predictions: Predictions for N clips.
+            targets: True sequences of each clip.
+
+        Returns:
+            (M, 3) int64 rows (clip, predicted, true), by rising clip.
+        """
+        with_masks = "masks" in self.needs
+        pairs = [
+            self.match(predictions.clip(index, with_masks), clip)
+            for index, clip in enumerate(targets)
+        ]
+        clips = [torch.full_like(rows[:, :1], index) for index, rows in enumerate(pairs)]
+        return torch.cat([torch.cat(clips), torch.cat(pairs)], 1)

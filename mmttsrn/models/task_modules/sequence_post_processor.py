@@ -1,118 +1,217 @@
 """From raw sequences to scored, classified masks at the original size."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 import torch.nn.functional as F
+from pycocotools import mask as mask_utils
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
-from mmttsrn.structures import InstanceSequences, SequenceResults
+from mmttsrn.structures import FinishedFrames, InstanceSequences, SequenceResults
+
+
+@dataclass(frozen=True)
+class FrameSizes:
+    """Sizes of the frames of a video, each as height and width in pixels.
+
+    Attributes:
+        padded: As the model saw them.
+        unpadded: The same without padding.
+        original: As they are in the video.
+    """
+
+    padded: tuple[int, int]
+    unpadded: tuple[int, int]
+    original: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Results in some frames: rows S are sequences of the video, columns t its next frames.
+
+    Attributes:
+        ids: (S,) int64 sequences of the video.
+        covered: (S, t) bool.
+        frame_scores: (S, t) float32, 0 where not covered.
+        votes: (S, K) int64, frames by class.
+        boxes: (S, t, 4) float32 in pixels, or None.
+        counts: Masks as compressed RLE, None where hidden; None without masks.
+        has_pixel: (S,) bool, whether a mask has a pixel, hidden or not.
+    """
+
+    ids: Tensor
+    covered: Tensor
+    frame_scores: Tensor
+    votes: Tensor
+    boxes: Tensor | None
+    counts: list[list[str | None]] | None
+    has_pixel: Tensor
 
 
 @TASK_UTILS.register_module()
 class SequencePostProcessor:
     """Score = mean over frames, class = majority over frames, masks at the original size.
 
-    An instance without a single mask pixel is dropped; the others stay whatever their score.
+    An instance without a single mask pixel is dropped; the others stay whatever their score. A
+    frame with a score below ``null_frame_score`` is hidden: it has no mask, but counts in the mean
+    and in the vote.
 
     Args:
         mask_thr: A pixel belongs to the mask when its probability is above this.
+        null_frame_score: A frame is hidden when its score is below this.
         max_pixels: Most mask pixels resized at a time; bounds the memory.
 
     Source: behaviour of the VisTR inference loop; frames that no clip predicts (possible only in
-    videos longer than a clip) have score 0 and no vote.
+    videos longer than a clip) are hidden, have score 0 and no vote.
     """
 
-    def __init__(self, mask_thr: float = 0.5, max_pixels: int = 2**26) -> None:
+    def __init__(
+        self, mask_thr: float = 0.5, null_frame_score: float = 0.001, max_pixels: int = 2**25
+    ) -> None:
         if not 0 < mask_thr < 1:
             raise UserInputError(
                 f"SequencePostProcessor: mask_thr={mask_thr} must be between 0 and 1"
             )
         self.logit_thr = torch.logit(torch.tensor(mask_thr)).item()
+        self.null_frame_score = null_frame_score
         self.max_pixels = max_pixels
 
-    def __call__(
-        self,
-        sequences: InstanceSequences,
-        padded_size: tuple[int, int],
-        frame_size: tuple[int, int],
-        original_size: tuple[int, int],
-    ) -> SequenceResults:
+    def __call__(self, parts: Iterable[FinishedFrames], sizes: FrameSizes) -> SequenceResults:
         """Finish the predictions of one video.
 
         Args:
-            sequences: S raw sequences.
-            padded_size: Height and width of the frames as the model saw them, in pixels.
-            frame_size: The same without padding.
-            original_size: Height and width of the video.
+            parts: Its frames in order, as they become final; each part is consumed before the next
+                one is asked for, and its masks become RLE.
+            sizes: Sizes of its frames.
 
         Returns:
             The n sequences that have a mask pixel in some frame.
         """
-        probabilities = sequences.logits.float().softmax(-1)[..., :-1]  # S, T, K
+        done = [self._finish(part, sizes) for part in parts]
+        num_sequences = max((int(part.ids[-1]) + 1 for part in done if len(part.ids)), default=0)
+        num_frames = sum(part.covered.shape[1] for part in done)
+        num_classes = done[0].votes.shape[1] if done else 0
+        covered = torch.zeros(num_sequences, num_frames, dtype=torch.bool)
+        frame_scores = torch.zeros(num_sequences, num_frames)
+        boxes = torch.zeros(num_sequences, num_frames, 4)
+        votes = torch.zeros(num_sequences, num_classes, dtype=torch.int64)
+        has_pixel = torch.zeros(num_sequences, dtype=torch.bool)
+        with_masks = all(part.counts is not None for part in done)
+        counts: list[list[str | None]] = [[None] * num_frames for _ in range(num_sequences)]
+        start = 0
+        for part in done:
+            stop = start + part.covered.shape[1]
+            covered[part.ids, start:stop] = part.covered
+            frame_scores[part.ids, start:stop] = part.frame_scores
+            votes[part.ids] += part.votes
+            has_pixel[part.ids] |= part.has_pixel
+            if part.boxes is not None:
+                boxes[part.ids, start:stop] = part.boxes
+            for row, texts in zip(part.ids.tolist(), part.counts or (), strict=False):
+                counts[row][start:stop] = texts
+            start = stop
+        if done and done[0].boxes is None:
+            boxes = _boxes_of_masks(counts, sizes.original)
+        keep = has_pixel.nonzero().squeeze(1) if with_masks else torch.arange(num_sequences)
+        visible = covered & (frame_scores >= self.null_frame_score)
+        return SequenceResults(
+            scores=frame_scores.mean(1)[keep],
+            # argmax takes the first of equal counts, which is the smallest class.
+            labels=votes.argmax(-1)[keep],
+            frame_scores=frame_scores[keep],
+            visible=visible[keep],
+            boxes=boxes[keep],
+            size=sizes.original,
+            counts=[counts[row] for row in keep.tolist()] if with_masks else None,
+        )
+
+    def _finish(self, part: FinishedFrames, sizes: FrameSizes) -> _Part:
+        sequences = part.sequences
+        probabilities = sequences.logits.float().softmax(-1)[..., :-1]  # S, t, K
         frame_scores, frame_labels = probabilities.max(-1)
         frame_scores = frame_scores * sequences.covered
         votes = F.one_hot(frame_labels, probabilities.shape[-1]) * sequences.covered[..., None]
-        # argmax takes the first of equal counts, which is the smallest class.
-        labels = votes.sum(1).argmax(-1)
-        boxes = _to_pixels(sequences.boxes.float(), original_size)
-        masks, keep = None, torch.arange(len(labels))
-        if sequences.mask_logits is not None:
-            masks = self._full_size_masks(sequences, padded_size, frame_size, original_size)
-            keep = masks.flatten(1).any(-1).nonzero().squeeze(1)
-            masks = masks[keep]
-        return SequenceResults(
-            scores=frame_scores.mean(1).cpu()[keep],
-            labels=labels.cpu()[keep],
-            frame_scores=frame_scores.cpu()[keep],
-            boxes=boxes.cpu()[keep],
-            masks=masks,
+        boxes = sequences.boxes
+        visible = sequences.covered & (frame_scores >= self.null_frame_score)
+        counts, has_pixel = self._encode_masks(sequences, visible, sizes)
+        return _Part(
+            ids=part.ids,
+            covered=sequences.covered.cpu(),
+            frame_scores=frame_scores.cpu(),
+            votes=votes.sum(1).cpu(),
+            boxes=None if boxes is None else _to_pixels(boxes.float(), sizes.original).cpu(),
+            counts=counts,
+            has_pixel=has_pixel,
         )
 
-    def _full_size_masks(
-        self,
-        sequences: InstanceSequences,
-        padded_size: tuple[int, int],
-        frame_size: tuple[int, int],
-        original_size: tuple[int, int],
-    ) -> Tensor:
-        assert sequences.mask_logits is not None
+    def _encode_masks(
+        self, sequences: InstanceSequences, visible: Tensor, sizes: FrameSizes
+    ) -> tuple[list[list[str | None]] | None, Tensor]:
+        """RLE of visible masks, and which sequences have a pixel; a bounded number at a time."""
         num_sequences, num_frames = sequences.covered.shape
-        masks = torch.empty(num_sequences, num_frames, *original_size, dtype=torch.bool)
-        pixels = max(1, num_sequences) * original_size[0] * original_size[1]
-        step = max(1, self.max_pixels // pixels)
-        for start in range(0, num_frames, step):
-            logits = sequences.mask_logits[:, start : start + step].float()
-            full = resize_mask_logits(logits, padded_size, frame_size, original_size)
-            seen = sequences.covered[:, start : start + step, None, None]
-            masks[:, start : start + step] = ((full > self.logit_thr) & seen).cpu()
-        return masks
+        has_pixel = torch.zeros(num_sequences, dtype=torch.bool)
+        if sequences.mask_logits is None:
+            return None, has_pixel
+        counts: list[list[str | None]] = [[None] * num_frames for _ in range(num_sequences)]
+        rows, frames = sequences.covered.nonzero(as_tuple=True)
+        step = max(1, self.max_pixels // (sizes.original[0] * sizes.original[1]))
+        for chunk_rows, chunk_frames in zip(rows.split(step), frames.split(step), strict=True):
+            logits = sequences.mask_logits[chunk_rows, chunk_frames].float()  # m, h, w
+            full = resize_mask_logits(logits, sizes)
+            # pycocotools encodes column by column.
+            masks = (full > self.logit_thr).transpose(1, 2).contiguous()  # m, W, H
+            has_pixel[chunk_rows[masks.flatten(1).any(1)].cpu()] = True
+            shown = visible[chunk_rows, chunk_frames]
+            texts = _encode(masks[shown].cpu().numpy())
+            places = zip(chunk_rows[shown].tolist(), chunk_frames[shown].tolist(), strict=True)
+            for (row, frame), text in zip(places, texts, strict=True):
+                counts[row][frame] = text
+        return counts, has_pixel
 
 
-def resize_mask_logits(
-    logits: Tensor,
-    padded_size: tuple[int, int],
-    frame_size: tuple[int, int],
-    out_size: tuple[int, int],
-) -> Tensor:
+def _encode(masks: np.ndarray) -> list[str]:
+    """Compressed RLE counts of masks (m, W, H) bool, with rows and columns exchanged."""
+    if not len(masks):
+        return []
+    rles = mask_utils.encode(masks.view(np.uint8).T)  # H, W, m in Fortran order
+    return [rle["counts"].decode() for rle in rles]
+
+
+def _boxes_of_masks(counts: list[list[str | None]], size: tuple[int, int]) -> Tensor:
+    """Boxes (n, T, 4) of masks as (x1, y1, x2, y2); zeros where there is no mask."""
+    boxes = torch.zeros(len(counts), max(map(len, counts), default=0), 4)
+    for row, texts in zip(boxes, counts, strict=True):
+        for box, text in zip(row, texts, strict=True):
+            if text is not None:
+                x, y, w, h = mask_utils.toBbox({"size": list(size), "counts": text.encode()})
+                box[:] = torch.tensor([x, y, x + w, y + h])
+    return boxes
+
+
+def resize_mask_logits(logits: Tensor, sizes: FrameSizes) -> Tensor:
     """Resize the unpadded part of mask logits bilinearly (no corner alignment, no antialiasing).
 
     Args:
-        logits: (..., h, w) over frames of ``padded_size``, padded at the right and bottom.
-        padded_size: Height and width that the logits span.
-        frame_size: Height and width of the part to keep, in the same pixels.
-        out_size: Height and width of the result.
+        logits: (..., h, w) over padded frames, padded at the right and bottom.
+        sizes: Sizes of the frames.
 
     Returns:
-        (..., H, W).
+        (..., H, W) at the original size.
     """
+    out_size = sizes.original
     maps = logits.reshape(1, -1, *logits.shape[-2:])
     if not maps.shape[1]:
         return logits.new_zeros(*logits.shape[:-2], *out_size)
-    if frame_size == padded_size:
+    if sizes.unpadded == sizes.padded:
         full = F.interpolate(maps, size=out_size, mode="bilinear", align_corners=False)
     else:
-        sy, sx = (f / p for f, p in zip(frame_size, padded_size, strict=True))
+        sy, sx = (f / p for f, p in zip(sizes.unpadded, sizes.padded, strict=True))
         theta = logits.new_tensor([[[sx, 0, sx - 1], [0, sy, sy - 1]]])
         grid = F.affine_grid(theta, [1, 1, *out_size], align_corners=False)
         full = F.grid_sample(maps, grid, padding_mode="border", align_corners=False)

@@ -1,5 +1,5 @@
-"""Vis."""
+"""The model as a whole, on tensors."""
 
-from .ttsrn import TTSRN
+from mmttsrn.models.vis.sequence_model import SequenceModel
 
-__all__ = ["TTSRN"]
+__all__ = ["SequenceModel"]

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
-from mmdet.structures import DetDataSample, TrackDataSample
 from mmengine.logging import MMLogger
-from mmengine.structures import InstanceData
 from pycocotools import mask as mask_utils
+from sequence_results import results_of
 
 from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.structures import SequenceResults
 
 
 @pytest.fixture(autouse=True)
@@ -46,44 +46,24 @@ def load_split(shapes_dir: Path) -> Callable[..., YouTubeVISDataset]:
     return load
 
 
-def _perfect_video(video: dict, score: float = 0.9) -> TrackDataSample:
-    """Predicts the ground truth of one dataset entry; absent frames get frame score 0."""
+def _perfect_video(video: dict, score: float = 0.9) -> SequenceResults:
+    """Predicts the ground truth of one dataset entry."""
     labels = {
         instance["instance_id"]: instance["bbox_label"]
         for image in video["images"]
         for instance in image["instances"]
     }
-    frames = []
-    for image in video["images"]:
-        height, width = image["height"], image["width"]
-        visible = {instance["instance_id"]: instance["mask"] for instance in image["instances"]}
-        masks = torch.zeros(len(labels), height, width, dtype=torch.bool)
-        for index, instance_id in enumerate(labels):
-            if instance_id in visible:
-                masks[index] = torch.from_numpy(mask_utils.decode(visible[instance_id])).bool()
-        frame = DetDataSample(
-            metainfo={
-                "video_id": video["video_id"],
-                "frame_id": image["frame_id"],
-                "ori_video_length": video["video_length"],
-                "ori_shape": (height, width),
-            }
-        )
-        frame.pred_track_instances = InstanceData(
-            instances_id=torch.arange(len(labels)),
-            labels=torch.tensor(list(labels.values()), dtype=torch.int64),
-            scores=torch.full((len(labels),), score),
-            frame_scores=torch.tensor([float(i in visible) for i in labels]),
-            bboxes=torch.zeros(len(labels), 4),
-            masks=masks,
-        )
-        frames.append(frame)
-    sample = TrackDataSample()
-    sample.video_data_samples = frames
-    return sample
+    size = (video["images"][0]["height"], video["images"][0]["width"])
+    masks = np.zeros((len(labels), len(video["images"]), *size), bool)
+    for t, image in enumerate(video["images"]):
+        for instance in image["instances"]:
+            row = list(labels).index(instance["instance_id"])
+            masks[row, t] = mask_utils.decode(instance["mask"])
+    scores = [score] * len(labels)
+    return results_of(masks, list(labels.values()), scores, video_id=video["video_id"])
 
 
 @pytest.fixture
-def perfect_video() -> Callable[..., TrackDataSample]:
+def perfect_video() -> Callable[..., SequenceResults]:
     """Function from an entry of the dataset to a perfect prediction for it."""
     return _perfect_video

@@ -14,10 +14,12 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 from pycocotools import mask as mask_utils
+from sequence_results import results_of
 from torch import distributed, multiprocessing
 
 from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.evaluation.metrics import YouTubeVISMetric
+from mmttsrn.structures import SequenceResults
 
 SIZE = (300, 320)
 
@@ -63,7 +65,7 @@ def evaluate(metric: YouTubeVISMetric, dataset: YouTubeVISDataset, samples: list
     evaluator = Evaluator(metric)
     evaluator.dataset_meta = dataset.metainfo
     for sample in samples:
-        evaluator.process([sample], None)
+        evaluator.process([{"pred_sequences": sample}], None)
     return evaluator.evaluate(len(dataset))
 
 
@@ -88,9 +90,7 @@ def test_numbers_are_not_rounded(perfect_video: Callable, tmp_path: Path) -> Non
     samples = [perfect_video(dataset.get_data_info(index)) for index in range(2)]
     recall = evaluate(YouTubeVISMetric(), dataset, samples)["youtube_vis/AR@100"]
     assert recall == 1.0  # of the two videos that were predicted
-    empty = perfect_video(dataset.get_data_info(2))
-    for frame in empty.video_data_samples:
-        frame.pred_track_instances = frame.pred_track_instances[:0]
+    empty = results_of(np.zeros((0, 2, *SIZE), bool), [], [], video_id=3)
     recall = evaluate(YouTubeVISMetric(), dataset, [*samples, empty])["youtube_vis/AR@100"]
     assert recall == pytest.approx(2 / 3, abs=1e-12)
 
@@ -100,19 +100,11 @@ def test_one_confident_frame_does_not_outrank_a_whole_track(
 ) -> None:
     """The score of a sequence is the model's, over all frames, not a mean over visible ones."""
     dataset = load(write_split(tmp_path, [[frame_border()] * 4]))
-    sample = perfect_video(dataset.get_data_info(0), score=0.6)
-    frame_scores = torch.tensor([0.95, 0.0, 0.0, 0.0])
-    for frame, score in zip(sample.video_data_samples, frame_scores, strict=True):
-        track = frame.pred_track_instances
-        ghost = track.new()
-        for name, value in track.items():
-            ghost.set_field(value.clone(), name)
-        ghost.instances_id += 1
-        ghost.scores[:] = frame_scores.mean()
-        ghost.frame_scores[:] = score
-        ghost.masks = torch.zeros_like(ghost.masks)
-        ghost.masks[:, 100:200, 100:200] = True
-        frame.pred_track_instances = track.cat([ghost, track])
+    masks = np.zeros((2, 4, *SIZE), bool)
+    masks[0, :, 100:200, 100:200] = True  # the ghost of one confident frame
+    masks[1] = frame_border()
+    frame_scores = np.array([[0.95, 0.0, 0.0, 0.0], [0.6] * 4])
+    sample = results_of(masks, [0, 0], frame_scores.mean(1), frame_scores)
     values = evaluate(YouTubeVISMetric(str(tmp_path / "results")), dataset, [sample])
     assert values["youtube_vis/mAP"] == pytest.approx(1.0)
     scores = [entry["score"] for entry in json.loads((tmp_path / "results.json").read_text())]
@@ -138,12 +130,12 @@ def _evaluate_share(rank: int, ann_file: str, perfect_video: Callable, folder: s
     distributed.destroy_process_group()
 
 
-def _shifted(sample):
+def _shifted(video: SequenceResults) -> SequenceResults:
     """Moves the masks by the length of the video, so that numbers are not trivial."""
-    for frame in sample.video_data_samples:
-        masks = frame.pred_track_instances.masks
-        frame.pred_track_instances.masks = masks.roll(len(sample.video_data_samples), dims=2)
-    return sample
+    masks = np.stack([video.frame_masks(t) for t in range(video.num_frames)], 1)
+    moved = np.roll(masks, video.num_frames, axis=3)
+    labels, scores = video.labels.tolist(), video.scores.tolist()
+    return results_of(moved, labels, scores, video_id=video.video_id)
 
 
 def test_two_processes_with_videos_of_unequal_lengths_and_padding(

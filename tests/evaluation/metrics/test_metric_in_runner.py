@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmdet.structures import TrackDataSample
 from mmengine.evaluator import Evaluator
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
@@ -15,12 +14,13 @@ from torch import distributed, multiprocessing
 
 from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.evaluation.metrics import YouTubeVISMetric
+from mmttsrn.structures import SequenceResults
 
 
 class OracleModel(BaseModel):
     """Learns one weight and predicts the ground truth of the video it is given."""
 
-    def __init__(self, predict: Callable[[int], TrackDataSample]) -> None:
+    def __init__(self, predict: Callable[[int], SequenceResults]) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(1))
         self.predict = predict
@@ -28,7 +28,7 @@ class OracleModel(BaseModel):
     def forward(self, index: torch.Tensor, mode: str = "tensor"):
         if mode == "loss":
             return {"loss": (self.weight**2).sum()}
-        return [self.predict(int(i)) for i in index]
+        return [{"pred_sequences": self.predict(int(i))} for i in index]
 
 
 @pytest.mark.parametrize("annotated", [True, False])
@@ -86,7 +86,8 @@ def _evaluate_share(rank: int, settings: dict, perfect_video: Callable, folder: 
     evaluator = Evaluator(YouTubeVISMetric(outfile_prefix="two"))
     evaluator.dataset_meta = dataset.metainfo
     for index in range(rank, len(dataset), 2):
-        evaluator.process([perfect_video(dataset.get_data_info(index))], None)
+        video = perfect_video(dataset.get_data_info(index))
+        evaluator.process([{"pred_sequences": video}], None)
     values = evaluator.evaluate(len(dataset))
     Path(f"rank{rank}.json").write_text(json.dumps(values))
     distributed.destroy_process_group()
@@ -99,7 +100,8 @@ def test_two_processes_write_what_one_writes(
     evaluator = Evaluator(YouTubeVISMetric(outfile_prefix=str(tmp_path / "one")))
     evaluator.dataset_meta = dataset.metainfo
     for index in range(len(dataset)):
-        evaluator.process([perfect_video(dataset.get_data_info(index))], None)
+        video = perfect_video(dataset.get_data_info(index))
+        evaluator.process([{"pred_sequences": video}], None)
     values = evaluator.evaluate(len(dataset))
     settings = {
         "ann_file": dataset.ann_file,

@@ -2,13 +2,15 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
+from sequence_results import results_of
 
 from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.evaluation.functional import STAT_NAMES
@@ -19,19 +21,19 @@ NAMES = set(STAT_NAMES)
 
 @pytest.fixture
 def run(perfect_video: Callable) -> Callable[..., dict]:
-    """Evaluates perfect predictions of a dataset; ``change`` edits each video's sample first."""
+    """Evaluates perfect predictions of a dataset; ``change`` edits each video's results first."""
 
     def evaluate(
         metric: YouTubeVISMetric,
         dataset: YouTubeVISDataset,
-        change: Callable = lambda sample: sample,
+        change: Callable = lambda video: video,
         order: list[int] | None = None,
     ) -> dict:
         evaluator = Evaluator(metric)
         evaluator.dataset_meta = dataset.metainfo
         for index in order or range(len(dataset)):
-            sample = change(perfect_video(dataset.get_data_info(index)))
-            evaluator.process([sample], None)
+            video = change(perfect_video(dataset.get_data_info(index)))
+            evaluator.process([{"pred_sequences": video}], None)
         return evaluator.evaluate(len(order or dataset))
 
     return evaluate
@@ -86,13 +88,11 @@ def test_results_have_the_official_form(load_split, run, shapes_dir: Path, tmp_p
                 assert mask_utils.area(rle) == area
 
 
-def test_low_frame_scores_are_null_and_empty_masks_are_not(load_split, run, tmp_path) -> None:
-    def change(sample):
-        first, second = sample[0].pred_track_instances, sample[1].pred_track_instances
-        first.frame_scores = torch.full_like(first.frame_scores, 0.0009)
-        second.frame_scores = torch.full_like(second.frame_scores, 0.001)
-        second.masks = torch.zeros_like(second.masks)
-        return sample
+def test_hidden_frames_are_null_and_empty_masks_are_not(load_split, run, tmp_path) -> None:
+    def change(video):
+        empty = results_of(np.zeros((1, 1, *video.size), bool), [0], [0.5], np.ones((1, 1)))
+        counts = [[None, empty.counts[0][0], *texts[2:]] for texts in video.counts]
+        return replace(video, counts=counts)
 
     prefix = tmp_path / "results"
     run(YouTubeVISMetric(outfile_prefix=str(prefix)), load_split(), change)
@@ -149,10 +149,9 @@ def test_without_ground_truth_results_are_written_and_no_ap_is_given(
 
 
 def test_no_instances_at_all_score_zero(load_split, run, tmp_path: Path) -> None:
-    def nothing(sample):
-        for frame in sample.video_data_samples:
-            frame.pred_track_instances = frame.pred_track_instances[:0]
-        return sample
+    def nothing(video):
+        masks = np.zeros((0, video.num_frames, *video.size), bool)
+        return results_of(masks, [], [], video_id=video.video_id)
 
     metric = YouTubeVISMetric(outfile_prefix=str(tmp_path / "results"))
     values = run(metric, load_split(), nothing)
@@ -171,21 +170,13 @@ def test_classwise_log(load_split, run, caplog) -> None:
 
 
 def test_clips_are_refused(load_split, run) -> None:
-    def cut(sample):
-        sample.video_data_samples = sample.video_data_samples[:3]
-        return sample
-
-    with pytest.raises(ValueError, match=r"video 1: the sample has 3 of 4 frames"):
-        run(YouTubeVISMetric(), load_split(), cut)
+    with pytest.raises(ValueError, match=r"video 1: the sample has 4 of 5 frames"):
+        run(YouTubeVISMetric(), load_split(), lambda video: replace(video, video_length=5))
 
 
-def test_frames_that_list_other_instances_are_refused(load_split, run) -> None:
-    def reorder(sample):
-        sample[2].pred_track_instances.instances_id += 1
-        return sample
-
-    with pytest.raises(ValueError, match="video 1: frame 2 lists other instances"):
-        run(YouTubeVISMetric(), load_split(), reorder)
+def test_boxes_alone_are_refused(load_split, run) -> None:
+    with pytest.raises(ValueError, match="video 1: the model predicts boxes only"):
+        run(YouTubeVISMetric(), load_split(), lambda video: replace(video, counts=None))
 
 
 def test_a_dataset_of_another_kind_is_refused(run) -> None:

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from decoder_layers import stacked
+from tiny_ttsrn import PAPER
 
 from mmttsrn.models import InstanceSequenceHead, SinePositionEncoding3D
 from mmttsrn.structures import ClipFeatures
@@ -17,6 +19,8 @@ def build(**changes) -> InstanceSequenceHead:
         num_layers=2,
         num_heads=2,
         ffn_channels=16,
+        cls_branch=PAPER["head"]["cls_branch"],
+        bbox_branch=PAPER["head"]["bbox_branch"],
     )
     head = InstanceSequenceHead(**{**settings, **changes})
     head.init_weights()
@@ -37,7 +41,7 @@ def random_features(n: int = 2, t: int = 3) -> ClipFeatures:
 
 @pytest.mark.parametrize("t", [1, 2, 3])
 def test_shapes(t: int) -> None:
-    predictions = build()(random_features(t=t))
+    predictions = stacked(build()(random_features(t=t)))
     assert predictions.states.shape == (2, 2, t, 4, 12)
     assert predictions.logits.shape == (2, 2, t, 4, 4)
     assert predictions.boxes.shape == (2, 2, t, 4, 4)
@@ -47,13 +51,13 @@ def test_shapes(t: int) -> None:
 
 def test_short_clips_use_the_queries_of_the_first_frames() -> None:
     head, features = build(), random_features(t=2)
-    before = head(features).states
+    before = stacked(head(features)).states
     with torch.no_grad():
         head.query_embed.weight[2 * 4 :] += 1
-    assert torch.equal(before, head(features).states)
+    assert torch.equal(before, stacked(head(features)).states)
     with torch.no_grad():
         head.query_embed.weight[: 2 * 4] += 1
-    assert not torch.allclose(before, head(features).states)
+    assert not torch.allclose(before, stacked(head(features)).states)
 
 
 def test_queries_are_frame_major() -> None:
@@ -61,10 +65,10 @@ def test_queries_are_frame_major() -> None:
     # Without self-attention a query sees only itself and the memory.
     for layer in head.layers:
         torch.nn.init.zeros_(layer.self_attn.out_proj.weight)
-    before = head(features).states
+    before = stacked(head(features)).states
     with torch.no_grad():
         head.query_embed.weight[1 * 4 + 2] += 1
-    changed = (before - head(features).states).abs().amax((0, 1, 4)) > 1e-6  # T, Q
+    changed = (before - stacked(head(features)).states).abs().amax((0, 1, 4)) > 1e-6  # T, Q
     assert changed.nonzero().tolist() == [[1, 2]]
 
 
@@ -77,7 +81,7 @@ def test_garbage_in_padded_cells_reaches_no_query() -> None:
     head, clean = build(), random_features()
     memory = torch.where(clean.padding_mask[..., None], torch.tensor(1e4), clean.memory)
     dirty = ClipFeatures(memory, clean.positions, clean.padding_mask, ())
-    expected, predictions = head(clean), head(dirty)
+    expected, predictions = stacked(head(clean)), stacked(head(dirty))
     assert torch.equal(predictions.states, expected.states)
     assert torch.equal(predictions.logits, expected.logits)
     assert torch.equal(predictions.boxes, expected.boxes)
@@ -85,14 +89,11 @@ def test_garbage_in_padded_cells_reaches_no_query() -> None:
 
 def test_clips_of_a_batch_do_not_see_each_other() -> None:
     head, features = build(), random_features()
-    together = head(features)
+    together = stacked(head(features))
     for i in range(2):
         one = slice(i, i + 1)
-        alone = head(
-            ClipFeatures(
-                features.memory[one], features.positions[one], features.padding_mask[one], ()
-            )
-        )
+        fields = (features.memory, features.positions, features.padding_mask)
+        alone = stacked(head(ClipFeatures(*(field[one] for field in fields), ())))
         torch.testing.assert_close(together.states[:, one], alone.states)
 
 
@@ -102,7 +103,7 @@ def test_checkpointing_changes_no_gradient() -> None:
     features = random_features()
     for head in (plain, recomputing):
         torch.manual_seed(1)  # The same dropout.
-        predictions = head(features)
+        predictions = stacked(head(features))
         (predictions.logits.square().sum() + predictions.boxes.sum()).backward()
     gradients = dict(recomputing.named_parameters())
     for name, parameter in plain.named_parameters():
@@ -150,4 +151,4 @@ def test_branches_can_be_linear_and_mlp() -> None:
     head = build(cls_branch=MLP_CLASS, bbox_branch=MLP_BBOX)
     assert [layer.out_features for layer in head.cls_branch.layers] == [4]
     assert [layer.out_features for layer in head.bbox_branch.layers] == [12, 12, 4]
-    assert head(random_features()).boxes.shape == (2, 2, 3, 4, 4)
+    assert stacked(head(random_features())).boxes.shape == (2, 2, 3, 4, 4)

@@ -1,11 +1,21 @@
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from set_prediction_cases import CASES, Case, Q, T, load_case
+from tiny_ttsrn import PAPER
 from torch import Tensor
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.models import SequenceSetLoss
-from mmttsrn.structures import SequencePredictions, SequenceTargets
+from mmttsrn.models.losses import LossTerm, MatchedLayer
+from mmttsrn.registry import MODELS
+from mmttsrn.structures import SequencePredictions, SequenceTargets, dense_masks
+
+MASK_COST = dict(type="mmttsrn.SequenceMaskCost")
 
 # Our losses carry their weights; the recorded ones do not.
 REFERENCE_LOSSES = {
@@ -20,16 +30,19 @@ REFERENCE_LOSSES = {
 }
 
 
+def paper_loss(num_classes: int = 41, **changes: Any) -> SequenceSetLoss:
+    """The criterion of the paper's config."""
+    config = {key: value for key, value in PAPER["criterion"].items() if key != "type"}
+    return SequenceSetLoss(num_classes, **{**config, **changes})
+
+
 def compute(
     criterion: SequenceSetLoss, case: Case, targets: list[SequenceTargets] | None = None
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Losses and last-layer matches of a case."""
     targets = case.targets if targets is None else targets
-    predictions = case.predictions()
-    matches = criterion.match(
-        predictions.logits[-1].detach(), predictions.boxes[-1].detach(), targets
-    )
-    return criterion(predictions, targets, matches, case.matched_masks(matches)), matches
+    layers = case.layers()
+    return criterion(layers, targets), criterion.match(layers[-1], targets)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -37,7 +50,7 @@ def test_losses_and_gradients_equal_the_reference(name: str) -> None:
     case = load_case(name)
     for tensor in (case.logits, case.boxes, case.masks):
         tensor.requires_grad_()
-    losses, _ = compute(SequenceSetLoss(41), case)
+    losses, _ = compute(paper_loss(), case)
     for key, value in losses.items():
         reference, weight = REFERENCE_LOSSES[key]
         expected = case.expected[f"loss.{reference}"].item()
@@ -57,7 +70,7 @@ def test_losses_and_gradients_equal_the_reference(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_visible_frames_of_matches_equal_the_reference(name: str) -> None:
     case = load_case(name)
-    _, matches = compute(SequenceSetLoss(41), case)
+    _, matches = compute(paper_loss(), case)
     for i, targets in enumerate(case.targets):
         pairs = [
             (frame * Q + slot, instance * T + frame)
@@ -75,28 +88,73 @@ def test_visible_frames_of_matches_equal_the_reference(name: str) -> None:
 
 def test_order_of_instances_does_not_change_the_losses() -> None:
     case = load_case("n06")
-    expected, _ = compute(SequenceSetLoss(41), case)
-    permuted, _ = compute(SequenceSetLoss(41), case, [case.targets[0].select(torch.randperm(6))])
+    expected, _ = compute(paper_loss(), case)
+    permuted, _ = compute(paper_loss(), case, [case.targets[0].select(torch.randperm(6))])
     for key, value in expected.items():
         torch.testing.assert_close(permuted[key], value, msg=key)
 
 
-def test_without_mask_logits_there_is_no_mask_loss() -> None:
+def test_a_layer_without_masks_gets_no_mask_loss() -> None:
     case = load_case("n02")
-    criterion = SequenceSetLoss(41)
-    expected, matches = compute(criterion, case)
-    losses = criterion(case.predictions(), case.targets, matches, None)
+    criterion = paper_loss()
+    expected, _ = compute(criterion, case)
+    losses = criterion([replace(case.layers()[-1], masks=None)], case.targets)
     assert set(losses) == {"loss_cls", "loss_bbox", "loss_giou"}
     for key, value in losses.items():
         assert torch.equal(value, expected[key])
 
 
+def test_a_loss_that_is_left_out_is_not_computed() -> None:
+    losses, _ = compute(paper_loss(loss_giou=None, loss_dice=None), load_case("n02"))
+    assert set(losses) == {"loss_cls", "loss_bbox", "loss_mask"}
+
+
+@MODELS.register_module()
+class CountOfMatchesTerm(LossTerm):
+    """A term of somebody else: a loss of 0.5 for each match of the layer."""
+
+    def forward(self, layer: MatchedLayer) -> Tensor:
+        count = layer.predictions.logits.new_full((1, 1), float(len(layer.matches)))
+        return self.loss(count, torch.zeros_like(count))
+
+
+def test_further_terms_come_from_the_config() -> None:
+    case = load_case("aux_layer")
+    term = dict(type="mmttsrn.CountOfMatchesTerm", loss=dict(type="mmdet.L1Loss", loss_weight=0.5))
+    expected, matches = compute(paper_loss(), case)
+    losses, _ = compute(paper_loss(terms=dict(loss_count=term)), case)
+    assert set(losses) == {*expected, "loss_count", "d0.loss_count"}
+    assert losses["loss_count"].item() == 0.5 * len(matches)
+
+
+@pytest.mark.parametrize(
+    ("changes", "every_layer", "last_layer", "message"),
+    [
+        ({}, {"boxes"}, {"boxes"}, r"criterion\.loss_mask needs masks, .* or a mask_head"),
+        ({}, {"masks"}, {"masks"}, r"SequenceBoxL1Cost needs boxes in every layer"),
+        ({"loss_mask": None, "loss_dice": None}, {"boxes"}, {"boxes"}, None),
+        ({}, {"boxes"}, {"boxes", "masks"}, None),
+        (
+            {"matcher": dict(PAPER["criterion"]["matcher"], costs=[MASK_COST])},
+            {"boxes"},
+            {"boxes", "masks"},
+            "SequenceMaskCost needs masks in every layer",
+        ),
+    ],
+)
+def test_what_a_decoder_does_not_give_is_refused(
+    changes: dict, every_layer: set, last_layer: set, message: str | None
+) -> None:
+    criterion = paper_loss(**changes)
+    expected = nullcontext() if message is None else pytest.raises(UserInputError, match=message)
+    with expected:
+        criterion.check_decoder(frozenset(every_layer), frozenset(last_layer))
+
+
 def test_losses_come_from_the_config() -> None:
     case = load_case("n02")
-    expected, _ = compute(SequenceSetLoss(41), case)
-    doubled, _ = compute(
-        SequenceSetLoss(41, loss_bbox=dict(type="mmdet.L1Loss", loss_weight=10.0)), case
-    )
+    expected, _ = compute(paper_loss(), case)
+    doubled, _ = compute(paper_loss(loss_bbox=dict(type="mmdet.L1Loss", loss_weight=10.0)), case)
     torch.testing.assert_close(doubled["loss_bbox"], 2 * expected["loss_bbox"])
     assert torch.equal(doubled["loss_cls"], expected["loss_cls"])
 
@@ -105,27 +163,27 @@ def test_matcher_comes_from_the_config() -> None:
     case = load_case("n02")
     costs = [dict(type="mmttsrn.SequenceBoxL1Cost", weight=-1.0)]
     matcher = dict(type="mmttsrn.InstanceSequenceMatcher", costs=costs)
-    _, matches = compute(SequenceSetLoss(41), case)
-    _, worst = compute(SequenceSetLoss(41, matcher=matcher), case)
+    _, matches = compute(paper_loss(), case)
+    _, worst = compute(paper_loss(matcher=matcher), case)
     assert not torch.equal(matches, worst)
 
 
 def test_no_object_weight_scales_unmatched_queries_only() -> None:
     case = load_case("n00")
     case.logits.requires_grad_()
-    losses, _ = compute(SequenceSetLoss(41, no_object_weight=0.5), case)
+    losses, _ = compute(paper_loss(no_object_weight=0.5), case)
     # With no-object targets alone the weight cancels: a weighted mean of equal weights.
-    expected, _ = compute(SequenceSetLoss(41), case)
+    expected, _ = compute(paper_loss(), case)
     torch.testing.assert_close(losses["loss_cls"], expected["loss_cls"])
     case = load_case("n02")
-    lighter, _ = compute(SequenceSetLoss(41, no_object_weight=0.01), case)
-    default, _ = compute(SequenceSetLoss(41), case)
+    lighter, _ = compute(paper_loss(no_object_weight=0.01), case)
+    default, _ = compute(paper_loss(), case)
     assert not torch.isclose(lighter["loss_cls"], default["loss_cls"], rtol=1e-3)
 
 
 def test_class_loss_equals_pytorch_cross_entropy() -> None:
     case = load_case("n03")
-    losses, matches = compute(SequenceSetLoss(41), case)
+    losses, matches = compute(paper_loss(), case)
     classes = torch.full((T, Q), 41)
     for _, slot, instance in matches.tolist():
         valid = case.targets[0].valid[instance]
@@ -153,12 +211,12 @@ class TestIgnorePadding:
             masks * valid[..., None, None],
             self.frame,
         )
+        boxes = torch.zeros(1, T, 2, 4)
+        boxes[:, :, 1] = 0.5  # the second query is the match
         predictions = SequencePredictions(
-            torch.zeros(0), torch.zeros(1, 1, T, 2, 4), torch.full((1, 1, T, 2, 4), 0.5)
+            torch.zeros(1, T, 2, 4), boxes, dense_masks(torch.stack([logits, logits], 1))
         )
-        criterion = SequenceSetLoss(3, ignore_padding=ignore_padding)
-        matches = torch.tensor([[0, 1, 0]])
-        losses = criterion(predictions, [targets], matches, logits)
+        losses = paper_loss(3, ignore_padding=ignore_padding)([predictions], [targets])
         return {key: losses[key] for key in ("loss_mask", "loss_dice")}
 
     @pytest.fixture
@@ -205,7 +263,7 @@ def test_empty_targets_give_finite_losses_and_gradients(name: str) -> None:
     case = load_case(name)
     for tensor in (case.logits, case.boxes, case.masks):
         tensor.requires_grad_()
-    losses, _ = compute(SequenceSetLoss(41), case)
+    losses, _ = compute(paper_loss(), case)
     sum(losses.values()).backward()
     for key, value in losses.items():
         assert value.isfinite(), key

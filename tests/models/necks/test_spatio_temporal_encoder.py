@@ -5,11 +5,12 @@ from mmttsrn.models import SpatioTemporalEncoder
 from mmttsrn.structures import ClipFeatures
 
 CHANNELS = (4, 8, 16)
+POSITIONS = dict(type="mmttsrn.SinePositionEncoding3D")
 
 
 def build(**changes) -> SpatioTemporalEncoder:
     settings = dict(embed_dims=12, num_layers=2, num_heads=2, ffn_channels=16)
-    neck = SpatioTemporalEncoder(CHANNELS, **{**settings, **changes})
+    neck = SpatioTemporalEncoder(CHANNELS, POSITIONS, **{**settings, **changes})
     neck.init_weights()
     return neck.eval()
 

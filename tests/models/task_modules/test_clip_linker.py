@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ from torch import Tensor
 
 from mmttsrn.models import ClipLinker
 from mmttsrn.models.task_modules import plan_clips
-from mmttsrn.structures import InstanceSequences
+from mmttsrn.structures import FinishedFrames, InstanceSequences
 
 T, H, W, K = 9, 12, 20, 3
 
@@ -23,6 +24,21 @@ def planted_video(num_objects: int = 3) -> InstanceSequences:
         logits[i, t, i % K] = 6.0
     logits[-1, :, K] = 6.0
     return InstanceSequences(logits, boxes, masks, torch.ones(num_objects + 1, T).bool())
+
+
+def joined(parts: Iterable[FinishedFrames]) -> InstanceSequences:
+    """All frames of a video in one, from the parts that the linker finishes."""
+    parts = list(parts)
+    count = max(int(part.ids.max()) + 1 for part in parts if len(part.ids))
+    num_frames = sum(part.sequences.covered.shape[1] for part in parts)
+    video, start = parts[0].sequences.blank(count, num_frames), 0
+    for part in parts:
+        stop = start + part.sequences.covered.shape[1]
+        for name in ("logits", "boxes", "mask_logits", "covered"):
+            if getattr(video, name) is not None:
+                getattr(video, name)[part.ids, start:stop] = getattr(part.sequences, name)
+        start = stop
+    return video
 
 
 def clip_of(video: InstanceSequences, start: int, length: int, slots: list[int]):
@@ -74,7 +90,7 @@ def test_slots_that_change_between_clips_are_joined(with_masks: bool) -> None:
     orders = ([0, 1, 2, 3], [2, 0, 3, 1], [3, 2, 1, 0], [1, 3, 0, 2])
     starts = plan_clips(T, 4, 2)
     clips = (clip_of(video, s, 4, order) for s, order in zip(starts, orders, strict=True))
-    linked = ClipLinker().link(clips, T)
+    linked = joined(ClipLinker().link(clips))
     objects = linked.logits[..., :K].amax(-1).amax(-1) > 1
     assert objects.nonzero().squeeze(1).tolist() == [0, 1, 2]
     assert linked.covered[:3].all()
@@ -88,14 +104,17 @@ def test_slots_that_change_between_clips_are_joined(with_masks: bool) -> None:
 
 def test_a_video_of_one_clip_is_returned_as_it_is() -> None:
     _, clip = clip_of(planted_video(), 0, 3, [3, 1, 0, 2])
-    assert ClipLinker().link([(0, clip)], 3) is clip
+    (part,) = ClipLinker().link([(0, clip)])
+    assert part.ids.tolist() == [0, 1, 2, 3]
+    for name in ("logits", "boxes", "mask_logits", "covered"):
+        assert torch.equal(getattr(part.sequences, name), getattr(clip, name))
 
 
 def test_predictions_of_shared_frames_are_averaged() -> None:
     video = planted_video(1)
     other = InstanceSequences(video.logits + 1, video.boxes, video.mask_logits - 2, video.covered)
     clips = [clip_of(video, 0, 5, [0]), clip_of(other, 4, 5, [0])]
-    linked = ClipLinker().link(clips, T)
+    linked = joined(ClipLinker().link(clips))
     shift = torch.tensor([0.0] * 4 + [0.5] + [1.0] * 4)
     torch.testing.assert_close(linked.logits[0], video.logits[0] + shift[:, None])
     torch.testing.assert_close(
@@ -106,7 +125,7 @@ def test_predictions_of_shared_frames_are_averaged() -> None:
 def test_an_object_that_enters_later_starts_a_sequence() -> None:
     video = planted_video()
     clips = [clip_of(video, 0, 5, [0, 3]), clip_of(video, 4, 5, [2, 0])]
-    linked = ClipLinker().link(clips, T)
+    linked = joined(ClipLinker().link(clips))
     assert len(linked.covered) == 3
     assert linked.covered.tolist() == [
         [True] * T,
@@ -120,8 +139,8 @@ def test_an_object_that_enters_later_starts_a_sequence() -> None:
 def test_sequences_with_a_low_score_are_not_collected() -> None:
     video = planted_video()
     clips = [clip_of(video, 0, 5, [0, 3]), clip_of(video, 4, 5, [3, 0])]
-    assert len(ClipLinker(min_score=0.05).link(clips, T).covered) == 2
-    assert len(ClipLinker(min_score=0.0).link(clips, T).covered) == 3
+    assert len(joined(ClipLinker(min_score=0.05).link(clips)).covered) == 2
+    assert len(joined(ClipLinker(min_score=0.0).link(clips)).covered) == 3
 
 
 def test_a_hidden_object_keeps_its_slot() -> None:
@@ -130,7 +149,7 @@ def test_a_hidden_object_keeps_its_slot() -> None:
     hidden[1, 3:6] = -5.0
     video = InstanceSequences(video.logits, video.boxes, hidden, video.covered)
     starts = plan_clips(T, 4, 2)
-    linked = ClipLinker().link([clip_of(video, s, 4, [0, 1, 2, 3]) for s in starts], T)
+    linked = joined(ClipLinker().link([clip_of(video, s, 4, [0, 1, 2, 3]) for s in starts]))
     assert len(linked.covered) == 4
     torch.testing.assert_close(linked.mask_logits[1], hidden[1])
 
@@ -144,7 +163,7 @@ def test_a_hidden_object_keeps_the_slot_in_which_it_was_seen_last() -> None:
     orders = ([0, 1, 2, 3], [0, 2, 1, 3], [0, 2, 1, 3], [0, 2, 1, 3])
     starts = plan_clips(T, 4, 2)
     clips = (clip_of(video, s, 4, order) for s, order in zip(starts, orders, strict=True))
-    linked = ClipLinker().link(clips, T)
+    linked = joined(ClipLinker().link(clips))
     assert len(linked.covered) == 4
     assert linked.covered[:3].all()
     torch.testing.assert_close(linked.mask_logits[1], hidden[1])
@@ -163,8 +182,8 @@ def test_min_iou_decides_what_joins(with_masks: bool) -> None:
         video, shifted = without_masks(video), without_masks(shifted)
     clips = [clip_of(video, 0, 5, [0]), clip_of(shifted, 4, 5, [0])]
     # Rectangles of 3x4 that are shifted by 2 have an IoU of 1/3.
-    assert len(ClipLinker(min_iou=0.3).link(clips, T).covered) == 1
-    assert len(ClipLinker(min_iou=0.36).link(clips, T).covered) == 2
+    assert len(joined(ClipLinker(min_iou=0.3).link(clips)).covered) == 1
+    assert len(joined(ClipLinker(min_iou=0.36).link(clips)).covered) == 2
 
 
 def test_class_decides_between_equal_masks() -> None:
@@ -173,14 +192,14 @@ def test_class_decides_between_equal_masks() -> None:
     same[1] = same[0]
     video = InstanceSequences(video.logits, video.boxes, same, video.covered)
     clips = [clip_of(video, 0, 5, [0, 1]), clip_of(video, 4, 5, [1, 0])]
-    linked = ClipLinker().link(clips, T)
+    linked = joined(ClipLinker().link(clips))
     torch.testing.assert_close(linked.logits, video.logits[:2])
 
 
 def test_clips_without_shared_frames_are_not_joined() -> None:
     video = planted_video(1)
     clips = [clip_of(video, 0, 5, [0]), clip_of(video, 5, 4, [0])]
-    linked = ClipLinker().link(clips, T)
+    linked = joined(ClipLinker().link(clips))
     assert linked.covered.tolist() == [[True] * 5 + [False] * 4, [False] * 5 + [True] * 4]
 
 
@@ -197,10 +216,32 @@ def test_linking_is_streamed() -> None:
             alive[:] = [clip[1].mask_logits, clip[1].logits]
             yield clip
 
-    linked = ClipLinker().link(clips(), T)
+    linked = joined(ClipLinker().link(clips()))
     torch.testing.assert_close(linked.mask_logits[:3], video.mask_logits[:3])
+
+
+def test_frames_are_finished_as_soon_as_no_clip_changes_them() -> None:
+    video, asked = planted_video(), []
+
+    def clips():
+        for start in plan_clips(T, 4, 2):
+            asked.append(start)
+            yield clip_of(video, start, 4, [0, 1, 2, 3])
+
+    finished = [
+        (list(asked), part.sequences.covered.shape[1]) for part in ClipLinker().link(clips())
+    ]
+    assert finished == [([0, 2], 2), ([0, 2, 4], 2), ([0, 2, 4, 5], 1), ([0, 2, 4, 5], 4)]
+
+
+def test_sequences_that_have_ended_are_held_no_longer() -> None:
+    """Every clip brings sequences of its own; the window holds those of the last two."""
+    video = planted_video(1)
+    clips = [clip_of(video, start, 3, [0]) for start in range(0, T - 2, 2)]
+    parts = list(ClipLinker(min_iou=1.1).link(clips))
+    assert [part.ids.tolist() for part in parts] == [[0], [0, 1], [1, 2], [2, 3]]
 
 
 def test_no_clip_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one clip"):
-        ClipLinker().link([], 3)
+        list(ClipLinker().link([]))

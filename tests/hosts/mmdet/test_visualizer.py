@@ -6,8 +6,8 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 
+from mmttsrn.hosts.mmdet import VISLocalVisualizer
 from mmttsrn.registry import VISUALIZERS
-from mmttsrn.visualization import VISLocalVisualizer
 from mmttsrn.visualization.colors import instance_color
 from mmttsrn.visualization.video_io import read_frame
 
@@ -76,14 +76,9 @@ def test_forms_of_masks_and_ids(visualizer, image, masks, ids_key):
     assert _drawn(image, picture) == [True, True]
 
 
-def test_score_threshold_and_null_frames(visualizer, image):
-    scores = {"scores": torch.tensor([0.9, 0.2])}
-    assert _drawn(image, visualizer.draw_frame(image, _instances(**scores), None, 0.3)) == [
-        True,
-        False,
-    ]
-    hidden = _instances(**scores, frame_scores=torch.tensor([0.0005, 0.9]))
-    assert _drawn(image, visualizer.draw_frame(image, hidden)) == [False, True]
+def test_score_threshold(visualizer, image):
+    instances = _instances(scores=torch.tensor([0.9, 0.2]))
+    assert _drawn(image, visualizer.draw_frame(image, instances, None, 0.3)) == [True, False]
 
 
 def test_empty_mask_is_not_drawn_though_it_has_a_box(visualizer, image):

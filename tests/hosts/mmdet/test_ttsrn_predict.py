@@ -1,14 +1,23 @@
+import copy
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from tiny_ttsrn import BOX_ONLY
 from torch import Tensor
 from ttsrn_batches import batch_of, predict, prepared
 from vis_samples import clip_sample
 
-from mmttsrn.models import TTSRN
-from mmttsrn.models.vis.ttsrn import reflected_indices
-from mmttsrn.structures import InstanceSequences
+from mmttsrn.hosts.mmdet import TTSRN
+from mmttsrn.models.task_modules import FrameSizes
+from mmttsrn.structures import (
+    FinishedFrames,
+    InstanceSequences,
+    SequencePredictions,
+    SequenceResults,
+    dense_masks,
+)
 
 Builder = Callable[..., TTSRN]
 
@@ -23,27 +32,30 @@ def test_contract(build_tiny: Builder, num_frames: int, mixed_precision: bool) -
     with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):
         (sample,) = predict(model, batch)
     assert len(sample) == num_frames
-    first = sample[0].pred_track_instances
-    n = len(first.instances_id)
+    results = sample.pred_sequences
+    n = len(results)
     assert n > 0
-    assert len(set(first.instances_id.tolist())) == n
-    for frame in sample:
-        tracks = frame.pred_track_instances
-        for key in ("instances_id", "labels", "scores"):
-            assert torch.equal(tracks[key], first[key]), key
-        assert tracks.instances_id.dtype == tracks.labels.dtype == torch.int64
-        assert tracks.labels.min() >= 0
-        assert tracks.labels.max() < 3
-        for key in ("scores", "frame_scores", "bboxes"):
-            assert tracks[key].dtype == torch.float32, key
-        assert tracks.frame_scores.shape == (n,)
-        assert tracks.bboxes.shape == (n, 4)
-        assert (tracks.bboxes[:, 2:] >= tracks.bboxes[:, :2]).all()
-        assert (tracks.bboxes <= torch.tensor([180.0, 120.0, 180.0, 120.0])).all()
-        assert tracks.masks.shape == (n, 120, 180)
-        assert tracks.masks.dtype == torch.bool
-    mean = torch.stack([f.pred_track_instances.frame_scores for f in sample]).mean(0)
-    torch.testing.assert_close(first.scores, mean)
+    assert (results.num_frames, results.size) == (num_frames, (120, 180))
+    assert results.labels.dtype == torch.int64
+    assert results.labels.min() >= 0
+    assert results.labels.max() < 3
+    for values in (results.scores, results.frame_scores, results.boxes):
+        assert values.dtype == torch.float32
+    assert results.frame_scores.shape == results.visible.shape == (n, num_frames)
+    assert results.boxes.shape == (n, num_frames, 4)
+    assert (results.boxes[..., 2:] >= results.boxes[..., :2]).all()
+    assert (results.boxes <= torch.tensor([180.0, 120.0, 180.0, 120.0])).all()
+    assert len(results.counts) == n
+    assert results.frame_masks(0).shape == (n, 120, 180)
+    torch.testing.assert_close(results.scores, results.frame_scores.mean(1))
+    assert (results.video_id, results.video_length) == (1, num_frames)
+
+
+def test_results_stay_with_their_sample(build_tiny: Builder) -> None:
+    (sample,) = predict(build_tiny(), batch_of(([], (64, 96))))
+    for moved in (sample.cpu(), sample.to("cpu"), copy.deepcopy(sample)):
+        assert moved.pred_sequences.counts == sample.pred_sequences.counts
+    assert sample.to_dict()["pred_sequences"] is sample.pred_sequences
 
 
 def test_a_video_as_long_as_a_clip_is_one_forward_pass(build_tiny: Builder) -> None:
@@ -56,18 +68,21 @@ def test_a_video_as_long_as_a_clip_is_one_forward_pass(build_tiny: Builder) -> N
         outputs = model(**prepared(model, batch, training=False), mode="tensor")
     for i, (sample, size) in enumerate(zip(samples, sizes, strict=True)):
         sequences = InstanceSequences.from_clip(*(output[i] for output in outputs))
-        expected = model.post_processor(sequences, (64, 96), size, (90, 140))
-        assert len(expected.scores)
-        for t, frame in enumerate(sample):
-            tracks = frame.pred_track_instances
-            assert torch.equal(tracks.labels, expected.labels)
-            for name, values in (
-                ("scores", expected.scores),
-                ("frame_scores", expected.frame_scores[:, t]),
-                ("bboxes", expected.boxes[:, t]),
-            ):
-                torch.testing.assert_close(tracks[name], values, rtol=1e-5, atol=1e-4)
-            assert (tracks.masks != expected.masks[:, t]).float().mean() < 1e-3
+        parts = [FinishedFrames(torch.arange(4), sequences)]
+        expected = model.core.post_processor(parts, FrameSizes((64, 96), size, (90, 140)))
+        assert len(expected)
+        assert_close_results(sample.pred_sequences, expected)
+
+
+def assert_close_results(results: SequenceResults, expected: SequenceResults) -> None:
+    """Equal but for rounding."""
+    assert torch.equal(results.labels, expected.labels)
+    for name in ("scores", "frame_scores", "boxes"):
+        torch.testing.assert_close(
+            getattr(results, name), getattr(expected, name), rtol=1e-4, atol=1e-3, msg=name
+        )
+    for t in range(expected.num_frames):
+        assert (results.frame_masks(t) != expected.frame_masks(t)).mean() < 1e-3
 
 
 def test_a_shorter_video_goes_back_and_forth(build_tiny: Builder) -> None:
@@ -76,25 +91,10 @@ def test_a_shorter_video_goes_back_and_forth(build_tiny: Builder) -> None:
     long = batch_of(([], (64, 96)))
     long["inputs"] = [short["inputs"][0][[0, 1, 0]]]
     (sample,), (filled,) = predict(model, short), predict(model, long)
-    for a, b in zip(sample, filled[:2], strict=True):
-        torch.testing.assert_close(
-            a.pred_track_instances.frame_scores, b.pred_track_instances.frame_scores
-        )
-        assert torch.equal(a.pred_track_instances.masks, b.pred_track_instances.masks)
-
-
-@pytest.mark.parametrize(
-    ("start", "length", "num_frames", "expected"),
-    [
-        (0, 3, 1, [0, 0, 0]),
-        (0, 5, 2, [0, 1, 0, 1, 0]),
-        (0, 7, 3, [0, 1, 2, 1, 0, 1, 2]),
-        (0, 3, 3, [0, 1, 2]),
-        (4, 3, 7, [4, 5, 6]),
-    ],
-)
-def test_order_of_frames(start: int, length: int, num_frames: int, expected: list[int]) -> None:
-    assert reflected_indices(start, length, num_frames).tolist() == expected
+    a, b = sample.pred_sequences, filled.pred_sequences
+    torch.testing.assert_close(a.frame_scores, b.frame_scores[:, :2])
+    for t in range(2):
+        assert np.array_equal(a.frame_masks(t), b.frame_masks(t))
 
 
 def test_clips_of_a_long_video_overlap(
@@ -102,13 +102,13 @@ def test_clips_of_a_long_video_overlap(
 ) -> None:
     model = build_tiny(clip_overlap=2)
     seen = []
-    forward = model._forward_clips
+    forward = model.core.forward
 
     def record(clips: Tensor, padding_mask: Tensor):
         seen.append(clips[0, :, 0, 0, 0].tolist())
         return forward(clips, padding_mask)
 
-    monkeypatch.setattr(model, "_forward_clips", record)
+    monkeypatch.setattr(model.core, "forward", record)
     video = torch.arange(6.0).view(1, 6, 1, 1, 1).expand(1, 6, 3, 64, 96)
     model.predict(video, [clip_sample([], 6)])
     assert seen == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
@@ -132,20 +132,19 @@ def test_planted_objects_keep_their_ids_over_a_long_video(
                 masks[0, slots[i], t, number : number + 4, left : left + 6] = 5.0
                 logits[0, t, slots[i], -1] = 0.0
                 logits[0, t, slots[i], label] = 8.0
-        return logits, boxes, masks
+        return SequencePredictions(logits, boxes, dense_masks(masks))
 
-    monkeypatch.setattr(model, "_forward_clips", squares_in)
+    monkeypatch.setattr(model.core, "forward", squares_in)
     num_frames = 11
     video = torch.arange(float(num_frames)).view(1, -1, 1, 1, 1).expand(1, -1, 3, 64, 96)
     (sample,) = model.predict(video, [clip_sample([], num_frames)])
-    first = sample[0].pred_track_instances
-    assert sorted(first.labels.tolist()) == [1, 2]
-    assert (first.scores > 0.9).all()
+    results = sample.pred_sequences
+    assert sorted(results.labels.tolist()) == [1, 2]
+    assert (results.scores > 0.9).all()
     rows = {squares[i][1]: squares[i][0] for i in squares}
-    for t, frame in enumerate(sample):
-        tracks = frame.pred_track_instances
-        for label, mask in zip(tracks.labels.tolist(), tracks.masks, strict=True):
-            expected = torch.zeros(64, 96, dtype=torch.bool)
+    for t in range(num_frames):
+        for label, mask in zip(results.labels.tolist(), results.frame_masks(t), strict=True):
+            expected = np.zeros((64, 96), bool)
             left = rows[label] * 4
             expected[t * 4 : t * 4 + 16, left : left + 24] = True
             # The bilinear resizing rounds the corners.
@@ -160,21 +159,15 @@ def test_of_a_batch_is_that_of_its_videos(build_tiny: Builder) -> None:
     samples = predict(model, together)
     for sample, batch in zip(samples, alone, strict=True):
         (expected,) = predict(model, batch)
-        for a, b in zip(sample, expected, strict=True):
-            a, b = a.pred_track_instances, b.pred_track_instances
-            assert torch.equal(a.labels, b.labels)
-            torch.testing.assert_close(a.scores, b.scores, rtol=1e-4, atol=1e-6)
-            torch.testing.assert_close(a.bboxes, b.bboxes, rtol=1e-4, atol=1e-3)
-            assert (a.masks != b.masks).float().mean() < 1e-3
+        assert_close_results(sample.pred_sequences, expected.pred_sequences)
 
 
 def test_box_only_model_predicts_no_masks(build_tiny: Builder) -> None:
-    (sample,) = predict(build_tiny(mask_head=None), batch_of(([], (64, 96)), num_frames=5))
-    for frame in sample:
-        assert "masks" not in frame.pred_track_instances
-        assert len(frame.pred_track_instances.bboxes) >= 4
+    (sample,) = predict(build_tiny(**BOX_ONLY), batch_of(([], (64, 96)), num_frames=5))
+    assert sample.pred_sequences.counts is None
+    assert len(sample.pred_sequences) >= 4
 
 
 def test_step_of_the_runner(build_tiny: Builder) -> None:
     (sample,) = build_tiny().test_step(batch_of(([], (64, 96))))
-    assert "pred_track_instances" in sample[0]
+    assert "pred_sequences" in sample

@@ -4,9 +4,8 @@ import pytest
 import torch
 from vis_samples import Rectangle, clip_sample
 
-from mmttsrn.structures import SequenceTargets, build_sequence_targets
-
-CPU = torch.device("cpu")
+from mmttsrn.hosts.mmdet.samples import clip_targets
+from mmttsrn.structures import SequenceTargets
 
 
 def build(
@@ -15,7 +14,7 @@ def build(
     sample = clip_sample(
         rectangles, num_frames=len(rectangles[0].boxes) if rectangles else 3, **kwargs
     )
-    return build_sequence_targets(sample, CPU, with_masks, max_instances)
+    return clip_targets(sample, with_masks, max_instances)
 
 
 def test_sequences_in_order_of_first_appearance() -> None:
@@ -42,7 +41,7 @@ def test_boxes_are_relative_to_the_unpadded_frame_and_masks_cover_the_padded_one
     sample = clip_sample([Rectangle.moving(1, 0, (8, 8, 24, 24))], size=(32, 48))
     for frame in sample:
         frame.set_metainfo(dict(batch_input_shape=(64, 96)))
-    targets = build_sequence_targets(sample, CPU, True, 4)
+    targets = clip_targets(sample, True, 4)
     torch.testing.assert_close(targets.boxes[0, 0], torch.tensor([1 / 3, 0.5, 1 / 3, 0.5]))
     assert targets.masks.shape == (1, 3, 64, 96)
     assert targets.masks[0, 0].nonzero().amax(0).tolist() == [23, 23]
@@ -61,7 +60,7 @@ def test_an_instance_without_pixels_or_extent_is_absent() -> None:
     sample[2].gt_instances.bboxes[1] = torch.tensor([50.0, 8.0, 50.0, 24.0])
     for frame in sample:
         frame.gt_instances.masks.masks[2] = 0
-    targets = build_sequence_targets(sample, CPU, True, 4)
+    targets = clip_targets(sample, True, 4)
     assert targets.valid.tolist() == [[True, False, True], [True, True, False]]
     assert not targets.boxes[~targets.valid].any()
     assert targets.labels.tolist() == [2, 1]
@@ -90,6 +89,17 @@ def test_the_largest_instances_are_kept_with_a_warning(with_masks: bool) -> None
         targets = build(rectangles, max_instances=2, with_masks=with_masks)
     assert targets.labels.tolist() == [2, 1]
     assert targets.valid.all()
+
+
+def test_masks_not_boxes_tell_which_instances_are_the_largest() -> None:
+    sample = clip_sample(
+        [Rectangle.moving(1, 2, (0, 0, 60, 40)), Rectangle.moving(2, 1, (64, 0, 84, 20))]
+    )
+    for frame in sample:
+        frame.gt_instances.masks.masks[0, 5:] = 0  # a wide box with few pixels
+    with pytest.warns(UserWarning, match="more than the 1 instances"):
+        targets = clip_targets(sample, True, 1)
+    assert targets.labels.tolist() == [1]
 
 
 def test_as_many_instances_as_fit_need_no_warning() -> None:

@@ -7,7 +7,7 @@ from mmdet.structures import TrackDataSample
 from torch import Tensor
 from vis_samples import Rectangle, clip_sample, random_frames
 
-from mmttsrn.models import TTSRN
+from mmttsrn.hosts.mmdet import TTSRN
 
 TWO = [Rectangle.moving(5, 2, (8, 8, 40, 32)), Rectangle.moving(9, 0, (50, 30, 70, 60))]
 LEAVING = [

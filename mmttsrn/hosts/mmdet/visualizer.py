@@ -33,7 +33,6 @@ class VISLocalVisualizer(TrackLocalVisualizer):
         alpha: Opacity of the masks, 0 to 1.
         min_side: Frames whose short side is smaller are enlarged by a whole factor until it is
             not, so that labels stay legible; 0 never enlarges.
-        null_score_thr: An instance whose ``frame_scores`` is below it counts as hidden.
     """
 
     def __init__(
@@ -45,11 +44,9 @@ class VISLocalVisualizer(TrackLocalVisualizer):
         line_width: int = 2,
         alpha: float = 0.45,
         min_side: int = 360,
-        null_score_thr: float = 0.001,
     ) -> None:
         super().__init__(name, image, vis_backends, save_dir, line_width, alpha)
         self.style = OverlayStyle(alpha=alpha, line_width=line_width, min_side=min_side)
-        self.null_score_thr = null_score_thr
 
     def draw_frame(
         self,
@@ -64,7 +61,7 @@ class VISLocalVisualizer(TrackLocalVisualizer):
             image: RGB frame (H, W, 3), uint8.
             instances: n instances: ``labels`` (n,), ``instances_id`` or ``instances_ids`` (n,),
                 and of ``masks`` (bool tensor (n, H, W), mask structure or list of RLE dicts),
-                ``bboxes`` (n, 4) xyxy, ``scores`` (n,), ``frame_scores`` (n,) whatever there is.
+                ``bboxes`` (n, 4) xyxy, ``scores`` (n,) whatever there is.
             classes: Class names by label.
             score_thr: Instances with ``scores`` below it are not drawn.
 
@@ -76,8 +73,6 @@ class VISLocalVisualizer(TrackLocalVisualizer):
         shown = torch.ones(len(instances), dtype=torch.bool)
         if "scores" in instances:
             shown &= instances.scores.cpu() >= score_thr
-        if "frame_scores" in instances:
-            shown &= instances.frame_scores.cpu() >= self.null_score_thr
         frame_instances = _to_frame_instances(instances[shown], image.shape, classes)
         return draw_instances(image, frame_instances, self.style)
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from tiny_ttsrn import BOX_ONLY
 from ttsrn_batches import BATCHES, CROWD, SMALL, TWO, batch_of, losses_of
 from vis_samples import Rectangle
 
-from mmttsrn.models import TTSRN
+from mmttsrn.hosts.mmdet import TTSRN
 
 Builder = Callable[..., TTSRN]
 
@@ -114,7 +115,7 @@ def test_in_mixed_precision(build_tiny: Builder, name: str) -> None:
 
 
 def test_box_only_model_has_no_mask_losses(build_tiny: Builder) -> None:
-    model = build_tiny(mask_head=None)
+    model = build_tiny(**BOX_ONLY)
     batch = BATCHES["two instances"]
     for sample in batch["data_samples"]:
         assert "masks" in sample[0].gt_instances

@@ -2,12 +2,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tiny_ttsrn import WIDTHS
+from tiny_ttsrn import BOX_ONLY, WIDTHS
 from ttsrn_batches import BATCHES, batch_of, losses_of, prepared
 from vis_samples import clip_sample
 
-from mmttsrn.models import TTSRN
-from mmttsrn.models.vis.ttsrn import padding_mask_of
+from mmttsrn.hosts.mmdet import TTSRN
+from mmttsrn.hosts.mmdet.samples import padding_mask_of
 
 Builder = Callable[..., TTSRN]
 
@@ -62,12 +62,12 @@ class TestForward:
         garbage = [m.clone() for m in maps]
         garbage[-1][..., 1:, :] = 1e3
         garbage[-1][..., 2:] = -1e3
-        clean, dirty = (model.head(model.neck(m, padding)) for m in (maps, garbage))
+        clean, dirty = (model.head(model.neck(m, padding))[-1] for m in (maps, garbage))
         assert torch.equal(clean.boxes, dirty.boxes)
         assert torch.equal(clean.logits, dirty.logits)
 
     def test_box_only_model(self, build_tiny: Builder) -> None:
-        _, _, masks = build_tiny(mask_head=None)(torch.rand(1, 3, 3, 64, 96), mode="tensor")
+        _, _, masks = build_tiny(**BOX_ONLY)(torch.rand(1, 3, 3, 64, 96), mode="tensor")
         assert masks is None
 
 
@@ -94,4 +94,4 @@ class TestConfig:
             build_tiny(clip_overlap=overlap)
 
     def test_overlap_is_half_a_clip_by_default(self, build_tiny: Builder) -> None:
-        assert build_tiny(head=dict(num_frames=6)).clip_overlap == 3
+        assert build_tiny(head=dict(num_frames=6)).core.clip_overlap == 3

@@ -1,6 +1,15 @@
 """A TT-SRN that runs in milliseconds: T=3 frames, Q=4 instances, K=3 classes."""
 
+from pathlib import Path
 from typing import Any
+
+from mmengine.config import Config
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+# The parts of the paper's model, with its numbers.
+PAPER: dict[str, Any] = Config.fromfile(
+    CONFIGS / "_base_/models/ttsrn_twins-svt-s.py"
+).model.to_dict()
 
 WIDTHS = (16, 32, 64, 128)
 EMBED_DIMS = 48
@@ -20,12 +29,19 @@ TINY: dict[str, Any] = dict(
         type="mmttsrn.TwinsSVT",
         arch=dict(embed_dims=WIDTHS, num_heads=(1, 2, 4, 8), depths=(1, 1, 2, 1)),
     ),
-    neck=dict(type="mmttsrn.SpatioTemporalEncoder", in_channels=WIDTHS, **TRANSFORMER),
+    neck=dict(
+        type="mmttsrn.SpatioTemporalEncoder",
+        in_channels=WIDTHS,
+        positional_encoding=dict(type="mmttsrn.SinePositionEncoding3D"),
+        **TRANSFORMER,
+    ),
     head=dict(
         type="mmttsrn.InstanceSequenceHead",
         num_classes=3,
         num_frames=3,
         num_instances=4,
+        cls_branch=PAPER["head"]["cls_branch"],
+        bbox_branch=PAPER["head"]["bbox_branch"],
         **TRANSFORMER,
     ),
     mask_head=dict(
@@ -37,8 +53,14 @@ TINY: dict[str, Any] = dict(
         seq_channels=8,
         deform_backend="grid_sample",
     ),
-    criterion=dict(type="mmttsrn.SequenceSetLoss", num_classes=3),
+    criterion=PAPER["criterion"],
+    post_processor=PAPER["post_processor"],
+    clip_linker=PAPER["clip_linker"],
 )
+
+
+# Changes for a model of boxes only.
+BOX_ONLY = dict(mask_head=None, criterion=dict(loss_mask=None, loss_dice=None))
 
 
 def tiny_config(**changes: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The code bases that the model is plugged into, a room for each."""

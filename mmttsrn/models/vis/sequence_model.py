@@ -1,0 +1,162 @@
+"""The tensor core of a VIS model: clips in, instance sequences out, whatever the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.models.task_modules import FrameSizes, plan_clips
+from mmttsrn.registry import MODELS, TASK_UTILS
+from mmttsrn.structures import (
+    ClipFeatures,
+    InstanceSequences,
+    MaskFunction,
+    SequencePredictions,
+    SequenceResults,
+    SequenceTargets,
+    reflect_frames,
+)
+
+
+class SequenceModel(BaseModule):
+    """Backbone, neck, head and mask head on tensors; neither samples nor a tracker.
+
+    Args:
+        backbone: Config of the backbone, called on (N*T, 3, H, W).
+        neck: Config of the spatio-temporal neck.
+        head: Config of the head, a decoder: ``head(features)`` gives the
+            :class:`SequencePredictions` of each layer, and ``gives``, ``num_classes``,
+            ``num_frames`` and ``num_instances`` say what to expect of them.
+        post_processor: Config of the post-processor.
+        clip_linker: Config of what joins the clips of a video longer than the head's
+            ``num_frames``.
+        mask_head: Config of a mask head, which gives the masks of the last layer from its states;
+            None for a head that gives masks by itself, or for boxes only.
+        criterion: Config of the set loss; None for a model that only predicts. The number of
+            classes is added from the head.
+        clip_overlap: Frames that neighbouring clips of a video share; by default half a clip.
+
+    Raises:
+        UserInputError: If ``clip_overlap`` is not between 0 and ``num_frames - 1``, or the
+            criterion needs what the head does not give.
+
+    Source: TT-SRN (2021); VisTR (CVPR 2021).
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict,
+        head: dict,
+        post_processor: dict,
+        clip_linker: dict,
+        mask_head: dict | None = None,
+        criterion: dict | None = None,
+        clip_overlap: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck)
+        self.head = MODELS.build(head)
+        self.mask_head = MODELS.build(mask_head) if mask_head else None
+        self.criterion = None
+        if criterion:
+            self.criterion = MODELS.build(dict(criterion, num_classes=self.head.num_classes))
+            last_layer = self.head.gives | ({"masks"} if mask_head else set())
+            self.criterion.check_decoder(self.head.gives, last_layer)
+        self.post_processor = TASK_UTILS.build(post_processor)
+        self.clip_linker = TASK_UTILS.build(clip_linker)
+        self.clip_length: int = self.head.num_frames
+        self.clip_overlap = self.clip_length // 2 if clip_overlap is None else clip_overlap
+        if not 0 <= self.clip_overlap < self.clip_length:
+            raise UserInputError(
+                f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {self.clip_length - 1} "
+                "(less than head.num_frames)"
+            )
+
+    def extract_features(self, frames: Tensor, padding_mask: Tensor) -> ClipFeatures:
+        """Run backbone and neck on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W)."""
+        maps = self.backbone(frames.flatten(0, 1))
+        return self.neck([m.unflatten(0, frames.shape[:2]) for m in maps], padding_mask)
+
+    def decode(self, frames: Tensor, padding_mask: Tensor) -> list[SequencePredictions]:
+        """Predictions of every decoder layer; arguments as for ``forward``."""
+        features = self.extract_features(frames, padding_mask)
+        layers: list[SequencePredictions] = self.head(features)
+        if self.mask_head is not None:
+            layers[-1] = replace(layers[-1], masks=self._masks_of(features, layers[-1].states))
+        return layers
+
+    def _masks_of(self, features: ClipFeatures, states: Tensor | None) -> MaskFunction:
+        def masks(rows: Tensor) -> Tensor:
+            assert self.mask_head is not None
+            # Without a row one instance is computed and left out, so that every parameter takes
+            # part in each step, which distributed training needs.
+            computed = rows if len(rows) else rows.new_zeros(1, 2)
+            return self.mask_head(features, states, computed)[: len(rows)]
+
+        return masks
+
+    def forward(self, frames: Tensor, padding_mask: Tensor) -> SequencePredictions:
+        """Predictions of the last decoder layer.
+
+        Args:
+            frames: Normalised frames (N, T, 3, H, W) of N clips, T <= head.num_frames.
+            padding_mask: (N, T, H, W) bool, true for padding.
+
+        Returns:
+            Logits, and what the model gives of boxes and masks.
+        """
+        return self.decode(frames, padding_mask)[-1]
+
+    def loss(
+        self, frames: Tensor, padding_mask: Tensor, targets: Sequence[SequenceTargets]
+    ) -> dict[str, Tensor]:
+        """Losses of a batch of clips.
+
+        Args:
+            frames: Normalised frames (N, T, 3, H, W).
+            padding_mask: (N, T, H, W) bool, true for padding.
+            targets: True sequences of each clip.
+
+        Returns:
+            Losses by name.
+
+        Raises:
+            UserInputError: If the model has no criterion.
+        """
+        if self.criterion is None:
+            raise UserInputError("TTSRN: training needs model.criterion; add it to the config")
+        return self.criterion(self.decode(frames, padding_mask), targets)
+
+    def predict(self, video: Tensor, padding_mask: Tensor, sizes: FrameSizes) -> SequenceResults:
+        """Predict a video of any length, clip by clip.
+
+        Args:
+            video: Normalised frames (T, 3, H, W).
+            padding_mask: (T, H, W) bool, true for padding.
+            sizes: Sizes of its frames.
+
+        Returns:
+            The sequences of the video.
+        """
+        finished = self.clip_linker.link(self._predict_clips(video, padding_mask))
+        return self.post_processor(finished, sizes)
+
+    def _predict_clips(
+        self, video: Tensor, padding_mask: Tensor
+    ) -> Iterator[tuple[int, InstanceSequences]]:
+        """Sequences of each clip of a video, with the clip's first frame."""
+        num_frames = len(video)
+        for start in plan_clips(num_frames, self.clip_length, self.clip_overlap):
+            # A video shorter than a clip goes back and forth, as the training sampler does.
+            frames = reflect_frames(np.arange(start, start + self.clip_length), num_frames)
+            index = torch.from_numpy(frames).to(video.device)
+            clip = self(video[index][None], padding_mask[index][None]).clip(0)
+            yield start, clip.frames(0, min(self.clip_length, num_frames))
