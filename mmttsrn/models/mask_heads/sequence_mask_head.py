@@ -8,11 +8,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmttsrn.registry import MODELS
-from mmttsrn.structures import ClipFeatures
-
 from mmttsrn.models.mask_heads.box_attention import BoxAttention
 from mmttsrn.models.mask_heads.instance_mask_fpn import InstanceMaskFPN
+from mmttsrn.registry import MODELS
+from mmttsrn.structures import ClipFeatures
 
 
 @MODELS.register_module()

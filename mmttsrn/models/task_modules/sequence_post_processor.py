@@ -93,19 +93,24 @@ class SequencePostProcessor:
         Returns:
             The n sequences that have a mask pixel in some frame.
         """
-        done = [self._finish(part, sizes) for part in parts]
-        num_sequences = max((int(part.ids[-1]) + 1 for part in done if len(part.ids)), default=0)
-        num_frames = sum(part.covered.shape[1] for part in done)
-        num_classes = done[0].votes.shape[1] if done else 0
+        encoder = _MaskEncoder(sizes, self.logit_thr, self.max_pixels)
+        done = [self._finish(part, sizes, encoder) for part in parts]
+        return self._join(done, sizes)
+
+    def _join(self, parts: list[_Part], sizes: FrameSizes) -> SequenceResults:
+        """Results of the whole video from those of its parts."""
+        num_sequences = max((int(part.ids[-1]) + 1 for part in parts if len(part.ids)), default=0)
+        num_frames = sum(part.covered.shape[1] for part in parts)
+        num_classes = parts[0].votes.shape[1] if parts else 0
         covered = torch.zeros(num_sequences, num_frames, dtype=torch.bool)
         frame_scores = torch.zeros(num_sequences, num_frames)
         boxes = torch.zeros(num_sequences, num_frames, 4)
         votes = torch.zeros(num_sequences, num_classes, dtype=torch.int64)
         has_pixel = torch.zeros(num_sequences, dtype=torch.bool)
-        with_masks = all(part.counts is not None for part in done)
+        with_masks = all(part.counts is not None for part in parts)
         counts: list[list[str | None]] = [[None] * num_frames for _ in range(num_sequences)]
         start = 0
-        for part in done:
+        for part in parts:
             stop = start + part.covered.shape[1]
             covered[part.ids, start:stop] = part.covered
             frame_scores[part.ids, start:stop] = part.frame_scores
@@ -116,7 +121,7 @@ class SequencePostProcessor:
             for row, texts in zip(part.ids.tolist(), part.counts or (), strict=False):
                 counts[row][start:stop] = texts
             start = stop
-        if done and done[0].boxes is None:
+        if parts and parts[0].boxes is None:
             boxes = _boxes_of_masks(counts, sizes.original)
         keep = has_pixel.nonzero().squeeze(1) if with_masks else torch.arange(num_sequences)
         visible = covered & (frame_scores >= self.null_frame_score)
@@ -131,7 +136,7 @@ class SequencePostProcessor:
             counts=[counts[row] for row in keep.tolist()] if with_masks else None,
         )
 
-    def _finish(self, part: FinishedFrames, sizes: FrameSizes) -> _Part:
+    def _finish(self, part: FinishedFrames, sizes: FrameSizes, encoder: _MaskEncoder) -> _Part:
         sequences = part.sequences
         probabilities = sequences.logits.float().softmax(-1)[..., :-1]  # S, t, K
         frame_scores, frame_labels = probabilities.max(-1)
@@ -139,7 +144,7 @@ class SequencePostProcessor:
         votes = F.one_hot(frame_labels, probabilities.shape[-1]) * sequences.covered[..., None]
         boxes = sequences.boxes
         visible = sequences.covered & (frame_scores >= self.null_frame_score)
-        counts, has_pixel = self._encode_masks(sequences, visible, sizes)
+        counts, has_pixel = encoder.encode(sequences, visible)
         return _Part(
             ids=part.ids,
             covered=sequences.covered.cpu(),
@@ -150,37 +155,62 @@ class SequencePostProcessor:
             has_pixel=has_pixel,
         )
 
-    def _encode_masks(
-        self, sequences: InstanceSequences, visible: Tensor, sizes: FrameSizes
+
+class _MaskEncoder:
+    """Turns mask logits into RLE at the original size, a bounded number of pixels at a time.
+
+    Args:
+        sizes: Sizes of the frames.
+        logit_thr: A pixel belongs to the mask when its logit is above this.
+        max_pixels: Most mask pixels at a time, but at least one mask.
+    """
+
+    def __init__(self, sizes: FrameSizes, logit_thr: float, max_pixels: int) -> None:
+        self.sizes = sizes
+        self.logit_thr = logit_thr
+        height, width = sizes.original
+        self.step = max(1, max_pixels // (height * width))
+        # One buffer for the whole video: large blocks that come and go among many small strings
+        # make the heap grow. pycocotools reads masks column by column.
+        self.buffer = torch.empty(self.step, width, height, dtype=torch.bool)
+
+    def encode(
+        self, sequences: InstanceSequences, visible: Tensor
     ) -> tuple[list[list[str | None]] | None, Tensor]:
-        """RLE of visible masks, and which sequences have a pixel; a bounded number at a time."""
+        """Encode the visible masks.
+
+        Args:
+            sequences: S sequences over t frames.
+            visible: (S, t) bool.
+
+        Returns:
+            Compressed RLE counts, S lists of t, None where hidden; and (S,) bool, whether a mask
+            of the sequence has a pixel, hidden or not. None without masks.
+        """
         num_sequences, num_frames = sequences.covered.shape
         has_pixel = torch.zeros(num_sequences, dtype=torch.bool)
         if sequences.mask_logits is None:
             return None, has_pixel
         counts: list[list[str | None]] = [[None] * num_frames for _ in range(num_sequences)]
         rows, frames = sequences.covered.nonzero(as_tuple=True)
-        step = max(1, self.max_pixels // (sizes.original[0] * sizes.original[1]))
-        for chunk_rows, chunk_frames in zip(rows.split(step), frames.split(step), strict=True):
-            logits = sequences.mask_logits[chunk_rows, chunk_frames].float()  # m, h, w
-            full = resize_mask_logits(logits, sizes)
-            # pycocotools encodes column by column.
-            masks = (full > self.logit_thr).transpose(1, 2).contiguous()  # m, W, H
-            has_pixel[chunk_rows[masks.flatten(1).any(1)].cpu()] = True
-            shown = visible[chunk_rows, chunk_frames]
-            texts = _encode(masks[shown].cpu().numpy())
-            places = zip(chunk_rows[shown].tolist(), chunk_frames[shown].tolist(), strict=True)
-            for (row, frame), text in zip(places, texts, strict=True):
-                counts[row][frame] = text
+        for chunk in zip(rows.split(self.step), frames.split(self.step), strict=True):
+            masks = self._masks(sequences.mask_logits[chunk].float())
+            has_pixel[chunk[0].cpu()[masks.flatten(1).any(1)]] = True
+            shown = visible[chunk].cpu()
+            places = zip(chunk[0].tolist(), chunk[1].tolist(), shown.tolist(), strict=True)
+            for mask, (row, frame, is_shown) in zip(masks.numpy(), places, strict=True):
+                if is_shown:
+                    rle = mask_utils.encode(mask.view(np.uint8).T)  # H, W in Fortran order
+                    counts[row][frame] = rle["counts"].decode()
         return counts, has_pixel
 
-
-def _encode(masks: np.ndarray) -> list[str]:
-    """Compressed RLE counts of masks (m, W, H) bool, with rows and columns exchanged."""
-    if not len(masks):
-        return []
-    rles = mask_utils.encode(masks.view(np.uint8).T)  # H, W, m in Fortran order
-    return [rle["counts"].decode() for rle in rles]
+    def _masks(self, logits: Tensor) -> Tensor:
+        """Masks (m, W, H) bool from logits (m, h, w); valid until the next call."""
+        full = resize_mask_logits(logits, self.sizes).transpose(1, 2)
+        masks = self.buffer[: len(logits)]
+        if full.is_cuda:
+            return masks.copy_(full > self.logit_thr)
+        return torch.gt(full, self.logit_thr, out=masks)
 
 
 def _boxes_of_masks(counts: list[list[str | None]], size: tuple[int, int]) -> Tensor:
