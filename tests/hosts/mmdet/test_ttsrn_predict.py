@@ -51,6 +51,14 @@ def test_contract(build_tiny: Builder, num_frames: int, mixed_precision: bool) -
     assert (results.video_id, results.video_length) == (1, num_frames)
 
 
+def test_results_say_of_how_long_a_video_they_are_a_part(build_tiny: Builder) -> None:
+    batch = batch_of(([], (64, 96)))
+    for frame in batch["data_samples"][0]:
+        frame.set_metainfo(dict(ori_video_length=40))
+    (sample,) = predict(build_tiny(), batch)
+    assert (sample.pred_sequences.num_frames, sample.pred_sequences.video_length) == (3, 40)
+
+
 def test_results_stay_with_their_sample(build_tiny: Builder) -> None:
     (sample,) = predict(build_tiny(), batch_of(([], (64, 96))))
     for moved in (sample.cpu(), sample.to("cpu"), copy.deepcopy(sample)):

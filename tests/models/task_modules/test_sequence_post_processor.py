@@ -115,6 +115,13 @@ def test_a_low_frame_score_hides_the_frame_but_counts() -> None:
     assert all_masks(shown).all()
 
 
+def test_a_frame_score_at_the_threshold_is_shown() -> None:
+    sequences = sequences_of(torch.zeros(1, 1, 2), torch.ones(1, 1, 2, 2))  # a score of 0.5
+    results = finish(sequences, (8, 8), (8, 8), (8, 8), null_frame_score=0.5)
+    assert results.visible.tolist() == [[True]]
+    assert results.segmentations(0)[0] is not None
+
+
 def test_a_sequence_with_pixels_in_hidden_frames_only_is_kept() -> None:
     logits = torch.zeros(2, 1, 2)
     logits[..., 1] = 9.0
