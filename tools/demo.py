@@ -26,9 +26,10 @@ try:
     from mmttsrn.engine.config_file import load_config
     from mmttsrn.engine.user_errors import report_user_errors
     from mmttsrn.errors import UserInputError
+    from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
     from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
-    from mmttsrn.visualization.tracks import TrackedVideo, add_predictions, load_annotated_videos
     from mmttsrn.visualization.video_io import require_mp4_encoder
+    from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
 except ImportError as error:  # a package is missing, too old or without ops
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
@@ -61,21 +62,14 @@ class Split:
         result_name: File name of the results, without suffix.
         ann_file: Official YouTube-VIS json.
         img_root: Folder that its file_names are relative to.
-        videos: Its videos by id, with ground truth if it has any.
-        names: Its class names by category id.
+        truth: What the json holds.
     """
 
     title: str
     result_name: str
     ann_file: Path
     img_root: Path
-    videos: dict[int, TrackedVideo]
-    names: dict[int, str]
-
-    @property
-    def has_ground_truth(self) -> bool:
-        """Whether any instance is annotated."""
-        return any(video.ground_truth for video in self.videos.values())
+    truth: GroundTruth
 
 
 def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
@@ -83,8 +77,8 @@ def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
     cfg = load_config(config, required_keys=CONFIG_KEYS)
     cfg.work_dir = args.work_dir
     cfg.randomness = {"seed": args.seed}
-    cfg.model.head.num_classes = len(train.names)
-    _set_data(cfg.train_dataloader, train, class_names(train))
+    cfg.model.head.num_classes = len(train.truth.categories)
+    _set_data(cfg.train_dataloader, train, train)
     # Both splits are tested after the training.
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.quick:
@@ -100,23 +94,19 @@ def configure_test(cfg: Config, train: Split, split: Split, checkpoint: str) -> 
     cfg.load_from = checkpoint
     # MMEngine keeps what has a name: a name of its own gives this run its own.
     cfg.experiment_name = cfg.visualizer.name = f"demo_test_{split.result_name}"
-    _set_data(cfg.test_dataloader, split, class_names(train))
+    _set_data(cfg.test_dataloader, split, train)
     cfg.test_evaluator.outfile_prefix = str(Path(cfg.work_dir) / split.result_name)
     return cfg
 
 
-def _set_data(dataloader: Config, split: Split, classes: list[str]) -> None:
+def _set_data(dataloader: Config, split: Split, train: Split) -> None:
+    classes = list(train.truth.categories.values())  # in the order of labels
     dataloader.dataset.update(
         data_root="",
         ann_file=str(split.ann_file),
         data_prefix={"img_path": str(split.img_root)},
         metainfo={"classes": classes},
     )
-
-
-def class_names(split: Split) -> list[str]:
-    """Class names in the order of labels, that of the category ids."""
-    return [split.names[category_id] for category_id in sorted(split.names)]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -179,13 +169,14 @@ def _first_file(folder: Path, places: list[str]) -> Path | None:
 def _load_split(
     title: str, result_name: str, ann_file: Path, folder: Path, names: tuple[str, ...]
 ) -> Split:
-    videos, classes = load_annotated_videos(ann_file)
-    first_frame = next(iter(videos.values())).file_names[0]
+    truth = read_ground_truth(ann_file, need_frames=True)
+    videos = list(truth.videos.values())
+    first_frame = videos[0].file_names[0]
     places = list(dict.fromkeys(place.format(name) for place in IMAGE_PLACES for name in names))
     for place in places:
         if (folder / place / first_frame).is_file():
-            check_frames(list(videos.values()), folder / place)
-            return Split(title, result_name, ann_file, folder / place, videos, classes)
+            check_frames(videos, folder / place)
+            return Split(title, result_name, ann_file, folder / place, truth)
     raise UserInputError(
         f"{ann_file}: frame {first_frame} not found in {folder}; looked in {', '.join(places)}"
     )
@@ -197,19 +188,19 @@ def check_splits(train: Split, held_out: Split | None) -> None:
     Raises:
         UserInputError: Training clips have no annotations, or held-out clips lack a class.
     """
-    if not train.has_ground_truth:
+    if not train.truth.has_sequences:
         raise UserInputError(
             f"{train.ann_file}: annotations: nothing to train on; give a split with ground truth"
         )
     if held_out is None:
         return
-    missing = sorted(set(train.names.values()) - set(held_out.names.values()))
+    missing = sorted(set(train.truth.categories.values()) - set(held_out.truth.categories.values()))
     if missing:
         raise UserInputError(
             f"{held_out.ann_file}: categories: {', '.join(missing)} of {train.ann_file} missing; "
             "both files have to list the same classes"
         )
-    if not held_out.has_ground_truth:
+    if not held_out.truth.has_sequences:
         print(f"note: {held_out.ann_file} has no ground truth, so there is no AP on it")
 
 
@@ -234,12 +225,13 @@ def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float 
     print(f"testing: {split.title} clips", flush=True)
     metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
     results_file = Path(cfg.work_dir) / f"{split.result_name}.json"
-    add_predictions(split.videos, split.names, results_file, SCORE_THR)
-    shown = list(split.videos.values())[:MAX_OVERLAYS]
-    if not any(video.predictions for video in shown):
+    videos = videos_to_draw(split.truth)
+    add_predictions(videos, split.truth, results_file, SCORE_THR)
+    shown = list(videos.values())[:MAX_OVERLAYS]
+    if not any(drawn.predicted for drawn in shown):
         print(f"note: no instance in the {split.title} clips reaches score {SCORE_THR}, so none is "
               "drawn")  # fmt: skip
-    options = RenderOptions("mp4", with_ground_truth=split.has_ground_truth)
+    options = RenderOptions("mp4", with_ground_truth=split.truth.has_sequences)
     folder = overlay_folder(cfg.work_dir, split)
     for _ in render_videos(shown, split.img_root, folder, options):
         pass

@@ -23,7 +23,7 @@ class EncodedMasks(NamedTuple):
     counts: Counts
 
 
-def encode_masks(segmentations: Any) -> EncodedMasks | Any:
+def pack_masks(segmentations: Any) -> EncodedMasks | Any:
     """Put the masks of a sequence into the small form.
 
     What is not a list of RLE dicts of one size and nulls is returned as it is.

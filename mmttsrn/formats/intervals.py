@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from ...formats.rle import compressed_runs
+from mmttsrn.formats.rle import compressed_runs
 
 _END = "\n"  # no character of an encoding
 _PROBLEMS = {

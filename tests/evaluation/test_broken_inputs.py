@@ -15,7 +15,8 @@ from pycocotools import mask as mask_utils
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation import evaluate_ytvis
 from mmttsrn.evaluation.analysis.errors import analyse_errors
-from mmttsrn.evaluation.functional import load_ground_truth, load_results
+from mmttsrn.formats.ground_truth import read_ground_truth
+from mmttsrn.formats.results import read_results
 
 HEIGHT, WIDTH = 4, 5
 
@@ -190,8 +191,8 @@ def test_any_change_is_evaluated_or_refused(tmp_path: Path, data: st.DataObject)
         (tmp_path / f"{name}.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     message = ""
     try:
-        truth = load_ground_truth(tmp_path / "gt.json")
-        analyse_errors(truth, load_results(tmp_path / "results.json", truth))
+        truth = read_ground_truth(tmp_path / "gt.json")
+        analyse_errors(truth, read_results(tmp_path / "results.json", truth))
         evaluate_ytvis(tmp_path / "gt.json", tmp_path / "results.json", num_threads=1)
     except UserInputError as error:
         message = str(error)

@@ -10,10 +10,11 @@ import pytest
 from mmdet.evaluation.functional import YTVIS, YTVISeval
 from pycocotools import mask as mask_utils
 
-from mmttsrn.evaluation.functional import STAT_NAMES, Evaluation, evaluate_ytvis
+from mmttsrn.evaluation import Evaluation, evaluate_ytvis
+from mmttsrn.evaluation.result import STAT_NAMES
 
-DATA = Path(__file__).parents[2] / "data/vis_eval"
-OFFICIAL = Path(__file__).resolve().parents[3] / ".." / "shared/fixtures/vis_eval"
+DATA = Path(__file__).parents[1] / "data/vis_eval"
+OFFICIAL = Path(__file__).resolve().parents[2] / ".." / "shared/fixtures/vis_eval"
 
 
 def read(folder: Path, name: str) -> Any:
@@ -89,9 +90,10 @@ def test_arrays_of_the_official_program() -> None:
     assert stats == pytest.approx(list(official["stats"].values()), abs=1e-12)
     by_id = {int(key): value["AP"] for key, value in official["per_category"].items()}
     assert category_ap(evaluation) == pytest.approx(by_id, abs=1e-12)
+    curves = evaluation.curves.over(list(evaluation.truth.categories))
     with np.load(OFFICIAL / "official.npz") as arrays:
         for name in ("precision", "recall", "scores"):
-            ours = getattr(evaluation.curves, name)
+            ours = getattr(curves, name)
             np.testing.assert_allclose(ours, arrays[name], rtol=0, atol=1e-12)
 
 
@@ -104,8 +106,9 @@ def test_arrays_of_the_copy_in_the_host() -> None:
         evaluator = YTVISeval(truth, truth.loadRes(copy.deepcopy(results)), "segm")
         evaluator.evaluate()
         evaluator.accumulate()
+    curves = evaluation.curves.over(list(evaluation.truth.categories))
     for name in ("precision", "recall"):
-        assert np.array_equal(getattr(evaluation.curves, name), evaluator.eval[name])
+        assert np.array_equal(getattr(curves, name), evaluator.eval[name])
 
 
 def test_perfect_results_give_one_though_ids_repeat(ground_truth: dict) -> None:

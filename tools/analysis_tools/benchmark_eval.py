@@ -136,19 +136,19 @@ def run_ours(folder: Path) -> dict[str, Any]:
     """Evaluates with this package, phase by phase."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from mmttsrn.evaluation.functional.evaluate import (
+    from mmttsrn.evaluation.precision_recall import accumulate
+    from mmttsrn.evaluation.ytvis import (
         available_cores,
         ground_truth_groups,
         match_video,
         prepare_video,
     )
-    from mmttsrn.evaluation.functional.ground_truth_file import load_ground_truth
-    from mmttsrn.evaluation.functional.precision_recall import accumulate
-    from mmttsrn.evaluation.functional.results_file import load_results
+    from mmttsrn.formats.ground_truth import read_ground_truth
+    from mmttsrn.formats.results import read_results
 
     clock = Clock()
-    truth = load_ground_truth(folder / "gt.json")
-    results = load_results(folder / "results.json", truth)
+    truth = read_ground_truth(folder / "gt.json")
+    results = read_results(folder / "results.json", truth)
     clock.lap("read")
     groups = ground_truth_groups(truth)
     with ThreadPoolExecutor(available_cores()) as pool:
@@ -159,8 +159,9 @@ def run_ours(folder: Path) -> dict[str, Any]:
         clock.lap("prepare")
         matched = list(pool.map(lambda video: match_video(video, groups), prepared))
     matches = [match for found in matched for match in found]
-    curves = accumulate(matches, list(truth.categories), len(groups))
+    curves = accumulate(matches, len(groups))
     clock.lap("evaluate")
+    curves = curves.over(list(truth.categories))
     np.savez(folder / "ours.npz", precision=curves.precision, recall=curves.recall)
     return clock.laps
 

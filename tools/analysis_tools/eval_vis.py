@@ -20,9 +20,10 @@ from mmttsrn.evaluation.analysis import report
 from mmttsrn.evaluation.analysis.comparison import VideoDifference, compare_videos
 from mmttsrn.evaluation.analysis.errors import ErrorReport, analyse_errors
 from mmttsrn.evaluation.analysis.metrics_json import metrics_content
-from mmttsrn.evaluation.functional import evaluate, load_ground_truth, load_results
-from mmttsrn.evaluation.functional.tracks import GroundTruth, Results
+from mmttsrn.evaluation.ytvis import evaluate
+from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.output_files import check_output_file, check_output_folder, replace_file
+from mmttsrn.formats.results import Results, read_results
 
 PROGRESS_DELAY = 0.5  # seconds; shorter work shows no bar
 
@@ -80,8 +81,8 @@ def load_truth(path: str) -> GroundTruth:
     Raises:
         UserInputError: It is broken, or there is none.
     """
-    truth = load_ground_truth(path)
-    if not truth.has_tracks:
+    truth = read_ground_truth(path)
+    if not truth.has_sequences:
         raise UserInputError(
             f"{path}: annotations: has no ground truth, so there is nothing to evaluate against;"
             " tools/analysis_tools/make_submission.py checks results without it"
@@ -158,8 +159,8 @@ def run(args: argparse.Namespace) -> None:
     """Reads and evaluates everything; then writes and prints."""
     check_outputs(args)
     truth = load_truth(args.gt)
-    results = load_results(args.results, truth)
-    other_results = load_results(args.compare, truth) if args.compare is not None else None
+    results = read_results(args.results, truth)
+    other_results = read_results(args.compare, truth) if args.compare is not None else None
     evaluation = evaluate_results(args, truth, results, "evaluating")
     errors, other, differences = None, None, []
     if args.errors or args.plots is not None or args.out is not None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from mmttsrn.engine.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
-from mmttsrn.evaluation.analysis.submission import check_submission, write_submission
-from mmttsrn.evaluation.functional import load_ground_truth
+from mmttsrn.evaluation.analysis.submission import check_submission
+from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.output_files import check_output_file
+from mmttsrn.formats.results import zip_results
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -38,7 +39,7 @@ def _zip_name(text: str) -> Path:
 def run(args: argparse.Namespace) -> None:
     """Checks, then writes."""
     check_output_file(args.out, "--out", [args.videos_json, args.results])
-    truth = load_ground_truth(args.videos_json)
+    truth = read_ground_truth(args.videos_json)
     check = check_submission(args.results, truth)
     for problem in check.problems:
         print(f"{args.results}: {problem}", file=sys.stderr)
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
         f"{check.num_entries} entries for {len(check.video_ids)} of {len(truth.videos)} videos,"
         " no problem found"
     )
-    write_submission(args.results, args.out)
+    zip_results(args.results, args.out)
     print(f"{args.out} is the file to submit")
 
 

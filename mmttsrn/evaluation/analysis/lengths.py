@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..functional import Evaluation
-from ..functional.tracks import Video
+from mmttsrn.evaluation.result import Evaluation
+from mmttsrn.formats.ground_truth import Video
 
 # Lowest and highest number of frames, both included; None for any number above.
 LENGTH_BINS: tuple[tuple[int, int | None], ...] = ((1, 16), (17, 32), (33, 64), (65, None))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ..functional import Evaluation
-from .comparison import VideoDifference
-from .errors import ErrorReport
-from .lengths import length_stats, long_video_stats
+from mmttsrn.evaluation.analysis.comparison import VideoDifference
+from mmttsrn.evaluation.analysis.errors import ErrorReport
+from mmttsrn.evaluation.analysis.lengths import length_stats, long_video_stats
+from mmttsrn.evaluation.result import Evaluation
 
 STAT_MEANINGS = {
     "mAP": "average precision, mean over IoU 0.50 to 0.95",

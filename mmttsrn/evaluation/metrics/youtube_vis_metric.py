@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
-from ...errors import UserInputError
-from ...formats.output_files import replace_file
-from ...formats.youtube_vis_json import read_json_object
-from ...registry import METRICS
-from ..functional import Evaluation, evaluate_ytvis
+from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation.result import Evaluation
+from mmttsrn.evaluation.ytvis import evaluate
+from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
+from mmttsrn.formats.results import read_results, write_results
+from mmttsrn.registry import METRICS
 
 
 @METRICS.register_module()
@@ -110,8 +109,8 @@ class YouTubeVISMetric(BaseMetric):
         if not meta["has_ground_truth"]:
             logger.info(f"{meta['ann_file']} has no ground truth, so there is no AP")
             return {}
-        ground_truth = self._load_ground_truth(meta, set(entries), logger)
-        evaluation = evaluate_ytvis(ground_truth, detections)
+        truth = self._read_ground_truth(meta, set(entries), logger)
+        evaluation = evaluate(truth, read_results(detections, truth))
         self._log_tables(evaluation, logger)
         return evaluation.stats
 
@@ -159,21 +158,17 @@ class YouTubeVISMetric(BaseMetric):
         # A Runner logs to <work_dir>/<timestamp>/<timestamp>.log.
         return Path(logger.log_file).parents[1] / "results" if logger.log_file else None
 
-    def _load_ground_truth(
+    def _read_ground_truth(
         self, meta: dict[str, Any], video_ids: set, logger: MMLogger
-    ) -> dict[str, list]:
-        """Ground truth of the evaluated videos and classes."""
-        content = read_json_object(meta["ann_file"], self.backend_args)
-        videos = [video for video in content["videos"] if video["id"] in video_ids]
-        if len(videos) < len(content["videos"]):
-            logger.info(f"evaluating {len(videos)} of {len(content['videos'])} videos of the file")
-        categories = [entry for entry in content["categories"] if entry["id"] in meta["cat_ids"]]
-        annotations = [
-            annotation
-            for annotation in content["annotations"]
-            if annotation["video_id"] in video_ids and annotation["category_id"] in meta["cat_ids"]
-        ]
-        return {"videos": videos, "categories": categories, "annotations": annotations}
+    ) -> GroundTruth:
+        """Read the ground truth of the evaluated videos and classes."""
+        truth = read_ground_truth(meta["ann_file"], backend_args=self.backend_args)
+        evaluated = truth.restricted(video_ids, set(meta["cat_ids"]))
+        if len(evaluated.videos) < len(truth.videos):
+            logger.info(
+                f"evaluating {len(evaluated.videos)} of {len(truth.videos)} videos of the file"
+            )
+        return evaluated
 
     def _log_tables(self, evaluation: Evaluation, logger: MMLogger) -> None:
         logger.info("mask AP\n" + _table(list(evaluation.stats.items())))
@@ -193,18 +188,6 @@ def encode_masks(masks: torch.Tensor) -> list[dict[str, Any]]:
     pixels = np.asfortranarray(masks.cpu().numpy().transpose(1, 2, 0), dtype=np.uint8)
     rles = mask_utils.encode(pixels)
     return [{"size": rle["size"], "counts": rle["counts"].decode()} for rle in rles]
-
-
-def write_results(detections: list[dict], prefix: Path) -> None:
-    """Writes ``<prefix>.json`` and ``<prefix>.zip`` (holding results.json), each at once."""
-    text = json.dumps(detections)
-
-    def write_zip(path: Path) -> None:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("results.json", text)
-
-    replace_file(prefix.with_name(prefix.name + ".json"), lambda path: path.write_text(text))
-    replace_file(prefix.with_name(prefix.name + ".zip"), write_zip)
 
 
 def _table(rows: list[tuple[str, float]]) -> str:

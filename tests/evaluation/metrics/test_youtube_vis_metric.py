@@ -11,8 +11,8 @@ from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
 from mmttsrn.datasets import YouTubeVISDataset
-from mmttsrn.evaluation.functional import STAT_NAMES
 from mmttsrn.evaluation.metrics import YouTubeVISMetric
+from mmttsrn.evaluation.result import STAT_NAMES
 
 NAMES = set(STAT_NAMES)
 

@@ -1,0 +1,206 @@
+"""Results of the official YouTube-VIS format: read, checked and written."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.encoded_masks import Counts, EncodedMasks, pack_masks
+from mmttsrn.formats.ground_truth import GroundTruth, Video
+from mmttsrn.formats.json_stream import read_json
+from mmttsrn.formats.output_files import partial_file, replace_file
+from mmttsrn.formats.rle import encode_segmentation
+
+KEYS = ("video_id", "category_id", "score", "segmentations")
+NAME_IN_ZIP = "results.json"
+MAX_SHOWN = 40  # characters of a wrong value
+FORMAT_HINT = f"expected a list of {{{', '.join(KEYS)}}}"
+
+
+@dataclass(slots=True)
+class PredictedSequence:
+    """A predicted sequence.
+
+    Attributes:
+        category_id: Its category.
+        counts: Compressed RLE counts of its T frames, which are not checked; None where it has no
+            mask.
+        score: Its confidence.
+        source: Its place in the file, for messages.
+    """
+
+    category_id: int
+    counts: Counts
+    score: float
+    source: str = ""
+
+
+# Predicted sequences by video id, in the order of the file.
+Results = dict[int, list[PredictedSequence]]
+
+
+def read_results(source: str | os.PathLike | list[dict[str, Any]], truth: GroundTruth) -> Results:
+    """Read and check results.
+
+    Compressed counts are checked when they are decoded.
+
+    Args:
+        source: A results json or its content, which is not changed.
+        truth: The videos and categories that they belong to.
+
+    Raises:
+        UserInputError: They are broken, or belong to other videos or categories; the message names
+            file, entry and field.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        name, entries = os.fspath(source), read_json(source, _small_entry)
+    else:
+        name, entries = "results", source
+        if isinstance(entries, list):
+            entries = [_small_entry(entry) for entry in entries]
+    results: Results = {}
+    for index, entry in enumerate(checked_list(name, entries)):
+        problem = next(entry_problems(entry, truth), None)
+        if problem is not None:
+            raise UserInputError(f"{name}: entry {index}: {problem}")
+        video = truth.videos[entry["video_id"]]
+        sequence = PredictedSequence(
+            entry["category_id"],
+            _counts(entry["segmentations"], video),
+            float(entry["score"]),
+            f"{name}: entry {index}: ",
+        )
+        results.setdefault(video.id, []).append(sequence)
+    return results
+
+
+def checked_list(name: str, entries: Any) -> list[Any]:
+    """Return the entries of results if they are a list.
+
+    Raises:
+        UserInputError: They are not.
+    """
+    if not isinstance(entries, list):
+        raise UserInputError(f"{name}: top level: is a {type(entries).__name__}; {FORMAT_HINT}")
+    return entries
+
+
+def _small_entry(entry: Any) -> Any:
+    if not isinstance(entry, dict) or "segmentations" not in entry:
+        return entry
+    return {**entry, "segmentations": pack_masks(entry["segmentations"])}
+
+
+def entry_problems(entry: Any, truth: GroundTruth) -> Iterator[str]:
+    """Check one entry of a results file.
+
+    Args:
+        entry: The entry, with its masks as in the file or in the small form, in which compressed
+            counts are not checked.
+        truth: The videos and categories that it belongs to.
+
+    Yields:
+        Field and what is wrong with it, one problem at a time.
+    """
+    if not isinstance(entry, dict):
+        yield f"is a {type(entry).__name__}; {FORMAT_HINT}"
+        return
+    missing = [key for key in KEYS if key not in entry]
+    if missing:
+        yield from (f"{key}: missing key; {FORMAT_HINT}" for key in missing)
+        return
+    score = entry["score"]
+    if isinstance(score, bool) or not isinstance(score, (int, float)) or not _is_finite(score):
+        yield f"score: {score!r} is no finite number"
+    for key, known in (("category_id", truth.categories), ("video_id", truth.videos)):
+        if isinstance(entry[key], bool) or not _is_known(entry[key], known):
+            yield (
+                f"{key}: {_short(entry[key])} is not in {truth.name}; correct it, or take the file"
+                " that these results belong to"
+            )
+            if key == "video_id":
+                return
+    yield from _mask_problems(entry["segmentations"], truth.videos[entry["video_id"]])
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer that is too large
+        return False
+
+
+def _is_known(identifier: Any, known: dict[int, Any]) -> bool:
+    return isinstance(identifier, (int, str)) and identifier in known
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+def _mask_problems(masks: Any, video: Video) -> Iterator[str]:
+    frames = masks.counts if isinstance(masks, EncodedMasks) else masks
+    if not isinstance(frames, list):
+        yield f"segmentations: is a {type(frames).__name__}, expected a list"
+        return
+    if len(frames) != video.length:
+        yield (
+            f"segmentations: has {len(frames)} entries, expected one per frame of video"
+            f" {video.id}, {video.length}"
+        )
+    if isinstance(masks, EncodedMasks):
+        if masks.size not in (None, [video.height, video.width]):
+            frame = next(index for index, text in enumerate(frames) if text is not None)
+            yield (
+                f"segmentations[{frame}]: RLE size is {_short(masks.size)}, expected [height,"
+                f" width] of video {video.id}, [{video.height}, {video.width}]"
+            )
+        return
+    for frame, segmentation in enumerate(frames):
+        try:
+            if segmentation:
+                encode_segmentation(segmentation, video.height, video.width)
+        except (TypeError, ValueError) as error:
+            yield f"segmentations[{frame}]: {error}"
+
+
+def _counts(masks: Any, video: Video) -> Counts:
+    if isinstance(masks, EncodedMasks):
+        return masks.counts
+    return [
+        None
+        if not segmentation
+        else encode_segmentation(segmentation, video.height, video.width)["counts"]
+        for segmentation in masks
+    ]
+
+
+def write_results(entries: list[dict[str, Any]], prefix: Path) -> None:
+    """Write ``<prefix>.json`` and ``<prefix>.zip``, the file to submit, each at once."""
+    text = json.dumps(entries)
+    path = prefix.with_name(f"{prefix.name}.json")
+    replace_file(path, lambda partial: partial.write_text(text))
+    zip_results(path, prefix.with_name(f"{prefix.name}.zip"))
+
+
+def zip_results(results: str | os.PathLike, path: Path) -> None:
+    """Write the zip file that evaluation servers take, at once.
+
+    Args:
+        results: The results json.
+        path: The zip file.
+    """
+    # Zip files know no date before 1980; such a date of the json is no reason to fail.
+    with (
+        partial_file(path) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
+    ):
+        archive.write(results, NAME_IN_ZIP)
