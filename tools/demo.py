@@ -73,7 +73,7 @@ class Split:
 
 
 def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
-    """The config of the training run: that of the file, set to this data and work folder."""
+    """Return the config of the training run: that of the file, set to this data and work folder."""
     cfg = load_config(config, required_keys=CONFIG_KEYS)
     cfg.work_dir = args.work_dir
     cfg.randomness = {"seed": args.seed}
@@ -89,7 +89,7 @@ def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
 
 
 def configure_test(cfg: Config, train: Split, split: Split, checkpoint: str) -> Config:
-    """The config that tests a checkpoint on a split."""
+    """Return the config that tests a checkpoint on a split."""
     cfg = copy.deepcopy(cfg)
     cfg.load_from = checkpoint
     # MMEngine keeps what has a name: a name of its own gives this run its own.
@@ -110,7 +110,7 @@ def _set_data(dataloader: Config, split: Split, train: Split) -> None:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -125,7 +125,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def generate_data(folder: Path, seed: int, quick: bool) -> None:
-    """Generates the moving shapes, unless they are there with the same settings."""
+    """Generate the moving shapes, unless they are there with the same settings."""
     settings = {**(QUICK_DATA if quick else GENERATED_DATA), "seed": seed}
     record = folder / "settings.json"
     if record.is_file() and record.read_text() == json.dumps(settings):
@@ -138,7 +138,7 @@ def generate_data(folder: Path, seed: int, quick: bool) -> None:
 
 
 def find_splits(folder: Path) -> tuple[Split, Split | None]:
-    """Finds training and held-out clips in the folder of a data set.
+    """Find training and held-out clips in the folder of a data set.
 
     Raises:
         UserInputError: There is no such folder, or no json or no images in it.
@@ -183,7 +183,7 @@ def _load_split(
 
 
 def check_splits(train: Split, held_out: Split | None) -> None:
-    """Finds out before the training what would fail after it.
+    """Find out before the training what would fail after it.
 
     Raises:
         UserInputError: Training clips have no annotations, or held-out clips lack a class.
@@ -205,7 +205,7 @@ def check_splits(train: Split, held_out: Split | None) -> None:
 
 
 def remove_old_outputs(work_dir: Path) -> None:
-    """Removes what an earlier run wrote, so that nothing in the folder is from another model."""
+    """Remove what an earlier run wrote, so that nothing in the folder is from another model."""
     for pattern in ("results.json", "results.zip", "results_train.json", "results_train.zip",
                     "overlay/**/*.mp4"):  # fmt: skip
         for path in work_dir.glob(pattern):
@@ -221,7 +221,7 @@ def train_model(cfg: Config) -> str:
 
 
 def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float | None:
-    """Tests a checkpoint on a split and writes results and overlays; returns mask AP, if any."""
+    """Test a checkpoint on a split and write results and overlays; return mask AP, if any."""
     print(f"testing: {split.title} clips", flush=True)
     metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
     results_file = Path(cfg.work_dir) / f"{split.result_name}.json"
@@ -246,7 +246,7 @@ def overlay_folder(work_dir: str, split: Split) -> Path:
 def summary(
     work_dir: str, checkpoint: str, aps: list[tuple[Split, float | None]], seconds: float
 ) -> Iterator[str]:
-    """The last lines: where everything is, how good it is and how long it took."""
+    """Return the last lines: where everything is, how good it is and how long it took."""
     yield "-" * 80
     yield f"demo finished in {int(seconds // 60)} min {int(seconds % 60)} s"
     yield f"checkpoint                 {checkpoint}"
@@ -260,7 +260,7 @@ def summary(
 
 
 def run(args: argparse.Namespace) -> None:
-    """Runs the demo."""
+    """Run the demo."""
     start = time.monotonic()
     require_mp4_encoder()
     work_dir = Path(args.work_dir)
@@ -279,7 +279,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
+    """Run the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
     args = parse_args(argv)
     try:
         with report_user_errors(), safe_host_loading():

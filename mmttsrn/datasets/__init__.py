@@ -1,6 +1,6 @@
 """Datasets and transforms of video instance segmentation."""
 
-from . import transforms
-from .youtube_vis import YouTubeVISDataset
+from mmttsrn.datasets import transforms
+from mmttsrn.datasets.youtube_vis import YouTubeVISDataset
 
 __all__ = ["YouTubeVISDataset", "transforms"]

@@ -161,7 +161,7 @@ class YouTubeVISDataset(BaseVideoDataset):
 
 
 def _box_xyxy(box_xywh: Box | None, rle: dict) -> list[float]:
-    """The annotated box, or the box of the mask where there is none or it is degenerate."""
+    """Return the annotated box, or the box of the mask where there is none or it is degenerate."""
     if not box_xywh or box_xywh[2] <= 0 or box_xywh[3] <= 0:
         box_xywh = mask_utils.toBbox(rle).tolist()
     x, y, width, height = box_xywh

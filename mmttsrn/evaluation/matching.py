@@ -32,7 +32,7 @@ class MatchResult:
     num_truths: np.ndarray
 
     def restricted(self, groups: Sequence[int]) -> MatchResult:
-        """The same with some of the groups only."""
+        """Return the same with some of the groups only."""
         chosen = list(groups)
         return MatchResult(
             self.video_id,

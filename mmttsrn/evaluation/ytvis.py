@@ -88,13 +88,13 @@ def evaluate(
 
 
 def ground_truth_groups(truth: GroundTruth) -> tuple[TruthGroup, ...]:
-    """The groups that a file's ground truth is evaluated in."""
+    """Return the groups that a file's ground truth is evaluated in."""
     sequences = (sequence for video in truth.videos.values() for sequence in video.sequences)
     return AREA_GROUPS + occlusion_groups(sequences)
 
 
 def available_cores() -> int:
-    """Number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

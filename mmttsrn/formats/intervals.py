@@ -17,14 +17,10 @@ from functools import cache
 
 import numpy as np
 
-from mmttsrn.formats.rle import compressed_runs
+from mmttsrn.formats.rle import CUT_OFF, NEGATIVE_RUN, NOT_COMPRESSED, compressed_runs
 
 _END = "\n"  # no character of an encoding
-_PROBLEMS = {
-    1: "counts is not a compressed COCO RLE",
-    2: "counts is empty or cut off",
-    3: "counts holds a negative run",
-}
+_PROBLEMS = {1: NOT_COMPRESSED, 2: CUT_OFF, 3: NEGATIVE_RUN}
 MAX_PIXELS = 2**32 - 1  # positions in a frame are kept in 32 bits
 
 
@@ -82,14 +78,14 @@ def decode_intervals(
     """
     counts = [text for sequence in sequences for text in sequence]
     if "" in counts:
-        raise RunLengthError(counts.index(""), num_frames, _PROBLEMS[2])
+        raise RunLengthError(counts.index(""), num_frames, CUT_OFF)
     library = load_library()
     if library is None or num_pixels > MAX_PIXELS:
         return _decode_with_numpy(counts, num_frames, num_pixels)
     text = _END.join([string or "" for string in counts]) + _END
     if text.count(_END) != max(1, len(counts)):
         index = next(i for i, string in enumerate(counts) if string and _END in string)
-        raise RunLengthError(index, num_frames, _PROBLEMS[1])
+        raise RunLengthError(index, num_frames, NOT_COMPRESSED)
     # Of a foreign character, any part is foreign, too.
     encoded = text.encode("utf-8", "surrogatepass")
     intervals = np.empty((len(encoded) // 2 + 1, 2), np.uint32)
@@ -131,7 +127,7 @@ def intersections(masks: MaskIntervals, pairs: np.ndarray) -> np.ndarray:
 
 @cache
 def load_library() -> ctypes.CDLL | None:
-    """The compiled code, or None with a warning where it was not built."""
+    """Return the compiled code, or None with a warning where it was not built."""
     try:
         module = importlib.import_module("._intervals", __package__)
     except ImportError:
@@ -154,7 +150,7 @@ def _describe(problem: int, total: int, num_pixels: int) -> str:
     if problem in _PROBLEMS:
         return _PROBLEMS[problem]
     more = " or more" if total > num_pixels else ""
-    return f"counts sum to {total}{more} pixels, expected {num_pixels} (height x width)"
+    return f"RLE counts sum to {total}{more} pixels, expected {num_pixels} (height x width)"
 
 
 def _decode_with_numpy(

@@ -8,10 +8,13 @@ import numpy as np
 from pycocotools import mask as mask_utils
 
 _MAX_CHARS_PER_COUNT = 7  # 5 bits each: more than any frame has pixels
+NOT_COMPRESSED = "RLE counts string is not a compressed COCO RLE"
+CUT_OFF = "RLE counts string is empty or cut off"
+NEGATIVE_RUN = "RLE counts string holds a negative run"
 
 
 def encode_segmentation(segmentation: Any, height: int, width: int) -> dict[str, Any]:
-    """Turns one frame's segmentation into compressed RLE and checks it on the way.
+    """Turn one frame's segmentation into compressed RLE and check it on the way.
 
     Args:
         segmentation: Polygons ``[[x1, y1, x2, y2, ...], ...]`` or an RLE dict ``{size, counts}``
@@ -84,7 +87,7 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
 
 
 def compressed_runs(counts: str) -> np.ndarray:
-    """Decodes the run lengths of a compressed RLE string, shape (runs,), int64.
+    """Decode the run lengths of a compressed RLE string, shape (runs,), int64.
 
     The format is COCO's: 5 bits per character offset by 48, bit 6 means "continues", two's
     complement, and from the fourth run on the difference to the run before the previous one.
@@ -93,20 +96,22 @@ def compressed_runs(counts: str) -> np.ndarray:
         ValueError: The string is not a compressed RLE.
     """
     codes = np.frombuffer(counts.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
-    if len(codes) == 0 or codes.min() < 0 or codes.max() > 63:
-        raise ValueError("RLE counts string is not a compressed COCO RLE")
+    if len(codes) == 0:
+        raise ValueError(CUT_OFF)
+    if codes.min() < 0 or codes.max() > 63:
+        raise ValueError(NOT_COMPRESSED)
     ends = np.flatnonzero((codes & 0x20) == 0)  # last character of each run
     if len(ends) == 0 or ends[-1] != len(codes) - 1:
-        raise ValueError("RLE counts string is cut off")
+        raise ValueError(CUT_OFF)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > _MAX_CHARS_PER_COUNT:
-        raise ValueError("RLE counts string is not a compressed COCO RLE")
+        raise ValueError(NOT_COMPRESSED)
     shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
     runs = np.add.reduceat((codes & 0x1F) << shifts, starts)
     runs -= ((codes[ends] & 0x10) != 0) * (1 << (5 * lengths))
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
     if runs.min() < 0:
-        raise ValueError("RLE counts string holds a negative run")
+        raise ValueError(NEGATIVE_RUN)
     return runs

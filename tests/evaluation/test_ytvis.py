@@ -208,3 +208,24 @@ def test_parts_of_the_videos(ground_truth: dict) -> None:
     assert evaluation.subset_stats([1, 2])["mAP"] == pytest.approx(evaluation.stats["mAP"])
     assert evaluation.subset_stats([])["mAP"] == -1.0
     assert [stats["num_truths"] for stats in evaluation.video_stats().values()] == [1, 1]
+
+
+def test_categories_without_ground_truth_cost_no_memory(ground_truth: dict) -> None:
+    """A file may list tens of thousands of them."""
+    ground_truth["categories"] += [{"id": i, "name": str(i)} for i in range(100, 50_100)]
+    results = perfect(ground_truth)
+    results.append({**results[0], "category_id": 40_000})
+    evaluation = evaluate_ytvis(ground_truth, results)
+    curves = evaluation.curves
+    assert curves.category_ids == (3,)
+    assert curves.precision.shape == curves.scores.shape == (10, 101, 1, 4, 3)
+    assert curves.recall.shape == (10, 1, 4, 3)
+    assert evaluation.stats["mAP"] == pytest.approx(1.0)
+    aps = category_ap(evaluation)
+    assert len(aps) == 50_002
+    assert {key: ap for key, ap in aps.items() if ap != -1.0} == {3: pytest.approx(1.0)}
+    some = curves.over([8, 3])
+    assert (some.precision[:, :, 0] == -1.0).all()
+    assert np.array_equal(some.precision[:, :, 1], curves.precision[:, :, 0])
+    assert np.array_equal(some.recall[:, 1], curves.recall[:, 0])
+    assert np.array_equal(some.scores[:, :, 1], curves.scores[:, :, 0])

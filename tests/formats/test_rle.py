@@ -64,7 +64,7 @@ def test_polygons_are_merged() -> None:
         ({"size": [5, 4], "counts": "d1"}, "sum to 52 pixels"),
         ({"size": [5, 4], "counts": "d"}, "cut off"),
         ({"size": [5, 4], "counts": "!!"}, "not a compressed COCO RLE"),
-        ({"size": [5, 4], "counts": ""}, "not a compressed COCO RLE"),
+        ({"size": [5, 4], "counts": ""}, "empty or cut off"),
         ({"size": [5, 4], "counts": 7}, "counts is a int"),
         ({"size": [5, 4]}, "no key 'counts'"),
         ({"counts": [20]}, "no key 'size'"),

@@ -98,7 +98,7 @@ def test_output_never_leaves_its_folder(name):
         ),
         (
             lambda results: results[1]["segmentations"][2].update(counts="1"),
-            r"entry 1: segmentations\[2\]: counts sum to 1 pixels",
+            r"entry 1: segmentations\[2\]: RLE counts sum to 1 pixels",
         ),
     ],
 )

@@ -28,7 +28,7 @@ PHASES = ("read", "prepare", "evaluate", "all")
 
 
 def generate_case(folder: Path, num_videos: int, seed: int) -> None:
-    """Writes ``gt.json``, with uncompressed masks like the official files, and ``results.json``."""
+    """Write ``gt.json``, with uncompressed masks like the official files, and ``results.json``."""
     rng = np.random.default_rng(seed)
     videos, annotations, results = [], [], []
     for video_id in range(1, num_videos + 1):
@@ -75,7 +75,7 @@ def _random_path(rng: np.random.Generator, length: int) -> dict[str, Any]:
 
 
 def _disturbed(rng: np.random.Generator, path: dict[str, Any]) -> dict[str, Any]:
-    """The path as a detection of good, middling or poor quality follows it."""
+    """Return the path as a detection of good, middling or poor quality follows it."""
     spread = rng.choice([0.03, 0.12, 0.5]) * path["radius"]
     return {
         **path,
@@ -133,7 +133,7 @@ def _result(
 
 
 def run_ours(folder: Path) -> dict[str, Any]:
-    """Evaluates with this package, phase by phase."""
+    """Evaluate with this package, phase by phase."""
     from concurrent.futures import ThreadPoolExecutor
 
     from mmttsrn.evaluation.precision_recall import accumulate
@@ -167,7 +167,7 @@ def run_ours(folder: Path) -> dict[str, Any]:
 
 
 def run_ours_at_once(folder: Path) -> dict[str, Any]:
-    """Evaluates with this package as a user does."""
+    """Evaluate with this package as a user does."""
     from mmttsrn.evaluation import evaluate_ytvis
 
     before = peak_memory()
@@ -179,7 +179,7 @@ def run_ours_at_once(folder: Path) -> dict[str, Any]:
 
 
 def run_mmdet(folder: Path) -> dict[str, Any]:
-    """Evaluates with MMDetection's copy of the official program."""
+    """Evaluate with MMDetection's copy of the official program."""
     import contextlib
     import io
 
@@ -232,14 +232,14 @@ PROGRAMS = {"ours": run_ours, "ours_at_once": run_ours_at_once, "mmdet": run_mmd
 
 
 def run_program(name: str, folder: Path) -> dict[str, Any]:
-    """Runs one of the programs in a process of its own."""
+    """Run one of the programs in a process of its own."""
     command = [sys.executable, "-W", "ignore", __file__, "--program", name, "--folder", str(folder)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(output.splitlines()[-1])
 
 
 def compare(folder: Path, rounds: int) -> None:
-    """Runs the programs in turn and prints the comparison."""
+    """Run the programs in turn and print the comparison."""
     ours, mmdet = [], []
     for number in range(1, rounds + 1):
         mmdet.append(run_program("mmdet", folder))
@@ -275,7 +275,7 @@ def _print_row(label: str, theirs: list[float], ours: list[float]) -> None:
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )

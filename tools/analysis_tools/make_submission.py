@@ -16,7 +16,7 @@ from mmttsrn.formats.results import zip_results
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("videos_json", help="official json of the videos, without or with truth")
     parser.add_argument("results", help="results.json, as tools/test.py writes it")
@@ -37,7 +37,7 @@ def _zip_name(text: str) -> Path:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Checks, then writes."""
+    """Check, then write."""
     check_output_file(args.out, "--out", [args.videos_json, args.results])
     truth = read_ground_truth(args.videos_json)
     check = check_submission(args.results, truth)
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Makes the zip file; bad input ends the program with exit status 2."""
+    """Make the zip file; bad input ends the program with exit status 2."""
     args = parse_args(argv)
     with report_user_errors():
         run(args)

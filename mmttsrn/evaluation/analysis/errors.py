@@ -230,7 +230,7 @@ def _kind_of_error(index: int, video: _VideoMasks) -> tuple[str, int | None]:
 
 
 def kind_of_overlap(frames: FrameOverlaps) -> str:
-    """What is wrong with a sequence that overlaps the right object too little.
+    """Return what is wrong with a sequence that overlaps the right object too little.
 
     A frame is wrong in time where the detection is astray; in all others it can only be wrong in
     space.

@@ -36,7 +36,7 @@ def length_stats(
 
 
 def long_video_stats(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """The same for the short and the long videos of YouTube-VIS 2022.
+    """Return the same for the short and the long videos of YouTube-VIS 2022.
 
     Returns:
         Nothing where the file does not mark long videos. Videos without a mark in a file that has
@@ -53,7 +53,7 @@ def long_video_stats(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def bin_name(low: int, high: int | None) -> str:
-    """What a range of frames is called, e.g. ``17-32`` or ``65+``."""
+    """Return what a range of frames is called, e.g. ``17-32`` or ``65+``."""
     return f"{low}+" if high is None else f"{low}-{high}"
 
 
