@@ -147,7 +147,7 @@ def test_a_wrong_class_and_a_missed_video_cost(ground_truth: dict) -> None:
     assert 0.4 < stats["mAP"] < 0.6
 
 
-def test_track_iou_sums_over_frames(ground_truth: dict) -> None:
+def test_the_iou_of_sequences_sums_over_frames(ground_truth: dict) -> None:
     """One frame of two missed: IoU 0.5, which counts at the threshold 0.50 only."""
     results = perfect(ground_truth)
     for result in results:

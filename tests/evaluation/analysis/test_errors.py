@@ -136,3 +136,12 @@ def test_without_ground_truth_there_is_no_ap(gt: dict) -> None:
     report = analyse(gt, [detection(1, LEFT)])
     assert report.ap == report.all_fixed == -1.0
     assert report.counts["background"] == 1
+
+
+def test_equal_scores_keep_the_order_of_video_ids(gt: dict) -> None:
+    """As in the evaluation: video 1 is first, though the file lists video 2 before it."""
+    gt["videos"].insert(0, {**gt["videos"][0], "id": 2})
+    results = [{**detection(1, (22, 10)), "video_id": 2}, detection(1, LEFT), GOOD_RIGHT]
+    report = analyse(gt, results)
+    assert report.ap == pytest.approx(1.0)
+    assert report.ap == pytest.approx(evaluate_ytvis(gt, results).stats["mAP_50"], abs=1e-12)
