@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ class PrecisionRecall:
     recall: np.ndarray
     scores: np.ndarray
 
-    def over(self, category_ids: Sequence[int]) -> PrecisionRecall:
+    def over(self, category_ids: Collection[int]) -> PrecisionRecall:
         """Return the same for other categories; -1 where they are not among the K."""
         curves = _empty_curves(category_ids, *self.precision.shape[3:])
         rows = {category_id: k for k, category_id in enumerate(self.category_ids)}
@@ -48,7 +48,9 @@ class PrecisionRecall:
         return curves
 
 
-def _empty_curves(category_ids: Sequence[int], num_groups: int, num_limits: int) -> PrecisionRecall:
+def _empty_curves(
+    category_ids: Collection[int], num_groups: int, num_limits: int
+) -> PrecisionRecall:
     shape = (len(category_ids), num_groups, num_limits)
     full = (len(IOU_THRESHOLDS), len(RECALL_THRESHOLDS), *shape)
     return PrecisionRecall(

@@ -90,7 +90,7 @@ def test_arrays_of_the_official_program() -> None:
     assert stats == pytest.approx(list(official["stats"].values()), abs=1e-12)
     by_id = {int(key): value["AP"] for key, value in official["per_category"].items()}
     assert category_ap(evaluation) == pytest.approx(by_id, abs=1e-12)
-    curves = evaluation.curves.over(list(evaluation.truth.categories))
+    curves = evaluation.curves.over(evaluation.truth.categories)
     with np.load(OFFICIAL / "official.npz") as arrays:
         for name in ("precision", "recall", "scores"):
             ours = getattr(curves, name)
@@ -106,7 +106,7 @@ def test_arrays_of_the_copy_in_the_host() -> None:
         evaluator = YTVISeval(truth, truth.loadRes(copy.deepcopy(results)), "segm")
         evaluator.evaluate()
         evaluator.accumulate()
-    curves = evaluation.curves.over(list(evaluation.truth.categories))
+    curves = evaluation.curves.over(evaluation.truth.categories)
     for name in ("precision", "recall"):
         assert np.array_equal(getattr(curves, name), evaluator.eval[name])
 
