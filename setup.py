@@ -93,8 +93,8 @@ setup(
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
     ext_modules=[
         Extension(
-            f"{PACKAGE}.evaluation.functional._intervals",
-            [f"{PACKAGE}/evaluation/functional/_intervals.c"],
+            f"{PACKAGE}.formats._intervals",
+            [f"{PACKAGE}/formats/_intervals.c"],
             extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
             optional=True,  # without a C compiler, evaluation is slower
         )

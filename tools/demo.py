@@ -26,9 +26,10 @@ try:
     from mmttsrn.engine.config_file import load_config
     from mmttsrn.engine.user_errors import report_user_errors
     from mmttsrn.errors import UserInputError
+    from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
     from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
-    from mmttsrn.visualization.tracks import TrackedVideo, add_predictions, load_annotated_videos
     from mmttsrn.visualization.video_io import require_mp4_encoder
+    from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
 except ImportError as error:  # a package is missing, too old or without ops
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
@@ -61,30 +62,23 @@ class Split:
         result_name: File name of the results, without suffix.
         ann_file: Official YouTube-VIS json.
         img_root: Folder that its file_names are relative to.
-        videos: Its videos by id, with ground truth if it has any.
-        names: Its class names by category id.
+        truth: What the json holds.
     """
 
     title: str
     result_name: str
     ann_file: Path
     img_root: Path
-    videos: dict[int, TrackedVideo]
-    names: dict[int, str]
-
-    @property
-    def has_ground_truth(self) -> bool:
-        """Whether any instance is annotated."""
-        return any(video.ground_truth for video in self.videos.values())
+    truth: GroundTruth
 
 
 def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
-    """The config of the training run: that of the file, set to this data and work folder."""
+    """Return the config of the training run: that of the file, set to this data and work folder."""
     cfg = load_config(config, required_keys=CONFIG_KEYS)
     cfg.work_dir = args.work_dir
     cfg.randomness = {"seed": args.seed}
-    cfg.model.head.num_classes = len(train.names)
-    _set_data(cfg.train_dataloader, train, class_names(train))
+    cfg.model.head.num_classes = len(train.truth.categories)
+    _set_data(cfg.train_dataloader, train, train)
     # Both splits are tested after the training.
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.quick:
@@ -95,17 +89,18 @@ def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
 
 
 def configure_test(cfg: Config, train: Split, split: Split, checkpoint: str) -> Config:
-    """The config that tests a checkpoint on a split."""
+    """Return the config that tests a checkpoint on a split."""
     cfg = copy.deepcopy(cfg)
     cfg.load_from = checkpoint
     # MMEngine keeps what has a name: a name of its own gives this run its own.
     cfg.experiment_name = cfg.visualizer.name = f"demo_test_{split.result_name}"
-    _set_data(cfg.test_dataloader, split, class_names(train))
+    _set_data(cfg.test_dataloader, split, train)
     cfg.test_evaluator.outfile_prefix = str(Path(cfg.work_dir) / split.result_name)
     return cfg
 
 
-def _set_data(dataloader: Config, split: Split, classes: list[str]) -> None:
+def _set_data(dataloader: Config, split: Split, train: Split) -> None:
+    classes = list(train.truth.categories.values())  # in the order of labels
     dataloader.dataset.update(
         data_root="",
         ann_file=str(split.ann_file),
@@ -114,13 +109,8 @@ def _set_data(dataloader: Config, split: Split, classes: list[str]) -> None:
     )
 
 
-def class_names(split: Split) -> list[str]:
-    """Class names in the order of labels, that of the category ids."""
-    return [split.names[category_id] for category_id in sorted(split.names)]
-
-
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -135,7 +125,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def generate_data(folder: Path, seed: int, quick: bool) -> None:
-    """Generates the moving shapes, unless they are there with the same settings."""
+    """Generate the moving shapes, unless they are there with the same settings."""
     settings = {**(QUICK_DATA if quick else GENERATED_DATA), "seed": seed}
     record = folder / "settings.json"
     if record.is_file() and record.read_text() == json.dumps(settings):
@@ -148,7 +138,7 @@ def generate_data(folder: Path, seed: int, quick: bool) -> None:
 
 
 def find_splits(folder: Path) -> tuple[Split, Split | None]:
-    """Finds training and held-out clips in the folder of a data set.
+    """Find training and held-out clips in the folder of a data set.
 
     Raises:
         UserInputError: There is no such folder, or no json or no images in it.
@@ -179,42 +169,43 @@ def _first_file(folder: Path, places: list[str]) -> Path | None:
 def _load_split(
     title: str, result_name: str, ann_file: Path, folder: Path, names: tuple[str, ...]
 ) -> Split:
-    videos, classes = load_annotated_videos(ann_file)
-    first_frame = next(iter(videos.values())).file_names[0]
+    truth = read_ground_truth(ann_file, need_frames=True)
+    videos = list(truth.videos.values())
+    first_frame = videos[0].file_names[0]
     places = list(dict.fromkeys(place.format(name) for place in IMAGE_PLACES for name in names))
     for place in places:
         if (folder / place / first_frame).is_file():
-            check_frames(list(videos.values()), folder / place)
-            return Split(title, result_name, ann_file, folder / place, videos, classes)
+            check_frames(videos, folder / place)
+            return Split(title, result_name, ann_file, folder / place, truth)
     raise UserInputError(
         f"{ann_file}: frame {first_frame} not found in {folder}; looked in {', '.join(places)}"
     )
 
 
 def check_splits(train: Split, held_out: Split | None) -> None:
-    """Finds out before the training what would fail after it.
+    """Find out before the training what would fail after it.
 
     Raises:
         UserInputError: Training clips have no annotations, or held-out clips lack a class.
     """
-    if not train.has_ground_truth:
+    if not train.truth.has_sequences:
         raise UserInputError(
             f"{train.ann_file}: annotations: nothing to train on; give a split with ground truth"
         )
     if held_out is None:
         return
-    missing = sorted(set(train.names.values()) - set(held_out.names.values()))
+    missing = sorted(set(train.truth.categories.values()) - set(held_out.truth.categories.values()))
     if missing:
         raise UserInputError(
             f"{held_out.ann_file}: categories: {', '.join(missing)} of {train.ann_file} missing; "
             "both files have to list the same classes"
         )
-    if not held_out.has_ground_truth:
+    if not held_out.truth.has_sequences:
         print(f"note: {held_out.ann_file} has no ground truth, so there is no AP on it")
 
 
 def remove_old_outputs(work_dir: Path) -> None:
-    """Removes what an earlier run wrote, so that nothing in the folder is from another model."""
+    """Remove what an earlier run wrote, so that nothing in the folder is from another model."""
     for pattern in ("results.json", "results.zip", "results_train.json", "results_train.zip",
                     "overlay/**/*.mp4"):  # fmt: skip
         for path in work_dir.glob(pattern):
@@ -230,16 +221,17 @@ def train_model(cfg: Config) -> str:
 
 
 def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float | None:
-    """Tests a checkpoint on a split and writes results and overlays; returns mask AP, if any."""
+    """Test a checkpoint on a split and write results and overlays; return mask AP, if any."""
     print(f"testing: {split.title} clips", flush=True)
     metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
     results_file = Path(cfg.work_dir) / f"{split.result_name}.json"
-    add_predictions(split.videos, split.names, results_file, SCORE_THR)
-    shown = list(split.videos.values())[:MAX_OVERLAYS]
-    if not any(video.predictions for video in shown):
+    videos = videos_to_draw(split.truth)
+    add_predictions(videos, split.truth, results_file, SCORE_THR)
+    shown = list(videos.values())[:MAX_OVERLAYS]
+    if not any(drawn.predicted for drawn in shown):
         print(f"note: no instance in the {split.title} clips reaches score {SCORE_THR}, so none is "
               "drawn")  # fmt: skip
-    options = RenderOptions("mp4", with_ground_truth=split.has_ground_truth)
+    options = RenderOptions("mp4", with_ground_truth=split.truth.has_sequences)
     folder = overlay_folder(cfg.work_dir, split)
     for _ in render_videos(shown, split.img_root, folder, options):
         pass
@@ -254,7 +246,7 @@ def overlay_folder(work_dir: str, split: Split) -> Path:
 def summary(
     work_dir: str, checkpoint: str, aps: list[tuple[Split, float | None]], seconds: float
 ) -> Iterator[str]:
-    """The last lines: where everything is, how good it is and how long it took."""
+    """Return the last lines: where everything is, how good it is and how long it took."""
     yield "-" * 80
     yield f"demo finished in {int(seconds // 60)} min {int(seconds % 60)} s"
     yield f"checkpoint                 {checkpoint}"
@@ -268,7 +260,7 @@ def summary(
 
 
 def run(args: argparse.Namespace) -> None:
-    """Runs the demo."""
+    """Run the demo."""
     start = time.monotonic()
     require_mp4_encoder()
     work_dir = Path(args.work_dir)
@@ -287,7 +279,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
+    """Run the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
     args = parse_args(argv)
     try:
         with report_user_errors(), safe_host_loading():

@@ -1,6 +1,6 @@
-"""Datasets and transforms of video instance segmentation."""
+"""Videos and transforms of video instance segmentation, for the data sets of any host."""
 
-from . import transforms
-from .youtube_vis import YouTubeVISDataset
+from mmttsrn.datasets import transforms
+from mmttsrn.datasets.youtube_vis import YouTubeVISVideos
 
-__all__ = ["YouTubeVISDataset", "transforms"]
+__all__ = ["YouTubeVISVideos", "transforms"]

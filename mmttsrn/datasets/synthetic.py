@@ -8,7 +8,6 @@ the class: colours and textures are drawn per object.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as mask_utils
 
-from .synthetic_scenes import CLASSES, draw_object, render_clip
+from mmttsrn.datasets.synthetic_scenes import CLASSES, draw_object, render_clip
+from mmttsrn.formats.output_files import replace_file
 
 MIN_VISIBLE_PIXELS = 12
 
@@ -31,7 +31,7 @@ def write_moving_shapes(
     max_objects: int = 4,
     seed: int = 0,
 ) -> None:
-    """Writes ``{train,valid}/JPEGImages/<clip>/<frame>.jpg`` and ``{train,valid}.json``.
+    """Write ``{train,valid}/JPEGImages/<clip>/<frame>.jpg`` and ``{train,valid}.json``.
 
     The same arguments give the same data. Each json is written last and at once, so a json that
     exists describes frames that exist.
@@ -96,9 +96,7 @@ def _write_json(path: Path, videos: list[dict], annotations: list[dict]) -> None
         "categories": [{"id": label + 1, "name": name} for label, name in enumerate(CLASSES)],
         "annotations": annotations,
     }
-    partial = path.with_suffix(".json.partial")
-    partial.write_text(json.dumps(content))
-    os.replace(partial, path)
+    replace_file(path, lambda partial: partial.write_text(json.dumps(content)))
 
 
 def _balanced_labels(rng: np.random.Generator) -> Iterator[int]:

@@ -159,7 +159,7 @@ def _coverage(moving: MovingObject, t: int, size: tuple[int, int]) -> np.ndarray
 
 
 def _warp_texture(moving: MovingObject, t: int, size: tuple[int, int]) -> np.ndarray:
-    """The object's texture in its pose of frame t, (H, W, 3) float32."""
+    """Return the object's texture in its pose of frame t, (H, W, 3) float32."""
     to_unit = np.array([[3 / _TEXTURE_SIZE, 0, -1.5], [0, 3 / _TEXTURE_SIZE, -1.5], [0, 0, 1]])
     matrix = _pose(moving, t) @ to_unit
     warped = cv2.warpAffine(moving.texture, matrix, size[::-1], borderMode=cv2.BORDER_REFLECT_101)

@@ -1,24 +1,24 @@
-"""Dataset of videos annotated in the official YouTube-VIS json format."""
+"""Videos annotated in the official YouTube-VIS json format, for the data set of any host."""
 
 from __future__ import annotations
 
-import os
 import os.path as osp
-from collections import defaultdict
 from typing import Any
 
-from mmdet.datasets.base_video_dataset import BaseVideoDataset
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from pycocotools import mask as mask_utils
 
-from ..errors import UserInputError
-from ..formats.youtube_vis_json import load_youtube_vis
-from ..registry import DATASETS
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.frame_files import missing_files
+from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
 
 
-@DATASETS.register_module()
-class YouTubeVISDataset(BaseVideoDataset):
+class YouTubeVISVideos(BaseDataset):
     """Videos with instance sequences, read from an official YouTube-VIS json as published.
+
+    A data set of a host comes after it among the base classes, and says how samples are drawn; it
+    has to take ``backend_args``.
 
     One entry is one video: ``{video_id, video_length, images: [{img_id, img_path, file_name,
     height, width, frame_id, instances: [{bbox, bbox_label, mask, instance_id, ignore_flag}]}]}``
@@ -46,26 +46,25 @@ class YouTubeVISDataset(BaseVideoDataset):
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Reads ``ann_file``; called once by ``full_init``."""
-        content = load_youtube_vis(
-            self.ann_file, self.backend_args, need_annotations=not self.test_mode
+        """Read ``ann_file``; called once by ``full_init``."""
+        truth = read_ground_truth(
+            self.ann_file,
+            need_annotations=not self.test_mode,
+            need_frames=True,
+            backend_args=self.backend_args,
         )
-        self._choose_classes(content["categories"])
-        self._metainfo.update(ann_file=self.ann_file, has_ground_truth=bool(content["annotations"]))
-        annotations = defaultdict(list)
-        for instance_id, annotation in enumerate(content["annotations"], start=1):
-            if annotation["category_id"] in self.cat2label:
-                annotations[annotation["video_id"]].append((instance_id, annotation))
+        self._choose_classes(truth.categories)
+        self._metainfo.update(ann_file=self.ann_file, has_ground_truth=truth.has_sequences)
         data_list, first_img_id = [], 1
-        for video in content["videos"]:
-            data_list.append(self._parse_video(video, annotations[video["id"]], first_img_id))
-            first_img_id += video["length"]
+        for video in truth.videos.values():
+            data_list.append(self._parse_video(video, first_img_id))
+            first_img_id += video.length
         if self.check_images and self._is_local():
             self._check_frame_files(data_list)
         return data_list
 
     def filter_data(self) -> list[dict]:
-        """Drops whole videos without any instance in training; never a frame of a video."""
+        """Drop whole videos without any instance in training; never a frame of a video."""
         filter_cfg = dict(self.filter_cfg or {})
         drop_empty = filter_cfg.pop("filter_empty_gt", True)
         if filter_cfg:
@@ -92,20 +91,18 @@ class YouTubeVISDataset(BaseVideoDataset):
             )
         return kept
 
-    def _choose_classes(self, categories: list[dict]) -> None:
-        """Sets classes and category ids by label on this dataset, never on its class."""
+    def _choose_classes(self, categories: dict[int, str]) -> None:
+        """Set classes and category ids by label on this dataset, never on its class."""
         names = self._metainfo.get("classes")
         if names is None:
-            chosen = sorted(categories, key=lambda category: category["id"])
-            names = [category["name"] for category in chosen]
-            ids = [category["id"] for category in chosen]
+            ids, names = list(categories), list(categories.values())
         else:
             if isinstance(names, str):
                 raise UserInputError(
                     f"metainfo.classes: is the string '{names}'; expected a list of class names or"
                     " the path of an existing file with one name per line"
                 )
-            id_of = {category["name"]: category["id"] for category in categories}
+            id_of = {name: category_id for category_id, name in categories.items()}
             for name in names:
                 if name not in id_of:
                     raise UserInputError(
@@ -117,72 +114,56 @@ class YouTubeVISDataset(BaseVideoDataset):
         self.cat_ids = ids
         self.cat2label = {category_id: label for label, category_id in enumerate(ids)}
 
-    def _parse_video(
-        self, video: dict, annotations: list[tuple[int, dict]], first_img_id: int
-    ) -> dict:
-        images = [
+    def _parse_video(self, video: Video, first_img_id: int) -> dict:
+        images: list[dict[str, Any]] = [
             {
                 "img_id": first_img_id + frame,
                 "img_path": osp.join(self.data_prefix.get("img_path", ""), file_name),
                 "file_name": file_name,
-                "height": video["height"],
-                "width": video["width"],
+                "height": video.height,
+                "width": video.width,
                 "frame_id": frame,
                 "instances": [],
             }
-            for frame, file_name in enumerate(video["file_names"])
+            for frame, file_name in enumerate(video.file_names)
         ]
-        for instance_id, annotation in annotations:
-            for frame, rle in enumerate(annotation["segmentations"]):
-                if rle is None or mask_utils.area(rle) == 0:
+        for sequence in video.sequences:
+            if sequence.category_id not in self.cat2label:
+                continue
+            for frame, counts in enumerate(sequence.counts):
+                rle = counts and {"size": [video.height, video.width], "counts": counts}
+                if not rle or mask_utils.area(rle) == 0:
                     continue
                 images[frame]["instances"].append(
                     {
-                        "bbox": _box_xyxy(annotation["bboxes"][frame], rle),
-                        "bbox_label": self.cat2label[annotation["category_id"]],
+                        "bbox": _box_xyxy(sequence.boxes[frame], rle),
+                        "bbox_label": self.cat2label[sequence.category_id],
                         "mask": rle,
-                        "instance_id": instance_id,
-                        "ignore_flag": int(bool(annotation.get("iscrowd", 0))),
+                        "instance_id": sequence.index + 1,
+                        "ignore_flag": int(sequence.is_crowd),
                     }
                 )
-        return {"video_id": video["id"], "video_length": video["length"], "images": images}
+        return {"video_id": video.id, "video_length": video.length, "images": images}
 
     def _is_local(self) -> bool:
         backend = (self.backend_args or {}).get("backend", "local")
         return backend == "local" and "://" not in self.data_prefix.get("img_path", "")
 
     def _check_frame_files(self, data_list: list[dict]) -> None:
-        """Looks each folder up once: a stat per frame is slow on network file systems."""
-        files_of: dict[str, set[str]] = {}
-        missing, total = [], 0
-        for video in data_list:
-            for image in video["images"]:
-                folder, name = osp.split(image["img_path"])
-                if folder not in files_of:
-                    files_of[folder] = _files_in(folder)
-                total += 1
-                if name not in files_of[folder]:
-                    missing.append(image["img_path"])
+        paths = [image["img_path"] for video in data_list for image in video["images"]]
+        missing = missing_files(paths)
         if missing:
             raise UserInputError(
-                f"{missing[0]}: image not found ({len(missing)} of {total} frames of"
+                f"{missing[0]}: image not found ({len(missing)} of {len(paths)} frames of"
                 f" {self.ann_file} are missing); data_prefix=dict(img_path="
                 f"'{self.data_prefix.get('img_path', '')}') must be the folder that file_names"
                 " are relative to"
             )
 
 
-def _box_xyxy(box_xywh: list[float] | None, rle: dict) -> list[float]:
-    """The annotated box, or the box of the mask where there is none or it is degenerate."""
+def _box_xyxy(box_xywh: Box | None, rle: dict) -> list[float]:
+    """Return the annotated box, or the box of the mask where there is none or it is degenerate."""
     if not box_xywh or box_xywh[2] <= 0 or box_xywh[3] <= 0:
         box_xywh = mask_utils.toBbox(rle).tolist()
     x, y, width, height = box_xywh
     return [x, y, x + width, y + height]
-
-
-def _files_in(folder: str) -> set[str]:
-    folder = folder or "."
-    if not osp.isdir(folder):
-        return set()
-    with os.scandir(folder) as entries:
-        return {entry.name for entry in entries}

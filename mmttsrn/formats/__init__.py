@@ -1,1 +1,1 @@
-"""Files in the YouTube-VIS formats: reading and checking, free of models and of the host."""
+"""Files in the YouTube-VIS formats: reading, checking and writing, free of models and hosts."""

@@ -23,7 +23,7 @@ class EncodedMasks(NamedTuple):
     counts: Counts
 
 
-def encode_masks(segmentations: Any) -> EncodedMasks | Any:
+def pack_masks(segmentations: Any) -> EncodedMasks | Any:
     """Put the masks of a sequence into the small form.
 
     What is not a list of RLE dicts of one size and nulls is returned as it is.
@@ -76,7 +76,7 @@ def compress_masks(segmentations: Any) -> Any:
 
 
 def _valid_runs(counts: list[list[Any]], num_pixels: int) -> list[np.ndarray] | None:
-    """The counts as arrays; None if any are not run lengths of so many pixels."""
+    """Return the counts as arrays; None if any are not run lengths of so many pixels."""
     joined = array("q")  # takes in a list far faster than NumPy does
     stops = []
     for numbers in counts:

@@ -6,12 +6,14 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
+from mmengine import fileio
 
-from ..errors import UserInputError
+from mmttsrn.errors import UserInputError
 
 BLOCK_BYTES = 4 * 2**20
 _OPEN, _CLOSE = b"{}"
@@ -26,34 +28,47 @@ class _NotSplittable(Exception):
     """The file is no valid json, or has braces in strings that look like structure."""
 
 
-def read_json(path: str | os.PathLike, transform: Transform) -> Any:
+def read_json(
+    path: str | os.PathLike, transform: Transform, backend_args: dict | None = None
+) -> Any:
     """Read a json file entry by entry.
 
     An entry is an object in the lists of the top level: of a list, each of its objects; of an
     object, each object in its values.
 
     Args:
-        path: The file.
+        path: The file, or a URL. What is not local is fetched at once, then read in the same way.
         transform: Called with each entry as soon as it is read; what it returns takes its place,
             e.g. a smaller form of it. Called twice for some entries of unusual files.
+        backend_args: Arguments of the mmengine file backend.
 
     Raises:
         UserInputError: The file cannot be read or is no valid json.
     """
     try:
-        return _read_entries(path, transform)
-    except _NotSplittable:
-        return _read_at_once(path, transform)
+        with _open(path, backend_args) as file:
+            try:
+                return _read_entries(file, transform)
+            except _NotSplittable:
+                file.seek(0)
+                return _read_at_once(path, file, transform)
     except OSError as error:
         raise UserInputError(
-            f"{path}: cannot be read ({error.strerror}); check the path"
+            f"{path}: cannot be read ({error.strerror or error}); check the path"
         ) from error
 
 
-def _read_entries(path: str | os.PathLike, transform: Transform) -> Any:
+def _open(path: str | os.PathLike, backend_args: dict | None) -> BinaryIO:
+    is_local = (backend_args or {}).get("backend", "local") == "local"
+    if is_local and "://" not in os.fspath(path):
+        return open(path, "rb")
+    return BytesIO(fileio.get(os.fspath(path), backend_args=backend_args))
+
+
+def _read_entries(file: BinaryIO, transform: Transform) -> Any:
     entries: list[Any] = []
     skeleton: list[bytes] = []
-    for text, is_entry in _split(path):
+    for text, is_entry in _split(file):
         if not is_entry:
             skeleton.append(text)
             continue
@@ -95,50 +110,48 @@ def _fill_in_value(value: Any, entries: list[Any]) -> Any:
     return value
 
 
-def _split(path: str | os.PathLike) -> Iterator[tuple[bytes, bool]]:
+def _split(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     """Cut a file into entries and what is between them, by the depth of its braces.
 
     Yields:
         A piece of the file and whether it is an entry.
     """
-    with open(path, "rb") as file:
-        rest = file.read(BLOCK_BYTES)
-        # In a list, entries are the outermost objects; in an object, those one level below.
-        level = 1 if re.match(rb"\s*\[", rest) else 2
-        depth = last_depth = 0  # at the start and at the end of ``rest``
-        block = rest
-        while block:
-            codes = np.frombuffer(rest, np.uint8)
-            positions = np.flatnonzero((codes == _OPEN) | (codes == _CLOSE))
-            steps = np.where(codes[positions] == _OPEN, 1, -1)
-            depths = depth + np.cumsum(steps)
-            if len(depths) and depths.min() < 0:
-                raise _NotSplittable
-            last_depth = int(depths[-1]) if len(depths) else depth
-            starts = positions[(steps == 1) & (depths == level)].tolist()
-            ends = positions[(steps == -1) & (depths == level - 1)].tolist()
-            used = 0
-            for start, end in zip(starts, ends, strict=False):
-                yield rest[used:start], False
-                yield rest[start : end + 1], True
-                used = end + 1
-            if len(starts) > len(ends):  # the last entry goes on in the next block
-                yield rest[used : starts[-1]], False
-                used, depth = starts[-1], level - 1
-            elif len(depths):
-                outside = positions >= used
-                depth = int(depths[-1] - steps[outside].sum())
-            block = file.read(BLOCK_BYTES)
-            rest = rest[used:] + block
+    rest = file.read(BLOCK_BYTES)
+    # In a list, entries are the outermost objects; in an object, those one level below.
+    level = 1 if re.match(rb"\s*\[", rest) else 2
+    depth = last_depth = 0  # at the start and at the end of ``rest``
+    block = rest
+    while block:
+        codes = np.frombuffer(rest, np.uint8)
+        positions = np.flatnonzero((codes == _OPEN) | (codes == _CLOSE))
+        steps = np.where(codes[positions] == _OPEN, 1, -1)
+        depths = depth + np.cumsum(steps)
+        if len(depths) and depths.min() < 0:
+            raise _NotSplittable
+        last_depth = int(depths[-1]) if len(depths) else depth
+        starts = positions[(steps == 1) & (depths == level)].tolist()
+        ends = positions[(steps == -1) & (depths == level - 1)].tolist()
+        used = 0
+        for start, end in zip(starts, ends, strict=False):
+            yield rest[used:start], False
+            yield rest[start : end + 1], True
+            used = end + 1
+        if len(starts) > len(ends):  # the last entry goes on in the next block
+            yield rest[used : starts[-1]], False
+            used, depth = starts[-1], level - 1
+        elif len(depths):
+            outside = positions >= used
+            depth = int(depths[-1] - steps[outside].sum())
+        block = file.read(BLOCK_BYTES)
+        rest = rest[used:] + block
     if last_depth != 0:
         raise _NotSplittable
     yield rest, False
 
 
-def _read_at_once(path: str | os.PathLike, transform: Transform) -> Any:
+def _read_at_once(path: str | os.PathLike, file: BinaryIO, transform: Transform) -> Any:
     try:
-        with open(path, "rb") as file:
-            content = json.load(file)
+        content = json.load(file)
     except (ValueError, RecursionError) as error:
         raise UserInputError(
             f"{path}: not valid json ({error or type(error).__name__}); is the file complete?"

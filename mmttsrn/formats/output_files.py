@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserInputError
+from mmttsrn.errors import UserInputError
 
 
 def check_output_file(path: Path, option: str, inputs: Iterable[str | os.PathLike] = ()) -> None:
@@ -38,17 +39,27 @@ def check_output_folder(path: Path, option: str) -> None:
         raise UserInputError(f"{option} {path}: {existing} cannot be written to")
 
 
-def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+@contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
     """Write a file beside its place and move it there, so that it is never there in part.
 
     Args:
         path: The file; its folder is made where it is missing.
-        write: Writes the file whose path it is given.
+
+    Yields:
+        Where to write it: a path with the same suffix. When the block ends, the file there takes
+        its place; when an exception ends it, the file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
-        write(partial)
+        yield partial
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Call ``write`` with the path that :func:`partial_file` gives for a file."""
+    with partial_file(path) as partial:
+        write(partial)

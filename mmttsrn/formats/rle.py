@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as mask_utils
 
 _MAX_CHARS_PER_COUNT = 7  # 5 bits each: more than any frame has pixels
+NOT_COMPRESSED = "RLE counts string is not a compressed COCO RLE"
+CUT_OFF = "RLE counts string is empty or cut off"
+NEGATIVE_RUN = "RLE counts string holds a negative run"
 
 
 def encode_segmentation(segmentation: Any, height: int, width: int) -> dict[str, Any]:
-    """Turns one frame's segmentation into compressed RLE and checks it on the way.
+    """Turn one frame's segmentation into compressed RLE and check it on the way.
 
     Args:
         segmentation: Polygons ``[[x1, y1, x2, y2, ...], ...]`` or an RLE dict ``{size, counts}``
@@ -72,7 +76,7 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
             raise ValueError("RLE counts must be non-negative integers")
         total = sum(counts)
     elif isinstance(counts, str):
-        runs = compressed_runs(counts)
+        runs, _ = decode_runs([counts])
         total = int(runs.sum())
     else:
         raise TypeError(f"RLE counts is a {type(counts).__name__}, expected a list or a string")
@@ -83,30 +87,72 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
     return mask_utils.frPyObjects(rle, height, width) if isinstance(counts, list) else rle
 
 
-def compressed_runs(counts: str) -> np.ndarray:
-    """Decodes the run lengths of a compressed RLE string, shape (runs,), int64.
+class BrokenRunsError(ValueError):
+    """A compressed RLE that is not valid.
+
+    Attributes:
+        index: Which one of those that were decoded together.
+    """
+
+    def __init__(self, index: int, problem: str) -> None:
+        self.index = index
+        super().__init__(problem)
+
+
+def decode_runs(counts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Decode compressed RLE strings, all together.
 
     The format is COCO's: 5 bits per character offset by 48, bit 6 means "continues", two's
     complement, and from the fourth run on the difference to the run before the previous one.
 
+    Args:
+        counts: One or more strings.
+
+    Returns:
+        Lengths of background and of the foreground after it, (n, 2) int64, where the last
+        foreground may be 0; and the index of each string's first row, then n.
+
     Raises:
-        ValueError: The string is not a compressed RLE.
+        BrokenRunsError: A string is not a compressed RLE.
     """
-    codes = np.frombuffer(counts.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
-    if len(codes) == 0 or codes.min() < 0 or codes.max() > 63:
-        raise ValueError("RLE counts string is not a compressed COCO RLE")
-    ends = np.flatnonzero((codes & 0x20) == 0)  # last character of each run
-    if len(ends) == 0 or ends[-1] != len(codes) - 1:
-        raise ValueError("RLE counts string is cut off")
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > _MAX_CHARS_PER_COUNT:
-        raise ValueError("RLE counts string is not a compressed COCO RLE")
-    shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
-    runs = np.add.reduceat((codes & 0x1F) << shifts, starts)
-    runs -= ((codes[ends] & 0x10) != 0) * (1 << (5 * lengths))
-    runs[1::2] = np.cumsum(runs[1::2])
-    runs[2::2] = np.cumsum(runs[2::2])
-    if runs.min() < 0:
-        raise ValueError("RLE counts string holds a negative run")
-    return runs
+    lengths = np.fromiter(map(len, counts), np.int64, len(counts))
+    _refuse(lengths == 0, CUT_OFF)
+    text = "".join(counts)
+    if not text.isascii():
+        _refuse(np.array([not string.isascii() for string in counts]), NOT_COMPRESSED)
+    codes = np.frombuffer(text.encode(), np.uint8) - np.uint8(48)
+    stops = np.cumsum(lengths)
+    _refuse(np.maximum.reduceat(codes, stops - lengths) > 63, NOT_COMPRESSED)
+    _refuse(codes[stops - 1] >= 32, CUT_OFF)
+    last = np.flatnonzero(codes < 32)  # character of each number
+    heads = np.append(0, last[:-1] + 1)
+    sizes = last - heads + 1
+    first = np.searchsorted(last, stops - lengths)  # number of each string
+    _refuse(np.maximum.reduceat(sizes, first) > _MAX_CHARS_PER_COUNT, NOT_COMPRESSED)
+    shifts = 5 * (np.arange(len(codes)) - np.repeat(heads, sizes))
+    numbers = np.add.reduceat((codes & 31).astype(np.int64) << shifts, heads)
+    numbers -= ((codes[last] & 16) != 0) * (1 << (5 * sizes))
+    return _runs_of_numbers(numbers, np.append(first, len(numbers)))
+
+
+def _runs_of_numbers(numbers: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum up the differences in the numbers of each string, in rows of two."""
+    amounts = np.diff(first)
+    odd = amounts % 2 == 1
+    runs = np.insert(numbers, first[1:][odd], 0).reshape(-1, 2)
+    rows = np.append(0, np.cumsum((amounts + 1) // 2))
+    starts = rows[:-1]
+    third = starts[amounts > 2] + 1
+    runs[third, 0] -= runs[third - 1, 0]  # which is no difference yet
+    for column in runs.T:
+        sums = np.add.reduceat(column, starts)
+        column[starts[1:]] -= sums[:-1]  # where the sum goes on from the string before
+        np.cumsum(column, out=column)
+    runs[rows[1:][odd] - 1, 1] = 0
+    _refuse(np.minimum.reduceat(np.minimum(*runs.T), starts) < 0, NEGATIVE_RUN)
+    return runs, rows
+
+
+def _refuse(broken: np.ndarray, problem: str) -> None:
+    if broken.any():
+        raise BrokenRunsError(int(broken.argmax()), problem)

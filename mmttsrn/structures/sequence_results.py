@@ -59,6 +59,24 @@ class SequenceResults:
         size = list(self.size)
         return [text and {"size": size, "counts": text} for text in self.counts[index]]
 
+    def to_ytvis(self, category_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Entries of the official results format, one for each sequence.
+
+        Args:
+            category_ids: Category id of each class.
+        """
+        return [
+            {
+                "video_id": self.video_id,
+                "category_id": category_ids[label],
+                "score": score,
+                "segmentations": self.segmentations(index),
+            }
+            for index, (label, score) in enumerate(
+                zip(self.labels.tolist(), self.scores.tolist(), strict=True)
+            )
+        ]
+
     def frame_masks(self, frame: int) -> np.ndarray | None:
         """Decode the masks of one frame: (n, H, W) bool, empty where hidden; None without masks."""
         if self.counts is None:

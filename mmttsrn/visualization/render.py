@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.frame_files import missing_files
+from mmttsrn.formats.ground_truth import Video
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
-from mmttsrn.visualization.tracks import TrackedVideo, unique_stems
-from mmttsrn.visualization.video_io import Mp4Writer, read_frame, write_frame
+from mmttsrn.visualization.overlay_files import FORMATS, write_overlays
+from mmttsrn.visualization.video_io import read_frame
+from mmttsrn.visualization.video_sequences import VideoSequences, unique_stems
 
-FORMATS = ("mp4", "jpg", "both")
 _TITLE_HEIGHT = 22  # pixels of the bar above each picture of a side-by-side frame
 
 
@@ -45,47 +46,47 @@ class RenderOptions:
             raise ValueError(f"fps is {self.fps}, expected a positive number")
 
 
-def check_frames(videos: Sequence[TrackedVideo], img_root: str | os.PathLike) -> None:
+def check_frames(videos: Sequence[Video], img_root: str | os.PathLike) -> None:
     """Make sure that every frame file exists, before any drawing.
 
     Raises:
         UserInputError: A frame is missing.
     """
-    for video in videos:
-        for name in video.file_names:
-            if not (Path(img_root) / name).is_file():
-                raise UserInputError(
-                    f"{Path(img_root) / name}: frame of video {video.video_id} not found; the "
-                    "image root must be the folder that file_names are relative to"
-                )
+    owners = {Path(img_root) / name: video.id for video in videos for name in video.file_names}
+    for path in missing_files(owners):
+        raise UserInputError(
+            f"{path}: frame of video {owners[Path(path)]} not found; the image root must be the "
+            "folder that file_names are relative to"
+        )
 
 
 def overlay_frames(
-    video: TrackedVideo, img_root: str | os.PathLike, options: RenderOptions
-) -> Iterator[np.ndarray]:
+    drawn: VideoSequences, img_root: str | os.PathLike, options: RenderOptions
+) -> Iterator[tuple[str, np.ndarray]]:
     """Draw the frames of one video, one after the other.
 
     Yields:
-        RGB frames (H', W', 3), uint8, all of one size.
+        Their names in the file and RGB pixels (H', W', 3), uint8, all of one size.
 
     Raises:
         UserInputError: A frame is unreadable or has another size than the annotation file says.
     """
+    video = drawn.video
     for index, name in enumerate(video.file_names):
         path = Path(img_root) / name
         image = read_frame(path)
         if image.shape[:2] != (video.height, video.width):
             raise UserInputError(
                 f"{path}: frame is {image.shape[1]}x{image.shape[0]}, but the annotation file says "
-                f"{video.width}x{video.height} for video {video.video_id}"
+                f"{video.width}x{video.height} for video {video.id}"
             )
-        instances = video.frame_instances(index, video.predictions)
+        instances = drawn.frame_instances(index, drawn.predicted)
         frame = draw_instances(image, instances, options.style)
         if options.with_ground_truth:
-            truth = video.frame_instances(index, video.ground_truth)
+            truth = drawn.frame_instances(index, video.sequences)
             left = draw_instances(image, truth, options.style)
             frame = _side_by_side({"ground truth": left, "prediction": frame})
-        yield frame
+        yield name, frame
 
 
 def _side_by_side(pictures: dict[str, np.ndarray]) -> np.ndarray:
@@ -102,7 +103,7 @@ def _side_by_side(pictures: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def render_videos(
-    videos: Sequence[TrackedVideo],
+    videos: Sequence[VideoSequences],
     img_root: str | os.PathLike,
     out_dir: str | os.PathLike,
     options: RenderOptions | None = None,
@@ -110,7 +111,7 @@ def render_videos(
     """Write overlays of videos: ``<folder of the frames>.mp4``, or jpg frames of the same layout.
 
     Args:
-        videos: Videos with their instances.
+        videos: Videos with their sequences.
         img_root: Folder that the frame paths are relative to.
         out_dir: Folder to write to.
         options: Format and look.
@@ -119,31 +120,10 @@ def render_videos(
         For each video, when it is done, what was written: the mp4 and/or the folder of frames.
     """
     options = options or RenderOptions()
-    check_frames(videos, img_root)
-    stems = unique_stems(videos)
-    for video in videos:
-        frames = overlay_frames(video, img_root, options)
-        yield _write_video(video, frames, Path(out_dir), stems[video.video_id], options)
-
-
-def _write_video(
-    video: TrackedVideo,
-    frames: Iterator[np.ndarray],
-    out_dir: Path,
-    stem: str,
-    options: RenderOptions,
-) -> list[Path]:
-    written: list[Path] = []
-    with ExitStack() as stack:
-        mp4 = None
-        if options.output_format in ("mp4", "both"):
-            mp4 = stack.enter_context(Mp4Writer(out_dir / f"{stem}.mp4", options.fps))
-            written.append(mp4.path)
-        for name, frame in zip(video.file_names, frames, strict=True):
-            if mp4 is not None:
-                mp4.write(frame)
-            if options.output_format in ("jpg", "both"):
-                write_frame(out_dir / PurePosixPath(name).with_suffix(".jpg"), frame)
-    if options.output_format in ("jpg", "both"):
-        written.append(out_dir / PurePosixPath(video.file_names[0]).parent)
-    return written
+    files = [drawn.video for drawn in videos]
+    check_frames(files, img_root)
+    stems = unique_stems(files)
+    for drawn in videos:
+        frames = overlay_frames(drawn, img_root, options)
+        stem = stems[drawn.video.id]
+        yield write_overlays(Path(out_dir), stem, frames, options.output_format, options.fps)

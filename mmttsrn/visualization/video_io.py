@@ -2,8 +2,9 @@
 
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 import cv2
 import mmcv
@@ -11,6 +12,7 @@ import numpy as np
 from mmengine import fileio
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import partial_file
 
 
 def read_frame(path: str | os.PathLike, backend_args: dict | None = None) -> np.ndarray:
@@ -90,12 +92,11 @@ class Mp4Writer:
             raise ValueError(f"fps is {fps}, expected a positive number")
         self.path = Path(path)
         self.fps = fps
-        self._part = self.path.with_name(f"{self.path.stem}.{os.getpid()}.part.mp4")
+        self._stack = ExitStack()
         self._writer: cv2.VideoWriter | None = None
         self._shape: tuple[int, ...] = ()
 
     def __enter__(self) -> "Mp4Writer":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
     def write(self, frame: np.ndarray) -> None:
@@ -103,7 +104,9 @@ class Mp4Writer:
         if self._writer is None:
             self._shape = frame.shape
             height, width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
-            self._writer = _open_mp4(self._part, self.fps, width, height)
+            part = self._stack.enter_context(partial_file(self.path))
+            self._writer = _open_mp4(part, self.fps, width, height)
+            self._stack.callback(self._writer.release)
         if frame.shape != self._shape:
             raise ValueError(
                 f"{self.path}: frame of shape {frame.shape} in a video of shape {self._shape}"
@@ -113,17 +116,6 @@ class Mp4Writer:
             frame = cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._writer is None:
-            return
-        self._writer.release()
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
         self._writer = None
-        if exc_type is None:
-            os.replace(self._part, self.path)
-        else:
-            self._part.unlink(missing_ok=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_utils
 
-from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.datasets.synthetic import CLASSES, MIN_VISIBLE_PIXELS, write_moving_shapes
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
 TOOL = Path(__file__).parents[2] / "tools/dataset_converters/make_moving_shapes.py"
 

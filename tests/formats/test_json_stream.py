@@ -49,7 +49,7 @@ def test_entries_are_transformed_as_soon_as_they_are_read(tmp_path: Path, monkey
     monkeypatch.setattr(
         json_stream,
         "_split",
-        lambda path: (pieces.append(len(piece[0])) or piece for piece in original(path)),
+        lambda file: (pieces.append(len(piece[0])) or piece for piece in original(file)),
     )
     assert len(read_json(path, lambda entry: None)) == 100
     assert max(pieces) < 100

@@ -3,7 +3,12 @@ import os
 import pytest
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.formats.output_files import check_output_file, check_output_folder, replace_file
+from mmttsrn.formats.output_files import (
+    check_output_file,
+    check_output_folder,
+    partial_file,
+    replace_file,
+)
 
 
 def test_new_and_old_files_can_be_written(tmp_path):
@@ -47,3 +52,17 @@ def test_interrupted_writing_leaves_the_old_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         replace_file(tmp_path / "x/file", fail)
     assert [path.read_text() for path in (tmp_path / "x").iterdir()] == ["whole"]
+
+
+def test_partial_file_keeps_the_suffix_and_is_not_the_file(tmp_path):
+    path = tmp_path / "clip.v1.mp4"
+    with partial_file(path) as partial:
+        partial.write_text("whole")
+        assert (partial.parent, partial.suffix) == (tmp_path, ".mp4")
+        assert not path.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.v1.mp4"]
+
+
+def test_partial_file_that_was_not_written_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), partial_file(tmp_path / "file"):
+        pass

@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -55,6 +57,18 @@ def test_failed_video_keeps_the_earlier_one(tmp_path):
         _write_clip(tmp_path / "clip.mp4", FRAME, FRAME, FRAME[:32])
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
     assert len(_read_back(tmp_path / "clip.mp4")[0]) == 1
+
+
+def test_video_is_complete_before_it_takes_its_place(tmp_path, monkeypatch):
+    replace, lengths = os.replace, []
+
+    def check(source, target):
+        lengths.append(len(_read_back(source)[0]))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", check)
+    _write_clip(tmp_path / "clip.mp4", FRAME, FRAME)
+    assert lengths == [2]
 
 
 def test_missing_encoder_is_one_clear_error(monkeypatch, tmp_path):

@@ -28,7 +28,7 @@ PHASES = ("read", "prepare", "evaluate", "all")
 
 
 def generate_case(folder: Path, num_videos: int, seed: int) -> None:
-    """Writes ``gt.json``, with uncompressed masks like the official files, and ``results.json``."""
+    """Write ``gt.json``, with uncompressed masks like the official files, and ``results.json``."""
     rng = np.random.default_rng(seed)
     videos, annotations, results = [], [], []
     for video_id in range(1, num_videos + 1):
@@ -75,7 +75,7 @@ def _random_path(rng: np.random.Generator, length: int) -> dict[str, Any]:
 
 
 def _disturbed(rng: np.random.Generator, path: dict[str, Any]) -> dict[str, Any]:
-    """The path as a detection of good, middling or poor quality follows it."""
+    """Return the path as a detection of good, middling or poor quality follows it."""
     spread = rng.choice([0.03, 0.12, 0.5]) * path["radius"]
     return {
         **path,
@@ -133,22 +133,22 @@ def _result(
 
 
 def run_ours(folder: Path) -> dict[str, Any]:
-    """Evaluates with this package, phase by phase."""
+    """Evaluate with this package, phase by phase."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from mmttsrn.evaluation.functional.evaluate import (
+    from mmttsrn.evaluation.precision_recall import accumulate
+    from mmttsrn.evaluation.ytvis import (
         available_cores,
         ground_truth_groups,
         match_video,
         prepare_video,
     )
-    from mmttsrn.evaluation.functional.ground_truth_file import load_ground_truth
-    from mmttsrn.evaluation.functional.precision_recall import accumulate
-    from mmttsrn.evaluation.functional.results_file import load_results
+    from mmttsrn.formats.ground_truth import read_ground_truth
+    from mmttsrn.formats.results import read_results
 
     clock = Clock()
-    truth = load_ground_truth(folder / "gt.json")
-    results = load_results(folder / "results.json", truth)
+    truth = read_ground_truth(folder / "gt.json")
+    results = read_results(folder / "results.json", truth)
     clock.lap("read")
     groups = ground_truth_groups(truth)
     with ThreadPoolExecutor(available_cores()) as pool:
@@ -159,14 +159,15 @@ def run_ours(folder: Path) -> dict[str, Any]:
         clock.lap("prepare")
         matched = list(pool.map(lambda video: match_video(video, groups), prepared))
     matches = [match for found in matched for match in found]
-    curves = accumulate(matches, list(truth.categories), len(groups))
+    curves = accumulate(matches, len(groups))
     clock.lap("evaluate")
+    curves = curves.over(truth.categories)
     np.savez(folder / "ours.npz", precision=curves.precision, recall=curves.recall)
     return clock.laps
 
 
 def run_ours_at_once(folder: Path) -> dict[str, Any]:
-    """Evaluates with this package as a user does."""
+    """Evaluate with this package as a user does."""
     from mmttsrn.evaluation import evaluate_ytvis
 
     before = peak_memory()
@@ -178,7 +179,7 @@ def run_ours_at_once(folder: Path) -> dict[str, Any]:
 
 
 def run_mmdet(folder: Path) -> dict[str, Any]:
-    """Evaluates with MMDetection's copy of the official program."""
+    """Evaluate with MMDetection's copy of the official program."""
     import contextlib
     import io
 
@@ -231,14 +232,14 @@ PROGRAMS = {"ours": run_ours, "ours_at_once": run_ours_at_once, "mmdet": run_mmd
 
 
 def run_program(name: str, folder: Path) -> dict[str, Any]:
-    """Runs one of the programs in a process of its own."""
+    """Run one of the programs in a process of its own."""
     command = [sys.executable, "-W", "ignore", __file__, "--program", name, "--folder", str(folder)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(output.splitlines()[-1])
 
 
 def compare(folder: Path, rounds: int) -> None:
-    """Runs the programs in turn and prints the comparison."""
+    """Run the programs in turn and print the comparison."""
     ours, mmdet = [], []
     for number in range(1, rounds + 1):
         mmdet.append(run_program("mmdet", folder))
@@ -274,7 +275,7 @@ def _print_row(label: str, theirs: list[float], ours: list[float]) -> None:
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )

@@ -20,15 +20,16 @@ from mmttsrn.evaluation.analysis import report
 from mmttsrn.evaluation.analysis.comparison import VideoDifference, compare_videos
 from mmttsrn.evaluation.analysis.errors import ErrorReport, analyse_errors
 from mmttsrn.evaluation.analysis.metrics_json import metrics_content
-from mmttsrn.evaluation.functional import evaluate, load_ground_truth, load_results
-from mmttsrn.evaluation.functional.tracks import GroundTruth, Results
+from mmttsrn.evaluation.ytvis import evaluate
+from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.output_files import check_output_file, check_output_folder, replace_file
+from mmttsrn.formats.results import Results, read_results
 
 PROGRESS_DELAY = 0.5  # seconds; shorter work shows no bar
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gt", help="official json with ground truth")
     parser.add_argument("results", help="results.json, as tools/test.py writes it")
@@ -75,13 +76,13 @@ def check_outputs(args: argparse.Namespace) -> None:
 
 
 def load_truth(path: str) -> GroundTruth:
-    """Reads ground truth.
+    """Read ground truth.
 
     Raises:
         UserInputError: It is broken, or there is none.
     """
-    truth = load_ground_truth(path)
-    if not truth.has_tracks:
+    truth = read_ground_truth(path)
+    if not truth.has_sequences:
         raise UserInputError(
             f"{path}: annotations: has no ground truth, so there is nothing to evaluate against;"
             " tools/analysis_tools/make_submission.py checks results without it"
@@ -91,7 +92,7 @@ def load_truth(path: str) -> GroundTruth:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, where that is a terminal and the work takes long."""
+    """Show a bar on stderr, where that is a terminal and the work takes long."""
     with tqdm(desc=title, unit="video", disable=None, delay=PROGRESS_DELAY, leave=False) as bar:
 
         def show(done: int, total: int) -> None:
@@ -104,7 +105,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 def evaluate_results(
     args: argparse.Namespace, truth: GroundTruth, results: Results, title: str
 ) -> Evaluation:
-    """Evaluates with a progress bar."""
+    """Evaluate with a progress bar."""
     iou_type = "boundary" if args.boundary else "mask"
     with progress_bar(title) as progress:
         return evaluate(truth, results, iou_type, args.threads, progress)
@@ -117,7 +118,7 @@ def tables(
     other: Evaluation | None,
     differences: list[VideoDifference],
 ) -> list[str]:
-    """The tables that the options ask for."""
+    """Return the tables that the options ask for."""
     iou = "boundary" if args.boundary else "mask"
     found = [report.summary_table(evaluation, f"{args.results} on {args.gt}, {iou} IoU")]
     if args.per_class:
@@ -138,7 +139,7 @@ def tables(
 
 
 def write_plots(folder: Path, evaluation: Evaluation, errors: ErrorReport) -> list[Path]:
-    """Writes the plots and gives their paths."""
+    """Write the plots and return their paths."""
     from mmttsrn.evaluation.analysis import plots  # matplotlib loads slowly
 
     paths = [folder / name for name in ("precision_recall.png", "classes.png", "errors.png")]
@@ -149,17 +150,17 @@ def write_plots(folder: Path, evaluation: Evaluation, errors: ErrorReport) -> li
 
 
 def write_metrics(path: Path, content: dict[str, Any]) -> None:
-    """Writes the numbers."""
+    """Write the numbers."""
     text = json.dumps(content, indent=1, allow_nan=False)
     replace_file(path, lambda partial: partial.write_text(text + "\n"))
 
 
 def run(args: argparse.Namespace) -> None:
-    """Reads and evaluates everything; then writes and prints."""
+    """Read and evaluate everything; then write and print."""
     check_outputs(args)
     truth = load_truth(args.gt)
-    results = load_results(args.results, truth)
-    other_results = load_results(args.compare, truth) if args.compare is not None else None
+    results = read_results(args.results, truth)
+    other_results = read_results(args.compare, truth) if args.compare is not None else None
     evaluation = evaluate_results(args, truth, results, "evaluating")
     errors, other, differences = None, None, []
     if args.errors or args.plots is not None or args.out is not None:
@@ -187,7 +188,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Evaluates; bad input ends the program with one line and exit status 2."""
+    """Evaluate; bad input ends the program with one line and exit status 2."""
     args = parse_args(argv)
     with report_user_errors():
         run(args)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from mmttsrn.engine.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
-from mmttsrn.evaluation.analysis.submission import check_submission, write_submission
-from mmttsrn.evaluation.functional import load_ground_truth
+from mmttsrn.evaluation.analysis.submission import check_submission
+from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.output_files import check_output_file
+from mmttsrn.formats.results import zip_results
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("videos_json", help="official json of the videos, without or with truth")
     parser.add_argument("results", help="results.json, as tools/test.py writes it")
@@ -36,9 +37,9 @@ def _zip_name(text: str) -> Path:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Checks, then writes."""
+    """Check, then write."""
     check_output_file(args.out, "--out", [args.videos_json, args.results])
-    truth = load_ground_truth(args.videos_json)
+    truth = read_ground_truth(args.videos_json)
     check = check_submission(args.results, truth)
     for problem in check.problems:
         print(f"{args.results}: {problem}", file=sys.stderr)
@@ -52,12 +53,12 @@ def run(args: argparse.Namespace) -> None:
         f"{check.num_entries} entries for {len(check.video_ids)} of {len(truth.videos)} videos,"
         " no problem found"
     )
-    write_submission(args.results, args.out)
+    zip_results(args.results, args.out)
     print(f"{args.out} is the file to submit")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Makes the zip file; bad input ends the program with exit status 2."""
+    """Make the zip file; bad input ends the program with exit status 2."""
     args = parse_args(argv)
     with report_user_errors():
         run(args)

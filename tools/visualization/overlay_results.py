@@ -6,13 +6,18 @@ from pathlib import Path
 
 from mmttsrn.engine.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.visualization.render import FORMATS, RenderOptions, render_videos
-from mmttsrn.visualization.tracks import TrackedVideo, add_predictions, load_annotated_videos
 from mmttsrn.visualization.video_io import require_mp4_encoder
+from mmttsrn.visualization.video_sequences import (
+    VideoSequences,
+    add_predictions,
+    videos_to_draw,
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -48,9 +53,9 @@ def _positive(kind: type) -> type:
 
 
 def select_videos(
-    videos: dict[int, TrackedVideo], video_ids: list[int] | None, max_videos: int | None
-) -> list[TrackedVideo]:
-    """The videos to draw, in the order of the annotation file.
+    videos: dict[int, VideoSequences], video_ids: list[int] | None, max_videos: int | None
+) -> list[VideoSequences]:
+    """Return the videos to draw, in the order of the annotation file.
 
     Raises:
         UserInputError: An id is not in the annotation file.
@@ -67,29 +72,30 @@ def select_videos(
 
 
 def run(args: argparse.Namespace) -> None:
-    """Reads both files, checks them, then draws video by video."""
+    """Read both files, check them, then draw video by video."""
     if args.format != "jpg":
         require_mp4_encoder()
-    videos, names = load_annotated_videos(args.ann_file)
-    add_predictions(videos, names, args.results_file, args.score_thr)
+    truth = read_ground_truth(args.ann_file, need_frames=True)
+    videos = videos_to_draw(truth)
+    add_predictions(videos, truth, args.results_file, args.score_thr)
     chosen = select_videos(videos, args.video_id, args.max_videos)
-    if args.with_gt and not any(video.ground_truth for video in videos.values()):
+    if args.with_gt and not truth.has_sequences:
         raise UserInputError(
             f"{args.ann_file}: annotations: has no ground truth to show; leave out --with-gt"
         )
-    if not any(video.predictions for video in chosen):
+    if not any(drawn.predicted for drawn in chosen):
         print(f"note: no instance of these videos reaches --score-thr {args.score_thr}")
     options = RenderOptions(args.format, args.fps, args.with_gt)
     start = time.monotonic()
     written = render_videos(chosen, args.img_root, args.out, options)
-    for number, (video, paths) in enumerate(zip(chosen, written, strict=True), start=1):
-        counts = f"{len(video.file_names)} frames, {len(video.predictions)} instances"
+    for number, (drawn, paths) in enumerate(zip(chosen, written, strict=True), start=1):
+        counts = f"{drawn.video.length} frames, {len(drawn.predicted)} instances"
         print(f"[{number}/{len(chosen)}] {' and '.join(map(str, paths))}: {counts}", flush=True)
     print(f"wrote {len(chosen)} videos to {Path(args.out)} in {time.monotonic() - start:.1f} s")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Draws the overlays; bad input ends the program with one line and exit status 2."""
+    """Draw the overlays; bad input ends the program with one line and exit status 2."""
     args = parse_args(argv)
     with report_user_errors():
         run(args)

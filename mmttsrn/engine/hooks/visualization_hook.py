@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os.path as osp
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.registry import HOOKS
 from mmttsrn.structures import SequenceResults
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
+from mmttsrn.visualization.overlay_files import FORMATS, write_overlays
 from mmttsrn.visualization.predictions import predicted_instances
-from mmttsrn.visualization.render import FORMATS
-from mmttsrn.visualization.video_io import Mp4Writer, read_frame, require_mp4_encoder, write_frame
+from mmttsrn.visualization.video_io import read_frame, require_mp4_encoder
 
 
 @HOOKS.register_module()
@@ -143,16 +142,15 @@ class VISVisualizationHook(Hook):
         dataset = runner.test_dataloader.dataset
         image_root = getattr(dataset, "data_prefix", {}).get("img_path", "")
         out_dir = Path(runner.work_dir, runner.timestamp, self.test_out_dir)
-        folder = out_dir / self._video_folder(video, image_root)
-        mp4_path = folder.with_name(f"{folder.name}.mp4")
-        with nullcontext() if self.output_format == "jpg" else Mp4Writer(mp4_path, self.fps) as mp4:
+        folder = self._video_folder(video, image_root)
+
+        def drawn() -> Iterator[tuple[str, np.ndarray]]:
             for _, path, frame in self._drawn_frames(video, dataset):
-                if mp4 is not None:
-                    mp4.write(frame)
-                if self.output_format != "mp4":
-                    write_frame(folder / Path(path).with_suffix(".jpg").name, frame)
+                yield f"{folder}/{osp.basename(path)}", frame
                 if self.show:
-                    self._visualizer.show(frame, folder.name, self.wait_time)
+                    self._visualizer.show(frame, osp.basename(folder), self.wait_time)
+
+        write_overlays(out_dir, folder, drawn(), self.output_format, self.fps)
 
     def _video_folder(self, video: SequenceResults, image_root: str) -> str:
         """Folder of a video's overlays below the output folder, a different one for each video."""

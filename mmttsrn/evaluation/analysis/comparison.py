@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..functional import Evaluation
+from mmttsrn.evaluation.result import Evaluation
 
 
 @dataclass(frozen=True)

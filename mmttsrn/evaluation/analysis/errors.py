@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..functional.evaluate import decode_tracks
-from ..functional.intervals import MaskIntervals, intersections
-from ..functional.matching import match_tracks
-from ..functional.precision_recall import MAX_DETECTIONS, RECALL_THRESHOLDS
-from ..functional.track_iou import track_ious
-from ..functional.tracks import Detection, GroundTruth, Results, TruthTrack, Video
+from mmttsrn.evaluation.matching import match_sequences
+from mmttsrn.evaluation.overlaps import sequence_ious
+from mmttsrn.evaluation.precision_recall import MAX_DETECTIONS, RECALL_THRESHOLDS
+from mmttsrn.formats.ground_truth import GroundTruth, TrueSequence, Video, decode_masks
+from mmttsrn.formats.intervals import MaskIntervals, intersections
+from mmttsrn.formats.results import PredictedSequence, Results
 
 ERROR_TYPES = ("class", "spatial", "track", "both", "duplicate", "background", "missed")
 TRACK_ERRORS = ("identity switch", "fragment")
@@ -50,13 +50,13 @@ class ErrorReport:
 
 @dataclass(slots=True)
 class _Judged:
-    """A detection and what is wrong with it.
+    """A predicted sequence and what is wrong with it.
 
     Attributes:
         category_id: The category that it claims.
         score: Its score.
         kind: One of ``ERROR_TYPES``; None where it is right.
-        truth: The sequence that it has found or should have found, if any.
+        truth: The true sequence that it has found or should have found, if any.
     """
 
     category_id: int
@@ -67,16 +67,16 @@ class _Judged:
 
 @dataclass(slots=True)
 class _Verdicts:
-    """All detections and sequences of a split, but those that are ignored.
+    """All predicted and true sequences of a split, but those that are ignored.
 
     Attributes:
-        detections: In rising order of the video, within a video by falling score.
-        truth_categories: Category of each sequence; crowd is left out.
-        found: The sequences that a right detection has found.
+        predicted: In rising order of the video, within a video by falling score.
+        truth_categories: Category of each true sequence; crowd is left out.
+        found: The true sequences that a right predicted one has found.
         track_counts: See :class:`ErrorReport`.
     """
 
-    detections: list[_Judged] = field(default_factory=list)
+    predicted: list[_Judged] = field(default_factory=list)
     truth_categories: dict[TruthId, int] = field(default_factory=dict)
     found: set[TruthId] = field(default_factory=set)
     track_counts: Counter = field(default_factory=Counter)
@@ -85,7 +85,7 @@ class _Verdicts:
 def analyse_errors(
     truth: GroundTruth, results: Results, progress: Progress | None = None
 ) -> ErrorReport:
-    """Find what is wrong with each detection, and what AP each kind of error costs.
+    """Find what is wrong with each predicted sequence, and what AP each kind of error costs.
 
     Args:
         truth: Ground truth.
@@ -96,13 +96,13 @@ def analyse_errors(
         UserInputError: A mask is broken.
     """
     verdicts = _Verdicts()
-    for done, video in enumerate(truth.videos.values(), start=1):
+    for done, video in enumerate(truth.in_order().videos.values(), start=1):
         _judge_video(video, results.get(video.id, []), verdicts)
         if progress is not None:
             progress(done, len(truth.videos))
     ap = _average_precision(verdicts)
     fixed = {kind: _average_precision(verdicts, fixed=(kind,)) for kind in ERROR_TYPES}
-    counts = Counter(judged.kind for judged in verdicts.detections)
+    counts = Counter(judged.kind for judged in verdicts.predicted)
     counts["missed"] = len(_missed(verdicts))
     return ErrorReport(
         ap,
@@ -113,49 +113,49 @@ def analyse_errors(
     )
 
 
-def _judge_video(video: Video, detections: list[Detection], verdicts: _Verdicts) -> None:
-    best = _best_detections(detections)
-    masks = decode_tracks(video, [*best, *video.truths])
-    rows = np.arange(len(best) + len(video.truths))
-    ious = track_ious(masks, rows[: len(best)], rows[len(best) :], BACKGROUND_IOU)  # D G
-    chosen = _right_choices(best, video.truths, ious)
-    ids = [(video.id, j) for j in range(len(video.truths))]
-    for j, track in enumerate(video.truths):
-        if not track.is_crowd:
-            verdicts.truth_categories[ids[j]] = track.category_id
-    seen = _VideoMasks(best, video.truths, masks, ious)
-    for i, (detection, j) in enumerate(zip(best, chosen.tolist(), strict=True)):
-        if j >= 0 and video.truths[j].is_crowd:
+def _judge_video(video: Video, predicted: list[PredictedSequence], verdicts: _Verdicts) -> None:
+    best, true = _best_sequences(predicted), video.sequences
+    masks = decode_masks(video, [*best, *true])
+    rows = np.arange(len(best) + len(true))
+    ious = sequence_ious(masks, rows[: len(best)], rows[len(best) :], BACKGROUND_IOU)  # D G
+    chosen = _right_choices(best, true, ious)
+    ids = [(video.id, j) for j in range(len(true))]
+    for truth_id, sequence in zip(ids, true, strict=True):
+        if not sequence.is_crowd:
+            verdicts.truth_categories[truth_id] = sequence.category_id
+    seen = _VideoMasks(best, true, masks, ious)
+    for i, (guess, j) in enumerate(zip(best, chosen.tolist(), strict=True)):
+        if j >= 0 and true[j].is_crowd:
             continue
         kind, target = (None, j) if j >= 0 else _kind_of_error(i, seen)
         found = None if target is None else ids[target]
-        verdicts.detections.append(_Judged(detection.category_id, detection.score, kind, found))
+        verdicts.predicted.append(_Judged(guess.category_id, guess.score, kind, found))
         if kind is None:
             verdicts.found.add(ids[j])
         elif kind == "track" and target is not None:
             verdicts.track_counts[_track_error(i, target, seen)] += 1
 
 
-def _best_detections(detections: Sequence[Detection]) -> list[Detection]:
-    """The detections that take part, by falling score."""
+def _best_sequences(predicted: Sequence[PredictedSequence]) -> list[PredictedSequence]:
+    """Return those that take part, by falling score."""
     seen: Counter = Counter()
     best = []
-    for detection in sorted(detections, key=lambda detection: -detection.score):
-        seen[detection.category_id] += 1
-        if seen[detection.category_id] <= MAX_DETECTIONS[-1]:
-            best.append(detection)
+    for guess in sorted(predicted, key=lambda guess: -guess.score):
+        seen[guess.category_id] += 1
+        if seen[guess.category_id] <= MAX_DETECTIONS[-1]:
+            best.append(guess)
     return best
 
 
 def _right_choices(
-    detections: Sequence[Detection], truths: Sequence[TruthTrack], ious: np.ndarray
+    predicted: Sequence[PredictedSequence], true: Sequence[TrueSequence], ious: np.ndarray
 ) -> np.ndarray:
-    """Index of the sequence that each detection has found, (D,); -1 for none."""
-    crowd = np.array([track.is_crowd for track in truths], bool)
-    claimed = np.array([detection.category_id for detection in detections], object)
-    category = np.array([track.category_id for track in truths], object)
+    """Index of the true sequence that each predicted one has found, (D,); -1 for none."""
+    crowd = np.array([sequence.is_crowd for sequence in true], bool)
+    claimed = np.array([sequence.category_id for sequence in predicted], object)
+    category = np.array([sequence.category_id for sequence in true], object)
     same = claimed[:, None] == category  # D G
-    chosen = match_tracks(
+    chosen = match_sequences(
         np.where(same, ious, -1.0).astype(float), crowd, crowd[None], np.array([FOREGROUND_IOU])
     )
     return chosen[0, 0]
@@ -163,7 +163,7 @@ def _right_choices(
 
 @dataclass(frozen=True, slots=True)
 class FrameOverlaps:
-    """Pixels of a detection and a ground-truth sequence in T frames.
+    """Pixels of a predicted and a true sequence in T frames.
 
     Attributes:
         shared: (T,) int64, their intersections.
@@ -182,40 +182,40 @@ class FrameOverlaps:
 
 @dataclass(frozen=True, slots=True)
 class _VideoMasks:
-    """D detections by falling score and G sequences of a video.
+    """D predicted sequences by falling score and G true ones of a video.
 
     Attributes:
-        detections: The detections.
-        truths: The sequences.
-        masks: Masks of the detections, then of the sequences.
+        predicted: The predicted sequences.
+        true: The true sequences.
+        masks: Masks of both, one after the other.
         ious: (D, G) their IoU.
     """
 
-    detections: Sequence[Detection]
-    truths: Sequence[TruthTrack]
+    predicted: Sequence[PredictedSequence]
+    true: Sequence[TrueSequence]
     masks: MaskIntervals
     ious: np.ndarray
 
     def frames(self, index: int, target: int) -> FrameOverlaps:
-        """How a detection and a sequence overlap in each frame."""
-        row = len(self.detections) + target
+        """Return how two sequences overlap in each frame."""
+        row = len(self.predicted) + target
         [shared] = intersections(self.masks, np.array([[index, row]]))
         areas = self.masks.areas
         return FrameOverlaps(shared, areas[index] + areas[row] - shared, areas[row])
 
     def closest(self, index: int, same_category: bool) -> tuple[float, int | None]:
-        """Highest IoU of a detection with sequences of its own or another category."""
-        category = self.detections[index].category_id
+        """Highest IoU of a predicted sequence with true ones of its own or another category."""
+        category = self.predicted[index].category_id
         best: tuple[float, int | None] = (0.0, None)
-        for j, track in enumerate(self.truths):
-            wanted = (track.category_id == category) == same_category and not track.is_crowd
-            if wanted and self.ious[index, j] > best[0]:
+        for j, sequence in enumerate(self.true):
+            of_kind = (sequence.category_id == category) == same_category
+            if of_kind and not sequence.is_crowd and self.ious[index, j] > best[0]:
                 best = (float(self.ious[index, j]), j)
         return best
 
 
 def _kind_of_error(index: int, video: _VideoMasks) -> tuple[str, int | None]:
-    """Kind of a detection that has found nothing, and the sequence that a fix would give it."""
+    """Kind of a predicted sequence that has found nothing, and the true one a fix would give it."""
     iou, target = video.closest(index, same_category=True)
     other_iou, other_target = video.closest(index, same_category=False)
     if iou >= FOREGROUND_IOU:
@@ -230,7 +230,7 @@ def _kind_of_error(index: int, video: _VideoMasks) -> tuple[str, int | None]:
 
 
 def kind_of_overlap(frames: FrameOverlaps) -> str:
-    """What is wrong with a sequence that overlaps the right object too little.
+    """Return what is wrong with a sequence that overlaps the right object too little.
 
     A frame is wrong in time where the detection is astray; in all others it can only be wrong in
     space.
@@ -263,7 +263,7 @@ def _iou_of_sums(shared: int, union: int) -> float:
 def _track_error(index: int, target: int, video: _VideoMasks) -> str:
     """Whether a broken track follows another object for a while or only lacks frames."""
     astray = video.frames(index, target).astray()
-    for other in range(len(video.truths)):
+    for other in range(len(video.true)):
         if other == target:
             continue
         frames = video.frames(index, other)
@@ -275,7 +275,7 @@ def _track_error(index: int, target: int, video: _VideoMasks) -> str:
 
 def _missed(verdicts: _Verdicts) -> set[TruthId]:
     """Sequences that nothing has found and that no fix of a detection would find."""
-    fixable = {judged.truth for judged in verdicts.detections if judged.truth is not None}
+    fixable = {judged.truth for judged in verdicts.predicted if judged.truth is not None}
     return set(verdicts.truth_categories) - verdicts.found - fixable
 
 
@@ -288,7 +288,7 @@ def _average_precision(verdicts: _Verdicts, fixed: Sequence[str] = ()) -> float:
     """
     taken = set(verdicts.found)
     outcomes: dict[int, list[tuple[float, bool]]] = {}
-    for judged in sorted(verdicts.detections, key=lambda judged: -judged.score):
+    for judged in sorted(verdicts.predicted, key=lambda judged: -judged.score):
         category, right = judged.category_id, judged.kind is None
         if judged.kind in fixed:
             if judged.truth is None or judged.truth in taken:

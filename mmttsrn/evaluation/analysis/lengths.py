@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..functional import Evaluation
-from ..functional.tracks import Video
+from mmttsrn.evaluation.result import Evaluation
+from mmttsrn.formats.ground_truth import Video
 
 # Lowest and highest number of frames, both included; None for any number above.
 LENGTH_BINS: tuple[tuple[int, int | None], ...] = ((1, 16), (17, 32), (33, 64), (65, None))
@@ -36,7 +36,7 @@ def length_stats(
 
 
 def long_video_stats(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """The same for the short and the long videos of YouTube-VIS 2022.
+    """Return the same for the short and the long videos of YouTube-VIS 2022.
 
     Returns:
         Nothing where the file does not mark long videos. Videos without a mark in a file that has
@@ -53,7 +53,7 @@ def long_video_stats(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def bin_name(low: int, high: int | None) -> str:
-    """What a range of frames is called, e.g. ``17-32`` or ``65+``."""
+    """Return what a range of frames is called, e.g. ``17-32`` or ``65+``."""
     return f"{low}+" if high is None else f"{low}-{high}"
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..functional import Evaluation
-from .comparison import VideoDifference
-from .errors import ErrorReport
-from .lengths import length_stats, long_video_stats
-from .report import truths_per_category
+from mmttsrn.evaluation.analysis.comparison import VideoDifference
+from mmttsrn.evaluation.analysis.errors import ErrorReport
+from mmttsrn.evaluation.analysis.lengths import length_stats, long_video_stats
+from mmttsrn.evaluation.analysis.report import truths_per_category
+from mmttsrn.evaluation.result import Evaluation
 
 
 def metrics_content(

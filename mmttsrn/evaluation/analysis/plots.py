@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ...formats.output_files import replace_file
-from ..functional import Evaluation
-from ..functional.precision_recall import IOU_THRESHOLDS, RECALL_THRESHOLDS, mean_of_valid
-from .errors import ErrorReport
+from mmttsrn.evaluation.analysis.errors import ErrorReport
+from mmttsrn.evaluation.precision_recall import IOU_THRESHOLDS, RECALL_THRESHOLDS, mean_of_valid
+from mmttsrn.evaluation.result import Evaluation
+from mmttsrn.formats.output_files import replace_file
 
 DPI = 130
 # Of the palette of Okabe and Ito, whose colours people with colour blindness tell apart.

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ..functional import Evaluation
-from .comparison import VideoDifference
-from .errors import ErrorReport
-from .lengths import length_stats, long_video_stats
+from mmttsrn.evaluation.analysis.comparison import VideoDifference
+from mmttsrn.evaluation.analysis.errors import ErrorReport
+from mmttsrn.evaluation.analysis.lengths import length_stats, long_video_stats
+from mmttsrn.evaluation.result import Evaluation
 
 STAT_MEANINGS = {
     "mAP": "average precision, mean over IoU 0.50 to 0.95",
@@ -33,7 +33,7 @@ _GROUP_HEADER = ("mAP", "mAP_50", "AR@100")
 
 
 def summary_table(evaluation: Evaluation, title: str) -> str:
-    """The twelve official numbers."""
+    """Return the twelve official numbers."""
     rows = [
         (name, format_score(value), STAT_MEANINGS[name]) for name, value in evaluation.stats.items()
     ]
@@ -41,7 +41,7 @@ def summary_table(evaluation: Evaluation, title: str) -> str:
 
 
 def category_table(evaluation: Evaluation) -> str:
-    """The numbers of each class."""
+    """Return the numbers of each class."""
     counts = truths_per_category(evaluation)
     names = evaluation.truth.categories
     rows = [
@@ -53,31 +53,31 @@ def category_table(evaluation: Evaluation) -> str:
 
 
 def size_table(evaluation: Evaluation) -> str:
-    """The numbers by mean area of the ground truth."""
+    """Return the numbers by mean area of the ground truth."""
     stats = evaluation.group_stats()
     return _part_table("By size", {name: stats[name] for name in AREA_GROUP_NAMES})
 
 
 def occlusion_table(evaluation: Evaluation) -> str | None:
-    """The numbers by occlusion; None where the file does not tell it."""
+    """Return the numbers by occlusion; None where the file does not tell it."""
     stats = evaluation.group_stats()
     parts = {name: stats[name] for name in stats if name not in AREA_GROUP_NAMES}
     return _part_table("By occlusion", parts) if parts else None
 
 
 def length_table(evaluation: Evaluation) -> str:
-    """The numbers by number of frames."""
+    """Return the numbers by number of frames."""
     return _part_table("By number of frames", length_stats(evaluation))
 
 
 def long_video_table(evaluation: Evaluation) -> str | None:
-    """The numbers of short and long videos; None where the file does not mark long ones."""
+    """Return the numbers of short and long videos; None where the file does not mark long ones."""
     stats = long_video_stats(evaluation)
     return _part_table("By the file's mark of long videos", stats) if stats else None
 
 
 def error_table(report: ErrorReport) -> str:
-    """What each kind of error costs."""
+    """Return what each kind of error costs."""
     rows = [(kind, f"{lost:.4f}", str(report.counts[kind])) for kind, lost in report.lost.items()]
     table = text_table(
         f"Errors: what fixing one kind adds to mask AP at IoU 0.50, {format_score(report.ap)}",
@@ -91,7 +91,7 @@ def error_table(report: ErrorReport) -> str:
 
 
 def comparison_table(evaluation: Evaluation, other: Evaluation, title: str) -> str:
-    """The twelve numbers of two results side by side."""
+    """Return the twelve numbers of two results side by side."""
     other_stats = other.stats
     rows = [
         (
@@ -106,7 +106,7 @@ def comparison_table(evaluation: Evaluation, other: Evaluation, title: str) -> s
 
 
 def video_table(differences: Sequence[VideoDifference], limit: int = MAX_VIDEOS) -> str:
-    """The videos of two results, worst first.
+    """Return the videos of two results, worst first.
 
     Args:
         differences: As :func:`~.comparison.compare_videos` gives them.
@@ -134,7 +134,7 @@ def video_table(differences: Sequence[VideoDifference], limit: int = MAX_VIDEOS)
 
 
 def truths_per_category(evaluation: Evaluation) -> dict[int, int]:
-    """Number of ground-truth sequences to be found, by category id."""
+    """Return the number of ground-truth sequences to be found, by category id."""
     counts = dict.fromkeys(evaluation.truth.categories, 0)
     for match in evaluation.matches:
         counts[match.category_id] += int(match.num_truths[0])
@@ -142,12 +142,12 @@ def truths_per_category(evaluation: Evaluation) -> dict[int, int]:
 
 
 def format_score(value: float) -> str:
-    """A number of an evaluation; -1 becomes ``n/a``."""
+    """Return a number of an evaluation; -1 becomes ``n/a``."""
     return "n/a" if value < 0 else f"{value:.4f}"
 
 
 def format_difference(value: float) -> str:
-    """A difference of two numbers; NaN becomes ``n/a``."""
+    """Return a difference of two numbers; NaN becomes ``n/a``."""
     return "n/a" if math.isnan(value) else f"{value:+.4f}"
 
 

@@ -1,4 +1,4 @@
-"""Check of results before they are sent to an evaluation server, and the file to send.
+"""Check of results before they are sent to an evaluation server.
 
 The check is stricter than an evaluation here: a server refuses polygons and uncompressed masks, and
 a score is a probability.
@@ -9,23 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from ...errors import UserInputError
-from ...formats.encoded_masks import EncodedMasks, encode_masks
-from ...formats.json_stream import read_json
-from ...formats.output_files import replace_file
-from ..functional.intervals import RunLengthError, decode_intervals
-from ..functional.results_file import FORMAT_HINT, entry_problems
-from ..functional.tracks import GroundTruth
+from mmttsrn.formats.encoded_masks import EncodedMasks, pack_masks
+from mmttsrn.formats.ground_truth import GroundTruth
+from mmttsrn.formats.intervals import RunLengthError, decode_intervals
+from mmttsrn.formats.json_stream import read_json
+from mmttsrn.formats.results import checked_list, entry_problems
 
-NAME_IN_ZIP = "results.json"
 _LOWEST, _HIGHEST = -sys.float_info.max, sys.float_info.max
 _EXPECTED_MASK = "expected {size, counts} with compressed counts, a string, or null"
 
@@ -65,14 +60,10 @@ def check_submission(results: str | os.PathLike, truth: GroundTruth) -> Submissi
         UserInputError: It cannot be read, is no json or no list.
     """
     entries = read_json(results, lambda entry: _check_entry(entry, truth))
-    if not isinstance(entries, list):
-        raise UserInputError(
-            f"{os.fspath(results)}: top level: is a {type(entries).__name__}; {FORMAT_HINT}"
-        )
     problems: list[str] = []
     first_with: dict[bytes, int] = {}
     video_ids = set()
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(checked_list(os.fspath(results), entries)):
         if not isinstance(entry, _CheckedEntry):
             entry = _check_entry(entry, truth)
         problems += [f"entry {index}: {problem}" for problem in entry.problems]
@@ -83,24 +74,6 @@ def check_submission(results: str | os.PathLike, truth: GroundTruth) -> Submissi
         if first != index:
             problems.append(f"entry {index}: all fields: identical to entry {first}; remove it")
     return SubmissionCheck(len(entries), frozenset(video_ids), tuple(problems))
-
-
-def write_submission(results: str | os.PathLike, path: Path) -> None:
-    """Write the zip file to submit, at once.
-
-    Args:
-        results: The checked results json.
-        path: The zip file.
-    """
-
-    def write(partial: Path) -> None:
-        # Zip files know no date before 1980; such a date of the json is no reason to fail.
-        with zipfile.ZipFile(
-            partial, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
-        ) as archive:
-            archive.write(results, NAME_IN_ZIP)
-
-    replace_file(path, write)
 
 
 def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
@@ -117,7 +90,7 @@ def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
             for form, mask in zip(forms, frames, strict=True)
         ]
         entry = {**entry, "segmentations": kept}
-    masks = encode_masks(entry.get("segmentations"))
+    masks = pack_masks(entry.get("segmentations"))
     # In the small form all masks are looked at together; one by one, each problem is found.
     fault = next(entry_problems({**entry, "segmentations": masks}, truth), None)
     fault = fault or _decoding_problem(entry, masks, truth)

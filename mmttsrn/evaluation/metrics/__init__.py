@@ -1,6 +1,6 @@
 """Metrics for the evaluators of MMEngine."""
 
-from .dump_track_results import DumpTrackResults
-from .youtube_vis_metric import YouTubeVISMetric
+from mmttsrn.evaluation.metrics.dump_track_results import DumpTrackResults
+from mmttsrn.evaluation.metrics.youtube_vis_metric import YouTubeVISMetric
 
 __all__ = ["DumpTrackResults", "YouTubeVISMetric"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,13 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from ...errors import UserInputError
-from ...formats.output_files import replace_file
-from ...formats.youtube_vis_json import read_json_object
-from ...registry import METRICS
-from ...structures import SequenceResults
-from ..functional import Evaluation, evaluate_ytvis
+from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation.result import Evaluation
+from mmttsrn.evaluation.ytvis import evaluate
+from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
+from mmttsrn.formats.results import read_results, write_results
+from mmttsrn.registry import METRICS
+from mmttsrn.structures import SequenceResults
 
 
 @METRICS.register_module()
@@ -85,7 +84,7 @@ class YouTubeVISMetric(BaseMetric):
             self.results.append(results)
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Evaluates the results of all ranks.
+        """Evaluate the results of all ranks.
 
         Args:
             size: Number of videos. Not used: MMEngine cuts the results off after that many, but a
@@ -94,35 +93,28 @@ class YouTubeVISMetric(BaseMetric):
         return super().evaluate(sys.maxsize)
 
     def compute_metrics(self, results: list[SequenceResults]) -> dict[str, float]:
-        """Write the files and, with ground truth, evaluates; runs on the main process only."""
+        """Write the files and, with ground truth, evaluate; runs on the main process only."""
         meta = self._checked_meta()
         # A distributed sampler may repeat videos to give every rank as many.
-        entries = {video.video_id: video for video in results}
-        detections = [
-            {
-                "video_id": video_id,
-                "category_id": meta["cat_ids"][label],
-                "score": score,
-                "segmentations": video.segmentations(index),
-            }
-            for video_id, video in sorted(entries.items())
-            for index, (label, score) in enumerate(
-                zip(video.labels.tolist(), video.scores.tolist(), strict=True)
-            )
+        videos = {video.video_id: video for video in results}
+        entries = [
+            entry
+            for _, video in sorted(videos.items())
+            for entry in video.to_ytvis(meta["cat_ids"])
         ]
         logger = MMLogger.get_current_instance()
         prefix = self._result_prefix(logger)
         if prefix is not None:
-            write_results(detections, prefix)
+            write_results(entries, prefix)
             logger.info(
-                f"{len(detections)} instance sequences of {len(entries)} videos written to"
+                f"{len(entries)} instance sequences of {len(videos)} videos written to"
                 f" {prefix}.json; {prefix}.zip is the file to submit"
             )
         if not meta["has_ground_truth"]:
             logger.info(f"{meta['ann_file']} has no ground truth, so there is no AP")
             return {}
-        ground_truth = self._load_ground_truth(meta, set(entries), logger)
-        evaluation = evaluate_ytvis(ground_truth, detections)
+        truth = self._read_ground_truth(meta, set(videos), logger)
+        evaluation = evaluate(truth, read_results(entries, truth))
         self._log_tables(evaluation, logger)
         return evaluation.stats
 
@@ -142,21 +134,17 @@ class YouTubeVISMetric(BaseMetric):
         # A Runner logs to <work_dir>/<timestamp>/<timestamp>.log.
         return Path(logger.log_file).parents[1] / "results" if logger.log_file else None
 
-    def _load_ground_truth(
+    def _read_ground_truth(
         self, meta: dict[str, Any], video_ids: set, logger: MMLogger
-    ) -> dict[str, list]:
-        """Ground truth of the evaluated videos and classes."""
-        content = read_json_object(meta["ann_file"], self.backend_args)
-        videos = [video for video in content["videos"] if video["id"] in video_ids]
-        if len(videos) < len(content["videos"]):
-            logger.info(f"evaluating {len(videos)} of {len(content['videos'])} videos of the file")
-        categories = [entry for entry in content["categories"] if entry["id"] in meta["cat_ids"]]
-        annotations = [
-            annotation
-            for annotation in content["annotations"]
-            if annotation["video_id"] in video_ids and annotation["category_id"] in meta["cat_ids"]
-        ]
-        return {"videos": videos, "categories": categories, "annotations": annotations}
+    ) -> GroundTruth:
+        """Read the ground truth of the evaluated videos and classes."""
+        truth = read_ground_truth(meta["ann_file"], backend_args=self.backend_args)
+        evaluated = truth.restricted(video_ids, set(meta["cat_ids"]))
+        if len(evaluated.videos) < len(truth.videos):
+            logger.info(
+                f"evaluating {len(evaluated.videos)} of {len(truth.videos)} videos of the file"
+            )
+        return evaluated
 
     def _log_tables(self, evaluation: Evaluation, logger: MMLogger) -> None:
         logger.info("mask AP\n" + _table(list(evaluation.stats.items())))
@@ -167,18 +155,6 @@ class YouTubeVISMetric(BaseMetric):
                 for category_id, values in evaluation.category_stats().items()
             ]
             logger.info("mask AP per class\n" + _table(rows))
-
-
-def write_results(detections: list[dict], prefix: Path) -> None:
-    """Writes ``<prefix>.json`` and ``<prefix>.zip`` (holding results.json), each at once."""
-    text = json.dumps(detections)
-
-    def write_zip(path: Path) -> None:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("results.json", text)
-
-    replace_file(prefix.with_name(prefix.name + ".json"), lambda path: path.write_text(text))
-    replace_file(prefix.with_name(prefix.name + ".zip"), write_zip)
 
 
 def _table(rows: list[tuple[str, float]]) -> str:

@@ -1,6 +1,6 @@
 """MMDetection as host: what takes its samples or extends its classes."""
 
-from mmttsrn.datasets.youtube_vis import YouTubeVISDataset
+from mmttsrn.hosts.mmdet.dataset import YouTubeVISDataset
 from mmttsrn.hosts.mmdet.model import TTSRN
 from mmttsrn.hosts.mmdet.visualizer import VISLocalVisualizer
 

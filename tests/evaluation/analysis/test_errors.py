@@ -8,7 +8,8 @@ from pycocotools import mask as mask_utils
 
 from mmttsrn.evaluation import evaluate_ytvis
 from mmttsrn.evaluation.analysis.errors import ERROR_TYPES, ErrorReport, analyse_errors
-from mmttsrn.evaluation.functional import load_ground_truth, load_results
+from mmttsrn.formats.ground_truth import read_ground_truth
+from mmttsrn.formats.results import read_results
 
 HEIGHT, WIDTH, LENGTH = 20, 60, 10
 Place = tuple[int, int] | None  # left edge and width of a bar that is 10 high
@@ -26,7 +27,7 @@ def bar(place: Place) -> dict[str, Any] | None:
 LEFT, RIGHT = (2, 10), (40, 10)
 
 
-def truth_track(category: int, place: Place) -> dict[str, Any]:
+def true_sequence(category: int, place: Place) -> dict[str, Any]:
     return {"video_id": 1, "category_id": category, "segmentations": [bar(place)] * LENGTH}
 
 
@@ -36,7 +37,7 @@ def gt() -> dict[str, Any]:
     return {
         "videos": [{"id": 1, "height": HEIGHT, "width": WIDTH, "length": LENGTH}],
         "categories": [{"id": 1, "name": "one"}, {"id": 2, "name": "two"}],
-        "annotations": [truth_track(1, LEFT), truth_track(2, RIGHT)],
+        "annotations": [true_sequence(1, LEFT), true_sequence(2, RIGHT)],
     }
 
 
@@ -51,8 +52,8 @@ def detection(category: int, places: Place | list[Place], score: float = 0.9) ->
 
 
 def analyse(gt: dict, results: list[dict]) -> ErrorReport:
-    truth = load_ground_truth(gt)
-    return analyse_errors(truth, load_results(results, truth))
+    truth = read_ground_truth(gt)
+    return analyse_errors(truth, read_results(results, truth))
 
 
 GOOD_RIGHT = detection(2, RIGHT)
@@ -90,7 +91,7 @@ def test_a_planted_error_is_found_and_its_cost_stated(gt: dict, name: str) -> No
 
 
 def test_a_duplicate_costs_where_it_outranks_another_object(gt: dict) -> None:
-    gt["annotations"].append(truth_track(1, (22, 10)))
+    gt["annotations"].append(true_sequence(1, (22, 10)))
     results = [detection(1, LEFT), detection(1, LEFT, 0.8), detection(1, (22, 10), 0.7), GOOD_RIGHT]
     report = analyse(gt, results)
     assert report.counts["duplicate"] == 1
@@ -135,3 +136,12 @@ def test_without_ground_truth_there_is_no_ap(gt: dict) -> None:
     report = analyse(gt, [detection(1, LEFT)])
     assert report.ap == report.all_fixed == -1.0
     assert report.counts["background"] == 1
+
+
+def test_equal_scores_keep_the_order_of_video_ids(gt: dict) -> None:
+    """As in the evaluation: video 1 is first, though the file lists video 2 before it."""
+    gt["videos"].insert(0, {**gt["videos"][0], "id": 2})
+    results = [{**detection(1, (22, 10)), "video_id": 2}, detection(1, LEFT), GOOD_RIGHT]
+    report = analyse(gt, results)
+    assert report.ap == pytest.approx(1.0)
+    assert report.ap == pytest.approx(evaluate_ytvis(gt, results).stats["mAP_50"], abs=1e-12)

@@ -6,7 +6,7 @@ from vis_json import ground_truth, perfect_results
 from mmttsrn.evaluation import evaluate_ytvis
 from mmttsrn.evaluation.analysis import report
 from mmttsrn.evaluation.analysis.comparison import VideoDifference, compare_videos
-from mmttsrn.evaluation.functional import STAT_NAMES
+from mmttsrn.evaluation.result import STAT_NAMES
 
 
 @pytest.fixture

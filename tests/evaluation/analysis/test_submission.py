@@ -1,13 +1,12 @@
 import copy
 import json
-import zipfile
 
 import pytest
 from vis_json import ground_truth, perfect_results, square
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.evaluation.analysis.submission import check_submission, write_submission
-from mmttsrn.evaluation.functional import load_ground_truth
+from mmttsrn.evaluation.analysis.submission import check_submission
+from mmttsrn.formats.ground_truth import read_ground_truth
 
 UNCOMPRESSED = {"size": [20, 60], "counts": [0, 1200]}
 
@@ -21,7 +20,7 @@ def results():
 def check(tmp_path):
     """Check content of a results file against videos without ground truth."""
     videos = {key: ground_truth()[key] for key in ("videos", "categories")}
-    truth = load_ground_truth(videos)
+    truth = read_ground_truth(videos)
 
     def run(content):
         text = content if isinstance(content, str) else json.dumps(content)
@@ -108,20 +107,3 @@ def test_keys_of_the_user_do_no_harm(check, results):
 def test_no_list(check, content):
     with pytest.raises(UserInputError, match=r"results\.json: (not valid json|top level)"):
         check(content)
-
-
-def test_zip_holds_the_results(tmp_path):
-    (tmp_path / "mine.json").write_text("[1, 2]")
-    write_submission(tmp_path / "mine.json", tmp_path / "out/mine.zip")
-    with zipfile.ZipFile(tmp_path / "out/mine.zip") as archive:
-        assert archive.namelist() == ["results.json"]
-        assert archive.read("results.json") == b"[1, 2]"
-        assert archive.infolist()[0].compress_type == zipfile.ZIP_DEFLATED
-
-
-def test_failure_leaves_the_old_zip(tmp_path):
-    (tmp_path / "out.zip").write_text("old")
-    with pytest.raises(FileNotFoundError):
-        write_submission(tmp_path / "missing.json", tmp_path / "out.zip")
-    assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
-    assert (tmp_path / "out.zip").read_text() == "old"

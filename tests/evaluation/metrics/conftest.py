@@ -9,8 +9,8 @@ from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 from sequence_results import results_of
 
-from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
 from mmttsrn.structures import SequenceResults
 
 

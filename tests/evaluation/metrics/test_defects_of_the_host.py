@@ -17,8 +17,8 @@ from pycocotools import mask as mask_utils
 from sequence_results import results_of
 from torch import distributed, multiprocessing
 
-from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.evaluation.metrics import YouTubeVISMetric
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
 from mmttsrn.structures import SequenceResults
 
 SIZE = (300, 320)

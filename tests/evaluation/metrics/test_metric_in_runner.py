@@ -12,8 +12,8 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import distributed, multiprocessing
 
-from mmttsrn.datasets import YouTubeVISDataset
 from mmttsrn.evaluation.metrics import YouTubeVISMetric
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
 from mmttsrn.structures import SequenceResults
 
 

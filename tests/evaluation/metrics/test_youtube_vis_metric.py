@@ -12,9 +12,9 @@ from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 from sequence_results import results_of
 
-from mmttsrn.datasets import YouTubeVISDataset
-from mmttsrn.evaluation.functional import STAT_NAMES
 from mmttsrn.evaluation.metrics import YouTubeVISMetric
+from mmttsrn.evaluation.result import STAT_NAMES
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
 NAMES = set(STAT_NAMES)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as mask_utils
 
-from .tracks import Counts
+from mmttsrn.formats.encoded_masks import Counts
 
 # Width of the boundary by the diagonal of the frame, as in the paper.
 DILATION_RATIO = 0.02

@@ -67,7 +67,7 @@ def encode(bits: int | None) -> dict[str, Any] | None:
 @given(cases())
 def test_arrays_are_those_of_the_definition(case: tuple[dict, list]) -> None:
     gt, results = case
-    curves = evaluate_ytvis(gt, results, num_threads=1).curves
+    curves = evaluate_ytvis(gt, results, num_threads=1).curves.over(CATEGORIES)
     precision, recall = define(gt, results)
     np.testing.assert_allclose(curves.precision, precision, rtol=0, atol=1e-12)
     np.testing.assert_allclose(curves.recall, recall, rtol=0, atol=1e-12)

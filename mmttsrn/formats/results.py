@@ -1,25 +1,53 @@
-"""Results of the official YouTube-VIS format, checked, in the form that is evaluated."""
+"""Results of the official YouTube-VIS format: read, checked and written."""
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ...errors import UserInputError
-from ...formats.encoded_masks import EncodedMasks, encode_masks
-from ...formats.json_stream import read_json
-from ...formats.rle import encode_segmentation
-from .tracks import Counts, Detection, GroundTruth, Results, Video
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.encoded_masks import Counts, EncodedMasks, pack_masks
+from mmttsrn.formats.ground_truth import GroundTruth, Video
+from mmttsrn.formats.json_stream import read_json
+from mmttsrn.formats.output_files import partial_file, replace_file
+from mmttsrn.formats.rle import encode_segmentation
 
 KEYS = ("video_id", "category_id", "score", "segmentations")
+NAME_IN_ZIP = "results.json"
 MAX_SHOWN = 40  # characters of a wrong value
 FORMAT_HINT = f"expected a list of {{{', '.join(KEYS)}}}"
 
 
-def load_results(source: str | os.PathLike | list[dict[str, Any]], truth: GroundTruth) -> Results:
-    """Read and check results; see :func:`~.evaluate.evaluate_ytvis`.
+@dataclass(slots=True)
+class PredictedSequence:
+    """A predicted sequence.
+
+    Attributes:
+        category_id: Its category.
+        counts: Compressed RLE counts of its T frames, which are not checked; None where it has no
+            mask.
+        score: Its confidence.
+        source: Its place in the file, for messages.
+    """
+
+    category_id: int
+    counts: Counts
+    score: float
+    source: str = ""
+
+
+# Predicted sequences by video id, in the order of the file.
+Results = dict[int, list[PredictedSequence]]
+
+
+def read_results(source: str | os.PathLike | list[dict[str, Any]], truth: GroundTruth) -> Results:
+    """Read and check results.
 
     Compressed counts are checked when they are decoded.
 
@@ -31,44 +59,43 @@ def load_results(source: str | os.PathLike | list[dict[str, Any]], truth: Ground
         UserInputError: They are broken, or belong to other videos or categories; the message names
             file, entry and field.
     """
-    name, entries = read_entries(source)
-    results: Results = {}
-    for index, entry in enumerate(entries):
-        problem = next(entry_problems(entry, truth), None)
-        if problem is not None:
-            raise UserInputError(f"{name}: entry {index}: {problem}")
-        video = truth.videos[entry["video_id"]]
-        detection = Detection(
-            entry["category_id"],
-            _counts(entry["segmentations"], video),
-            float(entry["score"]),
-            f"{name}: entry {index}: ",
-        )
-        results.setdefault(video.id, []).append(detection)
-    return results
-
-
-def read_entries(source: Any) -> tuple[str, list[Any]]:
-    """Read results without checking their entries.
-
-    Returns:
-        What they are called in messages, and the entries with their masks in the small form.
-    """
     if isinstance(source, (str, os.PathLike)):
         name, entries = os.fspath(source), read_json(source, _small_entry)
     else:
         name, entries = "results", source
         if isinstance(entries, list):
             entries = [_small_entry(entry) for entry in entries]
+    results: Results = {}
+    for index, entry in enumerate(checked_list(name, entries)):
+        problem = next(entry_problems(entry, truth), None)
+        if problem is not None:
+            raise UserInputError(f"{name}: entry {index}: {problem}")
+        video = truth.videos[entry["video_id"]]
+        sequence = PredictedSequence(
+            entry["category_id"],
+            _counts(entry["segmentations"], video),
+            float(entry["score"]),
+            f"{name}: entry {index}: ",
+        )
+        results.setdefault(video.id, []).append(sequence)
+    return results
+
+
+def checked_list(name: str, entries: Any) -> list[Any]:
+    """Return the entries of results if they are a list.
+
+    Raises:
+        UserInputError: They are not.
+    """
     if not isinstance(entries, list):
         raise UserInputError(f"{name}: top level: is a {type(entries).__name__}; {FORMAT_HINT}")
-    return name, entries
+    return entries
 
 
 def _small_entry(entry: Any) -> Any:
     if not isinstance(entry, dict) or "segmentations" not in entry:
         return entry
-    return {**entry, "segmentations": encode_masks(entry["segmentations"])}
+    return {**entry, "segmentations": pack_masks(entry["segmentations"])}
 
 
 def entry_problems(entry: Any, truth: GroundTruth) -> Iterator[str]:
@@ -154,3 +181,26 @@ def _counts(masks: Any, video: Video) -> Counts:
         else encode_segmentation(segmentation, video.height, video.width)["counts"]
         for segmentation in masks
     ]
+
+
+def write_results(entries: list[dict[str, Any]], prefix: Path) -> None:
+    """Write ``<prefix>.json`` and ``<prefix>.zip``, the file to submit, each at once."""
+    text = json.dumps(entries)
+    path = prefix.with_name(f"{prefix.name}.json")
+    replace_file(path, lambda partial: partial.write_text(text))
+    zip_results(path, prefix.with_name(f"{prefix.name}.zip"))
+
+
+def zip_results(results: str | os.PathLike, path: Path) -> None:
+    """Write the zip file that evaluation servers take, at once.
+
+    Args:
+        results: The results json.
+        path: The zip file.
+    """
+    # Zip files know no date before 1980; such a date of the json is no reason to fail.
+    with (
+        partial_file(path) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
+    ):
+        archive.write(results, NAME_IN_ZIP)

@@ -1,4 +1,4 @@
-"""Assignment of detections to ground truth in one video, as the official evaluator makes it."""
+"""Assignment of predicted to true sequences in one video, as the official evaluator makes it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """Detections and ground truth of one category in one video.
+    """Predicted and true sequences of one category in one video.
 
-    Letters: D detections by falling score, G ground-truth sequences, A groups of ground truth
+    Letters: D predicted sequences by falling score, G true sequences, A groups of ground truth
     (ranges of area, levels of occlusion), S IoU thresholds.
 
     Attributes:
         video_id: The video.
         category_id: The category.
         scores: (D,) float64.
-        matched: (A, S, D) bool, whether a detection has found a sequence.
+        matched: (A, S, D) bool, whether a predicted sequence has found a true one.
         ignored: (A, S, D) bool, whether it counts neither as right nor as wrong.
         num_truths: (A,) int64, sequences to be found.
     """
@@ -32,7 +32,7 @@ class MatchResult:
     num_truths: np.ndarray
 
     def restricted(self, groups: Sequence[int]) -> MatchResult:
-        """The same with some of the groups only."""
+        """Return the same with some of the groups only."""
         chosen = list(groups)
         return MatchResult(
             self.video_id,
@@ -44,22 +44,22 @@ class MatchResult:
         )
 
 
-def match_tracks(
+def match_sequences(
     ious: np.ndarray, crowd: np.ndarray, truth_ignored: np.ndarray, thresholds: np.ndarray
 ) -> np.ndarray:
-    """Give each detection, by falling score, the free sequence that it overlaps best.
+    """Give each predicted sequence, by falling score, the free true one that it overlaps best.
 
-    A sequence that counts is preferred to an ignored one, and the later of two with equal IoU. A
-    crowd sequence stays free.
+    A true sequence that counts is preferred to an ignored one, and the later of two with equal IoU.
+    A crowd sequence stays free.
 
     Args:
-        ious: (D, G) float64, detections by falling score.
+        ious: (D, G) float64, predicted sequences by falling score.
         crowd: (G,) bool.
         truth_ignored: (A, G) bool, sequences that do not count in a group; crowd among them.
         thresholds: (S,) float64 of the IoU.
 
     Returns:
-        (A, S, D) int64, index of the sequence, -1 for none.
+        (A, S, D) int64, index of the true sequence, -1 for none.
     """
     num_groups, num_truths = truth_ignored.shape
     num_thresholds = len(thresholds)
@@ -95,7 +95,7 @@ def match_category(
     ious: np.ndarray,
     crowd: np.ndarray,
     truth_ignored: np.ndarray,
-    detection_outside: np.ndarray,
+    predicted_outside: np.ndarray,
     thresholds: np.ndarray,
 ) -> MatchResult:
     """Match the sequences of one category in one video.
@@ -107,19 +107,19 @@ def match_category(
         ious: (D, G) float64.
         crowd: (G,) bool.
         truth_ignored: (A, G) bool.
-        detection_outside: (A, D) bool, detections that are ignored in a group when they find
-            nothing.
+        predicted_outside: (A, D) bool, predicted sequences that are ignored in a group when they
+            find nothing.
         thresholds: (S,) float64 of the IoU.
     """
     shape = (len(truth_ignored), len(thresholds), len(ious))
     if truth_ignored.shape[1] == 0:
         matched = np.zeros(shape, bool)
-        ignored = np.broadcast_to(detection_outside[:, None], shape)
+        ignored = np.broadcast_to(predicted_outside[:, None], shape)
     else:
-        chosen = match_tracks(ious, crowd, truth_ignored, thresholds)
+        chosen = match_sequences(ious, crowd, truth_ignored, thresholds)
         matched = chosen >= 0
         groups = np.arange(len(truth_ignored))[:, None, None]
-        ignored = np.where(matched, truth_ignored[groups, chosen], detection_outside[:, None])
+        ignored = np.where(matched, truth_ignored[groups, chosen], predicted_outside[:, None])
     return MatchResult(
         video_id,
         category_id,

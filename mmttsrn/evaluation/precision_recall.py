@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .matching import MatchResult
+from mmttsrn.evaluation.matching import MatchResult
+from mmttsrn.formats.ground_truth import str_or_int
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_THRESHOLDS = np.linspace(0.0, 1.0, 101)
@@ -23,19 +24,45 @@ class PrecisionRecall:
     of detections per video and category.
 
     Attributes:
+        category_ids: The K categories.
         precision: (S, R, K, A, M) float64, highest precision at a recall of at least R.
         recall: (S, K, A, M) float64, recall of all detections.
         scores: (S, R, K, A, M) float64, score at which the recall is reached.
     """
 
+    category_ids: tuple[int, ...]
     precision: np.ndarray
     recall: np.ndarray
     scores: np.ndarray
 
+    def over(self, category_ids: Collection[int]) -> PrecisionRecall:
+        """Return the same for other categories; -1 where they are not among the K."""
+        curves = _empty_curves(category_ids, *self.precision.shape[3:])
+        rows = {category_id: k for k, category_id in enumerate(self.category_ids)}
+        for k, category_id in enumerate(category_ids):
+            if category_id in rows:
+                row = rows[category_id]
+                curves.precision[:, :, k] = self.precision[:, :, row]
+                curves.recall[:, k] = self.recall[:, row]
+                curves.scores[:, :, k] = self.scores[:, :, row]
+        return curves
+
+
+def _empty_curves(
+    category_ids: Collection[int], num_groups: int, num_limits: int
+) -> PrecisionRecall:
+    shape = (len(category_ids), num_groups, num_limits)
+    full = (len(IOU_THRESHOLDS), len(RECALL_THRESHOLDS), *shape)
+    return PrecisionRecall(
+        tuple(category_ids),
+        np.full(full, -1.0),
+        np.full((len(IOU_THRESHOLDS), *shape), -1.0),
+        np.full(full, -1.0),
+    )
+
 
 def accumulate(
     matches: Sequence[MatchResult],
-    category_ids: Sequence[int],
     num_groups: int,
     limits: Sequence[int] = MAX_DETECTIONS,
 ) -> PrecisionRecall:
@@ -43,19 +70,16 @@ def accumulate(
 
     Args:
         matches: Of all categories, in rising order of the video id, which breaks ties of scores.
-        category_ids: K ids.
+            Only categories with something to be found take part: a file may list 50 thousand.
         num_groups: A.
         limits: M highest numbers of detections per video and category.
     """
     by_category: dict[int, list[MatchResult]] = defaultdict(list)
     for match in matches:
         by_category[match.category_id].append(match)
-    shape = (len(IOU_THRESHOLDS), len(RECALL_THRESHOLDS), len(category_ids), num_groups,
-             len(limits))  # fmt: skip
-    curves = PrecisionRecall(
-        np.full(shape, -1.0), np.full((shape[0], *shape[2:]), -1.0), np.full(shape, -1.0)
-    )
-    for k, category_id in enumerate(category_ids):
+    present = {match.category_id for match in matches if match.num_truths.any()}
+    curves = _empty_curves(sorted(present, key=str_or_int), num_groups, len(limits))
+    for k, category_id in enumerate(curves.category_ids):
         for m, limit in enumerate(limits):
             _accumulate_category(by_category[category_id], limit, curves, k, m)
     return curves

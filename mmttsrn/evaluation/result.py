@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .matching import MatchResult
-from .precision_recall import (
+from mmttsrn.evaluation.matching import MatchResult
+from mmttsrn.evaluation.precision_recall import (
     IOU_THRESHOLDS,
     MAX_DETECTIONS,
     PrecisionRecall,
     accumulate,
     mean_of_valid,
 )
-from .tracks import GroundTruth
-from .truth_groups import TruthGroup
+from mmttsrn.evaluation.truth_groups import TruthGroup
+from mmttsrn.formats.ground_truth import GroundTruth
 
 STAT_NAMES = (
     "mAP",
@@ -38,15 +38,17 @@ STAT_NAMES = (
 class Evaluation:
     """What an evaluation has found.
 
-    Letters: S IoU thresholds, R recall thresholds, K categories, A groups of ground truth, M limits
-    of detections per video and category.
+    Letters: S IoU thresholds, R recall thresholds, K categories with ground truth, A groups of
+    ground truth, M limits of detections per video and category.
 
     Attributes:
         truth: The ground truth.
         groups: The A groups: all, small, medium, large and, where the file has occlusion levels,
             slight, moderate and heavy occlusion.
         matches: The assignment in each video and category.
-        curves: Precision (S, R, K, A, M) and recall (S, K, A, M); -1 where nothing is to be found.
+        curves: Precision (S, R, K, A, M) and recall (S, K, A, M) of the categories in
+            ``curves.category_ids``, in rising order; -1 where nothing is to be found.
+            ``curves.over(truth.categories)`` has all categories of the file.
     """
 
     truth: GroundTruth
@@ -73,9 +75,10 @@ class Evaluation:
 
     def category_stats(self) -> dict[int, dict[str, float]]:
         """AP, AP at 0.50 and 0.75 and AR with 100 detections, by category id."""
+        rows = {category_id: k for k, category_id in enumerate(self.curves.category_ids)}
         return {
-            category_id: _category_stats(self.curves, k)
-            for k, category_id in enumerate(self.truth.categories)
+            category_id: _category_stats(self.curves, rows.get(category_id))
+            for category_id in self.truth.categories
         }
 
     def group_stats(self) -> dict[str, dict[str, float]]:
@@ -90,8 +93,7 @@ class Evaluation:
         """AP, AP at 0.50, AR and number of sequences on some of the videos."""
         chosen = set(video_ids)
         matches = [match.restricted([0]) for match in self.matches if match.video_id in chosen]
-        present = sorted({match.category_id for match in matches if match.num_truths.any()})
-        curves = accumulate(matches, present, 1, MAX_DETECTIONS[-1:])
+        curves = accumulate(matches, 1, MAX_DETECTIONS[-1:])
         count = int(self._truths_per_group(matches)[0]) if matches else 0
         return {**_group_stats(curves, 0), "num_truths": count}
 
@@ -111,7 +113,9 @@ class Evaluation:
         return np.sum([match.num_truths for match in matches], axis=0)
 
 
-def _category_stats(curves: PrecisionRecall, k: int) -> dict[str, float]:
+def _category_stats(curves: PrecisionRecall, k: int | None) -> dict[str, float]:
+    if k is None:  # without ground truth
+        return {"mAP": -1.0, "mAP_50": -1.0, "mAP_75": -1.0, "AR@100": -1.0}
     precision = curves.precision[:, :, k, 0, -1]
     return {
         "mAP": mean_of_valid(precision),

@@ -10,10 +10,11 @@ import pytest
 from mmdet.evaluation.functional import YTVIS, YTVISeval
 from pycocotools import mask as mask_utils
 
-from mmttsrn.evaluation.functional import STAT_NAMES, Evaluation, evaluate_ytvis
+from mmttsrn.evaluation import Evaluation, evaluate_ytvis
+from mmttsrn.evaluation.result import STAT_NAMES
 
-DATA = Path(__file__).parents[2] / "data/vis_eval"
-OFFICIAL = Path(__file__).resolve().parents[3] / ".." / "shared/fixtures/vis_eval"
+DATA = Path(__file__).parents[1] / "data/vis_eval"
+OFFICIAL = Path(__file__).resolve().parents[2] / ".." / "shared/fixtures/vis_eval"
 
 
 def read(folder: Path, name: str) -> Any:
@@ -89,9 +90,10 @@ def test_arrays_of_the_official_program() -> None:
     assert stats == pytest.approx(list(official["stats"].values()), abs=1e-12)
     by_id = {int(key): value["AP"] for key, value in official["per_category"].items()}
     assert category_ap(evaluation) == pytest.approx(by_id, abs=1e-12)
+    curves = evaluation.curves.over(evaluation.truth.categories)
     with np.load(OFFICIAL / "official.npz") as arrays:
         for name in ("precision", "recall", "scores"):
-            ours = getattr(evaluation.curves, name)
+            ours = getattr(curves, name)
             np.testing.assert_allclose(ours, arrays[name], rtol=0, atol=1e-12)
 
 
@@ -104,8 +106,9 @@ def test_arrays_of_the_copy_in_the_host() -> None:
         evaluator = YTVISeval(truth, truth.loadRes(copy.deepcopy(results)), "segm")
         evaluator.evaluate()
         evaluator.accumulate()
+    curves = evaluation.curves.over(evaluation.truth.categories)
     for name in ("precision", "recall"):
-        assert np.array_equal(getattr(evaluation.curves, name), evaluator.eval[name])
+        assert np.array_equal(getattr(curves, name), evaluator.eval[name])
 
 
 def test_perfect_results_give_one_though_ids_repeat(ground_truth: dict) -> None:
@@ -144,7 +147,7 @@ def test_a_wrong_class_and_a_missed_video_cost(ground_truth: dict) -> None:
     assert 0.4 < stats["mAP"] < 0.6
 
 
-def test_track_iou_sums_over_frames(ground_truth: dict) -> None:
+def test_the_iou_of_sequences_sums_over_frames(ground_truth: dict) -> None:
     """One frame of two missed: IoU 0.5, which counts at the threshold 0.50 only."""
     results = perfect(ground_truth)
     for result in results:
@@ -205,3 +208,24 @@ def test_parts_of_the_videos(ground_truth: dict) -> None:
     assert evaluation.subset_stats([1, 2])["mAP"] == pytest.approx(evaluation.stats["mAP"])
     assert evaluation.subset_stats([])["mAP"] == -1.0
     assert [stats["num_truths"] for stats in evaluation.video_stats().values()] == [1, 1]
+
+
+def test_categories_without_ground_truth_cost_no_memory(ground_truth: dict) -> None:
+    """A file may list tens of thousands of them."""
+    ground_truth["categories"] += [{"id": i, "name": str(i)} for i in range(100, 50_100)]
+    results = perfect(ground_truth)
+    results.append({**results[0], "category_id": 40_000})
+    evaluation = evaluate_ytvis(ground_truth, results)
+    curves = evaluation.curves
+    assert curves.category_ids == (3,)
+    assert curves.precision.shape == curves.scores.shape == (10, 101, 1, 4, 3)
+    assert curves.recall.shape == (10, 1, 4, 3)
+    assert evaluation.stats["mAP"] == pytest.approx(1.0)
+    aps = category_ap(evaluation)
+    assert len(aps) == 50_002
+    assert {key: ap for key, ap in aps.items() if ap != -1.0} == {3: pytest.approx(1.0)}
+    some = curves.over([8, 3])
+    assert (some.precision[:, :, 0] == -1.0).all()
+    assert np.array_equal(some.precision[:, :, 1], curves.precision[:, :, 0])
+    assert np.array_equal(some.recall[:, 1], curves.recall[:, 0])
+    assert np.array_equal(some.scores[:, :, 1], curves.scores[:, :, 0])

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as mask_utils
 
-from mmttsrn.evaluation.functional import intervals
-from mmttsrn.evaluation.functional.intervals import (
+from mmttsrn.formats import intervals
+from mmttsrn.formats.intervals import (
     RunLengthError,
     decode_intervals,
     intersections,

@@ -17,14 +17,16 @@ from functools import cache
 
 import numpy as np
 
-from ...formats.rle import compressed_runs
+from mmttsrn.formats.rle import (
+    CUT_OFF,
+    NEGATIVE_RUN,
+    NOT_COMPRESSED,
+    BrokenRunsError,
+    decode_runs,
+)
 
 _END = "\n"  # no character of an encoding
-_PROBLEMS = {
-    1: "counts is not a compressed COCO RLE",
-    2: "counts is empty or cut off",
-    3: "counts holds a negative run",
-}
+_PROBLEMS = {1: NOT_COMPRESSED, 2: CUT_OFF, 3: NEGATIVE_RUN}
 MAX_PIXELS = 2**32 - 1  # positions in a frame are kept in 32 bits
 
 
@@ -82,14 +84,14 @@ def decode_intervals(
     """
     counts = [text for sequence in sequences for text in sequence]
     if "" in counts:
-        raise RunLengthError(counts.index(""), num_frames, _PROBLEMS[2])
+        raise RunLengthError(counts.index(""), num_frames, CUT_OFF)
     library = load_library()
     if library is None or num_pixels > MAX_PIXELS:
         return _decode_with_numpy(counts, num_frames, num_pixels)
     text = _END.join([string or "" for string in counts]) + _END
     if text.count(_END) != max(1, len(counts)):
         index = next(i for i, string in enumerate(counts) if string and _END in string)
-        raise RunLengthError(index, num_frames, _PROBLEMS[1])
+        raise RunLengthError(index, num_frames, NOT_COMPRESSED)
     # Of a foreign character, any part is foreign, too.
     encoded = text.encode("utf-8", "surrogatepass")
     intervals = np.empty((len(encoded) // 2 + 1, 2), np.uint32)
@@ -131,7 +133,7 @@ def intersections(masks: MaskIntervals, pairs: np.ndarray) -> np.ndarray:
 
 @cache
 def load_library() -> ctypes.CDLL | None:
-    """The compiled code, or None with a warning where it was not built."""
+    """Return the compiled code, or None with a warning where it was not built."""
     try:
         module = importlib.import_module("._intervals", __package__)
     except ImportError:
@@ -154,62 +156,71 @@ def _describe(problem: int, total: int, num_pixels: int) -> str:
     if problem in _PROBLEMS:
         return _PROBLEMS[problem]
     more = " or more" if total > num_pixels else ""
-    return f"counts sum to {total}{more} pixels, expected {num_pixels} (height x width)"
+    return f"RLE counts sum to {total}{more} pixels, expected {num_pixels} (height x width)"
 
 
 def _decode_with_numpy(
     counts: Sequence[str | None], num_frames: int, num_pixels: int
 ) -> MaskIntervals:
-    frames = [np.zeros((0, 2), np.int64)]
-    for index, text in enumerate(counts):
-        if text is None:
-            frames.append(frames[0])
+    dtype = np.uint32 if num_pixels <= MAX_PIXELS else np.int64
+    parts = [np.zeros((0, 2), dtype)]
+    numbers = np.zeros(len(counts), np.int64)  # of intervals of each frame
+    areas = np.zeros(len(counts), np.int64)
+    for start in range(0, len(counts), num_frames):
+        present = [i for i in range(start, start + num_frames) if counts[i] is not None]
+        if not present:
             continue
         try:
-            frames.append(_frame_intervals(compressed_runs(text), num_pixels))
-        except ValueError as error:
-            raise RunLengthError(index, num_frames, str(error)) from error
-    first = np.cumsum([len(frame) for frame in frames], dtype=np.int64)
-    areas = np.array([(frame[:, 1] - frame[:, 0]).sum() for frame in frames[1:]], np.int64)
-    intervals = np.concatenate(frames)
-    if num_pixels <= MAX_PIXELS:
-        intervals = intervals.astype(np.uint32)
-    return MaskIntervals(intervals, first, areas.reshape(-1, num_frames))
+            runs, first = decode_runs([counts[i] or "" for i in present])
+            totals = np.add.reduceat(np.add(*runs.T), first[:-1])
+            for index in np.flatnonzero(totals != num_pixels)[:1].tolist():
+                raise BrokenRunsError(index, _describe(4, int(totals[index]), num_pixels))
+        except BrokenRunsError as error:
+            raise RunLengthError(present[error.index], num_frames, str(error)) from error
+        frames = np.repeat(np.arange(len(present)), np.diff(first))
+        edges = runs.cumsum().reshape(-1, 2) - num_pixels * frames[:, None]
+        areas[present] = np.add.reduceat(runs[:, 1], first[:-1])
+        visible = np.flatnonzero(runs[:, 1])
+        edges, frames = _joined(edges[visible], frames[visible])
+        numbers[present] = np.bincount(frames, minlength=len(present))
+        parts.append(edges.astype(dtype))
+    first = np.append(0, numbers.cumsum())
+    return MaskIntervals(np.concatenate(parts), first, areas.reshape(-1, num_frames))
 
 
-def _frame_intervals(runs: np.ndarray, num_pixels: int) -> np.ndarray:
-    stops = runs.cumsum()
-    if stops[-1] != num_pixels:
-        raise ValueError(_describe(4, int(stops[-1]), num_pixels))
-    if len(stops) % 2:
-        stops = stops[:-1]
-    # An edge that is there twice is none: a run between is empty.
-    edges, times = np.unique(stops, return_counts=True)
-    return edges[times % 2 == 1].reshape(-1, 2)
+def _joined(edges: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join intervals of a frame that touch each other: a run between them is empty."""
+    apart = (edges[1:, 0] != edges[:-1, 1]) | (frames[1:] != frames[:-1])
+    begins = np.append(True, apart)[: len(edges)]
+    if begins.all():
+        return edges, frames
+    ends = np.append(apart, True)[: len(edges)]
+    return np.stack([edges[begins, 0], edges[ends, 1]], axis=1), frames[begins]
 
 
 def _intersect_with_numpy(masks: MaskIntervals, pairs: np.ndarray) -> np.ndarray:
     num_frames = masks.areas.shape[1]
-
-    def frame(sequence: int, t: int) -> np.ndarray:
-        start, stop = masks.first[sequence * num_frames + t :][:2]
-        return masks.intervals[start:stop].astype(np.int64)
-
-    return np.array(
-        [
-            [_intersect_frames(frame(i, t), frame(j, t)) for t in range(num_frames)]
-            for i, j in np.asarray(pairs).tolist()
-        ],
-        np.int64,
-    ).reshape(len(pairs), num_frames)
+    step = int(masks.intervals.max(initial=0)) + 1  # from frame to frame of a sequence in one row
+    shared = np.zeros((len(pairs), num_frames), np.int64)
+    for row, (i, j) in zip(shared, np.asarray(pairs).tolist(), strict=True):
+        frames, a = _in_one_row(masks, i, step)
+        _, b = _in_one_row(masks, j, step)
+        if len(a) and len(b):
+            np.add.at(row, frames, np.diff(_covered(a, b), axis=1)[:, 0])
+    return shared
 
 
-def _intersect_frames(a: np.ndarray, b: np.ndarray) -> int:
-    if len(a) == 0 or len(b) == 0:
-        return 0
-    lengths = b[:, 1] - b[:, 0]
-    before = np.append(0, lengths.cumsum())  # foreground of b before each of its intervals
-    index = np.searchsorted(b[:, 0], a, side="right")
-    inside = np.where(index > 0, a - b[index - 1, 0], 0)
-    covered = before[index] - np.where(index > 0, (lengths[index - 1] - inside).clip(min=0), 0)
-    return int((covered[:, 1] - covered[:, 0]).sum())
+def _in_one_row(masks: MaskIntervals, sequence: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    num_frames = masks.areas.shape[1]
+    first = masks.first[sequence * num_frames :][: num_frames + 1]
+    frames = np.repeat(np.arange(num_frames), np.diff(first))
+    return frames, masks.intervals[first[0] : first[-1]] + step * frames[:, None]
+
+
+def _covered(positions: np.ndarray, intervals: np.ndarray) -> np.ndarray:
+    """Count the pixels of intervals that are before each position."""
+    lengths = intervals[:, 1] - intervals[:, 0]
+    before = np.append(0, lengths.cumsum())  # each interval
+    index = np.searchsorted(intervals[:, 0], positions, side="right")
+    inside = np.where(index > 0, positions - intervals[index - 1, 0], 0)
+    return before[index] - np.where(index > 0, (lengths[index - 1] - inside).clip(min=0), 0)

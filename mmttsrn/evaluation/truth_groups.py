@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .tracks import TruthTrack
+from mmttsrn.formats.ground_truth import TrueSequence
 
-# Occlusion of a frame by the words of the OVIS files, and the mean over the visible frames from
-# which on a sequence is moderately or heavily occluded.
-OCCLUSION_LEVELS = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "severe_occlusion": 0.75}
+# Mean occlusion over the visible frames from which on a sequence is moderately or heavily occluded.
 MODERATE_OCCLUSION, HEAVY_OCCLUSION = 0.25, 0.5
 
 
 @dataclass(frozen=True)
 class TruthGroup:
-    """Ground-truth sequences that are evaluated together; the others are ignored.
+    """True sequences that are evaluated together; the others are ignored.
 
     Attributes:
         name: What they are called.
@@ -28,14 +26,14 @@ class TruthGroup:
     area: tuple[float, float] = (0.0, 1e10)
     occlusion: tuple[float, float] | None = None
 
-    def holds(self, track: TruthTrack) -> bool:
+    def holds(self, sequence: TrueSequence) -> bool:
         """Whether a sequence belongs to the group; crowd belongs to none."""
-        if track.is_crowd or not self.holds_area(track.mean_area):
+        if sequence.is_crowd or not self.holds_area(sequence.mean_area):
             return False
         if self.occlusion is None:
             return True
         low, high = self.occlusion
-        return track.occlusion is not None and low <= track.occlusion < high
+        return sequence.occlusion is not None and low <= sequence.occlusion < high
 
     def holds_area(self, mean_area: float) -> bool:
         """Whether an area is in the range of the group."""
@@ -50,9 +48,9 @@ AREA_GROUPS = (
 )
 
 
-def occlusion_groups(tracks: Iterable[TruthTrack]) -> tuple[TruthGroup, ...]:
+def occlusion_groups(sequences: Iterable[TrueSequence]) -> tuple[TruthGroup, ...]:
     """Slight, moderate and heavy occlusion; nothing where the file does not tell occlusion."""
-    if all(track.occlusion is None for track in tracks):
+    if all(sequence.occlusion is None for sequence in sequences):
         return ()
     return (
         TruthGroup("slight occlusion", occlusion=(0.0, MODERATE_OCCLUSION)),

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...errors import UserInputError
-from .boundary import boundary_counts
-from .evaluation import Evaluation
-from .ground_truth_file import load_ground_truth, str_or_int
-from .intervals import MaskIntervals, RunLengthError, decode_intervals
-from .matching import MatchResult, match_category
-from .precision_recall import IOU_THRESHOLDS, MAX_DETECTIONS, accumulate
-from .results_file import load_results
-from .track_iou import mean_areas, track_ious
-from .tracks import Detection, GroundTruth, Results, TruthTrack, Video
-from .truth_groups import AREA_GROUPS, TruthGroup, occlusion_groups
+from mmttsrn.evaluation.boundary import boundary_counts
+from mmttsrn.evaluation.matching import MatchResult, match_category
+from mmttsrn.evaluation.overlaps import mean_areas, sequence_ious
+from mmttsrn.evaluation.precision_recall import IOU_THRESHOLDS, MAX_DETECTIONS, accumulate
+from mmttsrn.evaluation.result import Evaluation
+from mmttsrn.evaluation.truth_groups import AREA_GROUPS, TruthGroup, occlusion_groups
+from mmttsrn.formats.ground_truth import (
+    GroundTruth,
+    TrueSequence,
+    Video,
+    decode_masks,
+    read_ground_truth,
+    str_or_int,
+)
+from mmttsrn.formats.intervals import MaskIntervals, decode_intervals
+from mmttsrn.formats.results import PredictedSequence, Results, read_results
 
 IOU_TYPES = ("mask", "boundary")
 Progress = Callable[[int, int], None]
@@ -51,8 +56,8 @@ def evaluate_ytvis(
     Raises:
         UserInputError: An input is broken; the message names file, entry and field.
     """
-    truth = load_ground_truth(gt)
-    return evaluate(truth, load_results(results, truth), iou_type, num_threads, progress)
+    truth = read_ground_truth(gt)
+    return evaluate(truth, read_results(results, truth), iou_type, num_threads, progress)
 
 
 def evaluate(
@@ -62,9 +67,10 @@ def evaluate(
     num_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Evaluate loaded results; see :func:`evaluate_ytvis`."""
+    """Evaluate results that have been read; see :func:`evaluate_ytvis`."""
     if iou_type not in IOU_TYPES:
         raise ValueError(f"iou_type is {iou_type!r}, expected one of {', '.join(IOU_TYPES)}")
+    truth = truth.in_order()
     groups = ground_truth_groups(truth)
 
     def match(video: Video) -> list[MatchResult]:
@@ -77,18 +83,18 @@ def evaluate(
             matches += found
             if progress is not None:
                 progress(done, len(truth.videos))
-    curves = accumulate(matches, list(truth.categories), len(groups))
+    curves = accumulate(matches, len(groups))
     return Evaluation(truth, groups, matches, curves)
 
 
 def ground_truth_groups(truth: GroundTruth) -> tuple[TruthGroup, ...]:
-    """The groups that a file's ground truth is evaluated in."""
-    tracks = [track for video in truth.videos.values() for track in video.truths]
-    return AREA_GROUPS + occlusion_groups(tracks)
+    """Return the groups that a file's ground truth is evaluated in."""
+    sequences = (sequence for video in truth.videos.values() for sequence in video.sequences)
+    return AREA_GROUPS + occlusion_groups(sequences)
 
 
 def available_cores() -> int:
-    """Number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -99,16 +105,16 @@ class PreparedCategory:
     """Sequences of one category in one video, and where their masks are.
 
     Attributes:
-        detections: D detections by falling score.
-        truths: G ground-truth sequences.
-        detection_rows: (D,) int64, sequences of the masks of the video.
-        truth_rows: (G,) int64.
+        predicted: D predicted sequences by falling score.
+        true: G true sequences.
+        predicted_rows: (D,) int64, their rows in the masks of the video.
+        true_rows: (G,) int64.
     """
 
-    detections: list[Detection]
-    truths: list[TruthTrack]
-    detection_rows: np.ndarray
-    truth_rows: np.ndarray
+    predicted: list[PredictedSequence]
+    true: list[TrueSequence]
+    predicted_rows: np.ndarray
+    true_rows: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,74 +133,54 @@ class PreparedVideo:
 
     def ious(self, category: PreparedCategory, min_iou: float = 0.0) -> np.ndarray:
         """IoU of the sequences of a category, (D, G); pairs surely below ``min_iou`` may be 0."""
-        detections, truths = category.detection_rows, category.truth_rows
-        if len(detections) == 0 or len(truths) == 0:
-            return np.zeros((len(detections), len(truths)))
-        variants = [track_ious(masks, detections, truths, min_iou) for masks in self.masks]
+        predicted, true = category.predicted_rows, category.true_rows
+        if len(predicted) == 0 or len(true) == 0:
+            return np.zeros((len(predicted), len(true)))
+        variants = [sequence_ious(masks, predicted, true, min_iou) for masks in self.masks]
         return np.min(variants, axis=0)
 
 
 def prepare_video(
-    video: Video, detections: list[Detection], iou_type: str = "mask"
+    video: Video, predicted: list[PredictedSequence], iou_type: str = "mask"
 ) -> PreparedVideo:
     """Decode the masks of a video.
 
     Args:
         video: The video with its ground truth.
-        detections: Its detections in the order of the file. Only the best of each category take
-            part, as many as the highest limit.
+        predicted: Its predicted sequences in the order of the file. Only the best of each category
+            take part, as many as the highest limit.
         iou_type: ``"mask"`` or ``"boundary"``.
 
     Raises:
         UserInputError: A mask is broken.
     """
-    found: dict[int, list[Detection]] = {}
-    for detection in detections:
-        found.setdefault(detection.category_id, []).append(detection)
-    annotated: dict[int, list[TruthTrack]] = {}
-    for track in video.truths:
-        annotated.setdefault(track.category_id, []).append(track)
-    tracks: list[Detection | TruthTrack] = []
+    found: dict[int, list[PredictedSequence]] = {}
+    for guess in predicted:
+        found.setdefault(guess.category_id, []).append(guess)
+    annotated: dict[int, list[TrueSequence]] = {}
+    for sequence in video.sequences:
+        annotated.setdefault(sequence.category_id, []).append(sequence)
+    sequences: list[PredictedSequence | TrueSequence] = []
     categories = {}
     for category_id in sorted({*found, *annotated}, key=str_or_int):
-        best = sorted(found.get(category_id, []), key=lambda detection: -detection.score)
+        best = sorted(found.get(category_id, []), key=lambda guess: -guess.score)
         best = best[: MAX_DETECTIONS[-1]]
-        truths = annotated.get(category_id, [])
-        rows = np.arange(len(tracks), len(tracks) + len(best) + len(truths))
-        categories[category_id] = PreparedCategory(best, truths, *np.split(rows, [len(best)]))
-        tracks += [*best, *truths]
-    masks = [decode_tracks(video, tracks)]
+        true = annotated.get(category_id, [])
+        rows = np.arange(len(sequences), len(sequences) + len(best) + len(true))
+        categories[category_id] = PreparedCategory(best, true, *np.split(rows, [len(best)]))
+        sequences += [*best, *true]
+    masks = [decode_masks(video, sequences)]
     if iou_type == "boundary":
-        masks.append(_decode_boundaries(video, tracks))
+        size = (video.height, video.width)
+        regions = [boundary_counts(sequence.counts, *size) for sequence in sequences]
+        masks.append(decode_intervals(regions, video.length, video.height * video.width))
     return PreparedVideo(video, categories, masks)
-
-
-def decode_tracks(video: Video, tracks: Sequence[Detection | TruthTrack]) -> MaskIntervals:
-    """Decode the masks of sequences.
-
-    Raises:
-        UserInputError: One of them is not valid.
-    """
-    counts = [track.counts for track in tracks]
-    try:
-        return decode_intervals(counts, video.length, video.height * video.width)
-    except RunLengthError as error:
-        raise UserInputError(
-            f"{tracks[error.sequence].source}segmentations[{error.frame}]: {error.problem};"
-            " correct the mask"
-        ) from error
-
-
-def _decode_boundaries(video: Video, tracks: Sequence[Detection | TruthTrack]) -> MaskIntervals:
-    size = (video.height, video.width)
-    regions = [boundary_counts(track.counts, *size) for track in tracks]
-    return decode_intervals(regions, video.length, video.height * video.width)
 
 
 def match_video(
     prepared: PreparedVideo, groups: tuple[TruthGroup, ...] = AREA_GROUPS
 ) -> list[MatchResult]:
-    """Match the detections of a video, category by category.
+    """Match the sequences of a video, category by category.
 
     Args:
         prepared: The video.
@@ -207,18 +193,18 @@ def match_video(
         match_category(
             prepared.video.id,
             category_id,
-            np.array([detection.score for detection in category.detections], np.float64),
+            np.array([sequence.score for sequence in category.predicted], np.float64),
             prepared.ious(category, min_iou=float(IOU_THRESHOLDS[0])),
-            np.array([track.is_crowd for track in category.truths], bool),
-            _ignored(category.truths, groups),
-            outside[:, category.detection_rows],
+            np.array([sequence.is_crowd for sequence in category.true], bool),
+            _ignored(category.true, groups),
+            outside[:, category.predicted_rows],
             IOU_THRESHOLDS,
         )
         for category_id, category in prepared.categories.items()
     ]
 
 
-def _ignored(truths: list[TruthTrack], groups: tuple[TruthGroup, ...]) -> np.ndarray:
+def _ignored(true: list[TrueSequence], groups: tuple[TruthGroup, ...]) -> np.ndarray:
     """Which sequences do not count in each group, (A, G) bool."""
-    ignored = [not group.holds(track) for group in groups for track in truths]
-    return np.array(ignored, bool).reshape(len(groups), len(truths))
+    ignored = [not group.holds(sequence) for group in groups for sequence in true]
+    return np.array(ignored, bool).reshape(len(groups), len(true))

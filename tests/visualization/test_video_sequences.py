@@ -2,49 +2,51 @@ import numpy as np
 import pytest
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.visualization.tracks import (
-    TrackedVideo,
-    add_predictions,
-    load_annotated_videos,
-    unique_stems,
-)
+from mmttsrn.formats.ground_truth import Video, read_ground_truth
+from mmttsrn.visualization.video_sequences import add_predictions, unique_stems, videos_to_draw
 
 
 def _load(folder, score_thr=0.3):
-    videos, names = load_annotated_videos(folder / "instances.json")
-    add_predictions(videos, names, folder / "results.json", score_thr)
+    truth = read_ground_truth(folder / "instances.json")
+    videos = videos_to_draw(truth)
+    add_predictions(videos, truth, folder / "results.json", score_thr)
     return videos
+
+
+def _video(video_id, file_names):
+    return Video(video_id, 4, 4, len(file_names), file_names)
 
 
 def test_videos_hold_ground_truth_and_predictions(vis_files):
     videos = _load(vis_files)
-    assert [len(videos[key].ground_truth) for key in (1, 2)] == [1, 1]
-    (track,) = videos[1].predictions
-    assert (track.instance_id, track.name, track.score) == (1, "cat", 0.9)
-    assert videos[2].predictions[0].name == "dog"
+    assert [len(videos[key].video.sequences) for key in (1, 2)] == [1, 1]
+    assert [sequence.score for sequence in videos[1].predicted] == [0.9]
+    for video, name in zip(videos.values(), ("cat", "dog"), strict=True):
+        instances = video.frame_instances(0, video.predicted)
+        assert (list(instances.ids), instances.names) == ([1], [name])
 
 
 def test_predictions_are_numbered_by_score(vis_files, edit_json):
     edit_json("results.json", lambda results: results[::-1])
-    predictions = _load(vis_files, score_thr=0.0)[1].predictions
-    assert [(track.instance_id, track.score) for track in predictions] == [(1, 0.9), (2, 0.2)]
+    video = _load(vis_files, score_thr=0.0)[1]
+    instances = video.frame_instances(0, video.predicted)
+    assert list(zip(instances.ids, instances.scores, strict=True)) == [(1, 0.9), (2, 0.2)]
 
 
 def test_frame_instances(vis_files):
     video = _load(vis_files)[1]
-    instances = video.frame_instances(1, video.predictions)
+    instances = video.frame_instances(1, video.predicted)
     assert instances.masks.shape == (1, 48, 64)
     assert np.flatnonzero(instances.masks[0].any(0))[0] == 13
     assert instances.scores == [0.9]
-    assert not video.frame_instances(3, video.predictions).masks.any()  # null
-    assert video.frame_instances(0, video.ground_truth).scores is None
+    assert not video.frame_instances(3, video.predicted).masks.any()  # null
+    assert video.frame_instances(0, video.video.sequences).scores is None
     assert video.frame_instances(0, []).masks.shape == (0, 48, 64)
 
 
 def test_file_without_ground_truth(vis_files, edit_json):
     edit_json("instances.json", lambda content: content.pop("annotations") and None)
-    videos, _ = load_annotated_videos(vis_files / "instances.json")
-    assert not any(video.ground_truth for video in videos.values())
+    assert not any(video.video.sequences for video in _load(vis_files).values())
 
 
 @pytest.mark.parametrize(
@@ -57,14 +59,14 @@ def test_file_without_ground_truth(vis_files, edit_json):
     ],
 )
 def test_no_two_videos_share_an_output(file_names, stems):
-    videos = [TrackedVideo(index, 4, 4, names) for index, names in enumerate(file_names, start=1)]
+    videos = [_video(index, names) for index, names in enumerate(file_names, start=1)]
     assert list(unique_stems(videos).values()) == stems
 
 
 @pytest.mark.parametrize("name", ["../a/0.jpg", "/a/0.jpg"])
 def test_output_never_leaves_its_folder(name):
     with pytest.raises(UserInputError, match="leaves the image folder"):
-        unique_stems([TrackedVideo(1, 4, 4, [name])])
+        unique_stems([_video(1, [name])])
 
 
 @pytest.mark.parametrize(
@@ -76,13 +78,16 @@ def test_output_never_leaves_its_folder(name):
         (lambda results: results[0].update(video_id=7), "entry 0: video_id: 7 is not in"),
         (lambda results: results[0].update(category_id=1), "entry 0: category_id: 1 is not in"),
         (lambda results: results[0].update(category_id=[1]), r"entry 0: category_id: \[1\] is not"),
-        (lambda results: results[0].update(score="high"), "entry 0: score: 'high' is not a number"),
+        (
+            lambda results: results[0].update(score="high"),
+            "entry 0: score: 'high' is no finite number",
+        ),
         (
             lambda results: results[0]["segmentations"].pop() and None,
             "entry 0: segmentations: has 3 entries, expected one per frame of video 1, 4",
         ),
-        (lambda results: results[0].update(segmentations=None), "segmentations: has None entries"),
-        (lambda results: results[0].update(score=float("nan")), "score: nan is not a number"),
+        (lambda results: results[0].update(segmentations=None), "segmentations: is a NoneType"),
+        (lambda results: results[0].update(score=float("nan")), "score: nan is no finite number"),
         (
             lambda results: results[0].update(segmentations=["text"] * 4),
             r"entry 0: segmentations\[0\]: is a str",
@@ -90,6 +95,10 @@ def test_output_never_leaves_its_folder(name):
         (
             lambda results: results[0]["segmentations"][2].update(size=[64, 48]),
             r"entry 0: segmentations\[2\]: RLE size is \[64, 48\]",
+        ),
+        (
+            lambda results: results[1]["segmentations"][2].update(counts="1"),
+            r"entry 1: segmentations\[2\]: RLE counts sum to 1 pixels",
         ),
     ],
 )
@@ -104,5 +113,5 @@ def test_results_that_are_missing_or_no_json(vis_files):
     with pytest.raises(UserInputError, match=r"results\.json: not valid json"):
         _load(vis_files)
     (vis_files / "results.json").unlink()
-    with pytest.raises(UserInputError, match=r"results\.json: results file not found"):
+    with pytest.raises(UserInputError, match=r"results\.json: cannot be read"):
         _load(vis_files)

@@ -1,0 +1,49 @@
+import json
+import zipfile
+
+import pytest
+from vis_json import ground_truth, perfect_results
+
+from mmttsrn.formats.ground_truth import read_ground_truth
+from mmttsrn.formats.results import read_results, write_results, zip_results
+
+
+def test_sequences_are_read_by_video_in_the_order_of_the_file(tmp_path):
+    content = ground_truth()
+    entries = perfect_results(content)
+    entries.append({**entries[0], "score": 1})
+    (tmp_path / "results.json").write_text(json.dumps(entries))
+    truth = read_ground_truth(content)
+    results = read_results(tmp_path / "results.json", truth)
+    assert results.keys() == {1, 2, 3}
+    assert [sequence.score for sequence in results[1]] == [0.5, 1.0]
+    sequence = results[2][0]
+    assert (sequence.category_id, sequence.counts) == (7, truth.videos[2].sequences[0].counts)
+    assert sequence.source == f"{tmp_path}/results.json: entry 1: "
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    content = ground_truth()
+    entries = perfect_results(content)
+    write_results(entries, tmp_path / "new/v1.0")
+    assert json.loads((tmp_path / "new/v1.0.json").read_text()) == entries
+    with zipfile.ZipFile(tmp_path / "new/v1.0.zip") as archive:
+        assert json.loads(archive.read("results.json")) == entries
+    assert len(list((tmp_path / "new").iterdir())) == 2
+
+
+def test_zip_holds_the_results(tmp_path):
+    (tmp_path / "mine.json").write_text("[1, 2]")
+    zip_results(tmp_path / "mine.json", tmp_path / "out/mine.zip")
+    with zipfile.ZipFile(tmp_path / "out/mine.zip") as archive:
+        assert archive.namelist() == ["results.json"]
+        assert archive.read("results.json") == b"[1, 2]"
+        assert archive.infolist()[0].compress_type == zipfile.ZIP_DEFLATED
+
+
+def test_failure_leaves_the_old_zip(tmp_path):
+    (tmp_path / "out.zip").write_text("old")
+    with pytest.raises(FileNotFoundError):
+        zip_results(tmp_path / "missing.json", tmp_path / "out.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
+    assert (tmp_path / "out.zip").read_text() == "old"
