@@ -21,10 +21,10 @@ try:
     from mmengine.runner import find_latest_checkpoint
 
     from mmttsrn.checkpoints.host_loading import safe_host_loading
+    from mmttsrn.cli.command_line import build_runner
+    from mmttsrn.cli.config_file import load_config
+    from mmttsrn.cli.user_errors import report_user_errors
     from mmttsrn.datasets.synthetic import write_moving_shapes
-    from mmttsrn.engine.command_line import build_runner
-    from mmttsrn.engine.config_file import load_config
-    from mmttsrn.engine.user_errors import report_user_errors
     from mmttsrn.errors import UserInputError
     from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
     from mmttsrn.visualization.tracks import TrackedVideo, add_predictions, load_annotated_videos

@@ -8,10 +8,10 @@ from foreign_checkpoints import as_mmpretrain, detr_state, official_twins, vistr
 from mmengine.config import Config
 from torch import Tensor
 
+from mmttsrn.apis.building import state_without_values
 from mmttsrn.checkpoints.conversion import Conversion, convert
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.converted_checkpoint import model_state
+from mmttsrn.cli.config_file import load_config
 from mmttsrn.errors import UserInputError
 
 TTSRN = {
@@ -27,7 +27,7 @@ def state_of(config: str, **options: object) -> dict[str, Tensor]:
     cfg: Config = load_config(
         config, {f"model.{k.replace('__', '.')}": v for k, v in options.items()}
     )
-    return model_state(cfg)
+    return state_without_values(cfg)
 
 
 def as_meta(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from planted import plant_call, plant_getattr, program
 from torch import nn
 
 from mmttsrn.checkpoints.host_loading import load_for_host, safe_host_loading
-from mmttsrn.engine.config_file import load_config
+from mmttsrn.cli.config_file import load_config
 from mmttsrn.engine.hooks import SafeCheckpointHook
 from mmttsrn.errors import UserInputError
 

@@ -15,7 +15,7 @@ from mmttsrn.checkpoints.metafile import (
 )
 from mmttsrn.checkpoints.publishing import Release
 from mmttsrn.checkpoints.zoo_table import BEGIN, END, NONE_YET, update_table
-from mmttsrn.engine.config_file import configs_folder
+from mmttsrn.cli.config_file import configs_folder
 from mmttsrn.errors import UserInputError
 
 REPOSITORY = configs_folder().resolve().parent

@@ -15,8 +15,8 @@ from mmengine.registry import MODELS
 from safetensors.torch import save_file
 from vistr_head_outputs import CASES, TOLERANCES, compute_outputs, expected_output, load_expected
 
+from mmttsrn.cli.config_file import load_config
 from mmttsrn.datasets.synthetic import write_moving_shapes
-from mmttsrn.engine.config_file import load_config
 from mmttsrn.models import TwinsSVT
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"

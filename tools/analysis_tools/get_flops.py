@@ -2,23 +2,19 @@
 """Parameters and FLOPs, part by part: ``python tools/analysis_tools/get_flops.py CONFIG ...``."""
 
 import argparse
-import sys
+import runpy
+from pathlib import Path
 
-try:
-    from mmttsrn.environment import check_mmcv_ops
-
-    check_mmcv_ops()
-except ImportError as error:  # a package is missing, too old or without its ops
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
+if __name__ == "__main__":  # before the imports, which fail without what is checked
+    runpy.run_path(str(Path(__file__).resolve().parents[1] / "setup" / "check_packages.py"))
 
 from mmengine.config import Config
 
-from mmttsrn.analysis.complexity import TOTAL, Complexity, count_complexity
-from mmttsrn.checkpoints.publishing import build_from_config
-from mmttsrn.engine.command_line import CfgOptionsAction
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.apis.building import build_from_config
+from mmttsrn.apis.complexity import TOTAL, Complexity, count_complexity
+from mmttsrn.cli.command_line import CfgOptionsAction
+from mmttsrn.cli.config_file import load_config
+from mmttsrn.cli.user_errors import report_user_errors
 
 PARTS = ("backbone", "neck", "head", "mask_head", TOTAL)
 BOX_ONLY = ", boxes only"
@@ -61,7 +57,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def padded_shape(cfg: Config, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The clip as the data preprocessor pads it."""
+    """Return the clip as the data preprocessor pads it."""
     preprocessor = cfg.model.get("data_preprocessor") or {}
     divisor = preprocessor.get("pad_size_divisor", 1)
     frames, *size = shape
@@ -70,7 +66,7 @@ def padded_shape(cfg: Config, shape: tuple[int, int, int]) -> tuple[int, int, in
 
 
 def row(name: str, complexity: Complexity) -> str:
-    """A row of the table: parameters in millions and FLOPs in thousand millions."""
+    """Return a row of the table: parameters in millions and FLOPs in thousand millions."""
     cells = [
         f"{complexity.parameters[part] / 1e6:.2f} M / {complexity.flops[part] / 1e9:,.1f} G"
         if part in complexity.parameters

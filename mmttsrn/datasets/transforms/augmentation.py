@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import numpy as np
 from mmcv.transforms import BaseTransform, TransformBroadcaster
 from mmdet.datasets.transforms import PhotoMetricDistortion
 
-from ...registry import TRANSFORMS
+from mmttsrn.host_internals import list_random_methods_once
+from mmttsrn.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
@@ -27,15 +25,7 @@ class ClipBroadcaster(TransformBroadcaster):
 
     def __init__(self, transforms: list[dict | BaseTransform]) -> None:
         super().__init__(transforms, share_random_params=True)
-        _list_random_methods_once(self.transforms)
-
-
-def _list_random_methods_once(transform: Any) -> None:
-    if hasattr(transform, "_methods_with_randomness"):
-        transform._methods_with_randomness = list(dict.fromkeys(transform._methods_with_randomness))
-    if isinstance(transform, Iterable):
-        for inner in transform:
-            _list_random_methods_once(inner)
+        list_random_methods_once(self.transforms)
 
 
 @TRANSFORMS.register_module()

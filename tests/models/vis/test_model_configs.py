@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
-from mmttsrn.engine.config_file import load_config
+from mmttsrn.cli.config_file import load_config
 
 # Parameters of backbone and whole model.
 CONFIGS = {

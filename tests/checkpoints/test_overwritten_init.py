@@ -5,7 +5,7 @@ import torch
 from mmengine.model import BaseModule, MMDistributedDataParallel
 from torch import nn
 
-from mmttsrn.engine.overwritten_init import skip_overwritten_init
+from mmttsrn.checkpoints.overwritten_init import skip_overwritten_init
 
 INIT_CFG = dict(type="mmttsrn.PretrainedWeights", checkpoint="missing.pth")
 

@@ -4,8 +4,8 @@ import pytest
 from mmengine.registry import Registry
 from torch.utils.data import DataLoader, Dataset
 
-from mmttsrn.engine import user_errors
-from mmttsrn.engine.user_errors import one_line, report_user_errors
+from mmttsrn.cli import user_errors
+from mmttsrn.cli.user_errors import one_line, report_user_errors
 from mmttsrn.errors import UserInputError
 
 

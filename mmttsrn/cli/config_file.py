@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmttsrn.engine.config_options import check_cfg_options
+from mmttsrn.cli.config_options import check_cfg_options
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import SCOPE
 
