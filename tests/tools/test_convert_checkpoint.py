@@ -197,7 +197,7 @@ def test_cfg_options_change_the_model(run_tool, capsys, tmp_path) -> None:
         (["source.pth", "--from", "detr"], "error: source.pth: not a DETR, as --from detr expects"),
         (["source.pth", "--from", "coco"], "argument --from: invalid choice: 'coco'"),
         (["source.pth", "--from", "twins", "--out", "x.bin"], "error: --out x.bin: expected the"),
-        (["source.pth", "--from", "twins", "--out", "source.pth"], "name another file"),
+        (["source.pth", "--from", "twins", "--out", "source.pth"], "is an input of this"),
         (["source.pth", "--from", "twins", "--to", "x.py"], "error: x.py: there is no such config"),
         (["source.pth", "--from", "twins", "--to", "ttsrn_tiny_shapes"], "18 blocks, but"),
     ],
