@@ -75,6 +75,15 @@ def test_the_same_again_gives_the_same_files(release, checkpoint, tmp_path):
     assert again.sha256 == release.sha256
 
 
+def test_names_of_a_wrapped_model_are_published_bare(release, checkpoint, tmp_path):
+    cfg = stored_config(checkpoint, "")
+    state = {f"module.{name}": tensor for name, tensor in checkpoint["state_dict"].items()}
+    wrapped = {**checkpoint, "state_dict": state}
+    model = build_from_config(cfg)
+    again = publish(wrapped, model, cfg, "tiny", tmp_path, metrics=release.meta["metrics"])
+    assert again.sha256 == release.sha256
+
+
 def test_without_average(tmp_path):
     checkpoint = training_checkpoint(with_ema=False)
     cfg = stored_config(checkpoint, "")

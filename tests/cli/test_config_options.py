@@ -106,6 +106,14 @@ def test_a_variable_whose_use_is_not_seen_gives_a_warning(cfg, capsys):
     assert "find_unused_parameters may be a variable" in capsys.readouterr().err
 
 
+def test_a_key_that_stands_elsewhere_with_another_value_is_no_used_variable(cfg, capsys):
+    other = Config({**cfg.to_dict(), "prob": 0.1})
+    check_cfg_options(other, {"prob": 0.2})
+    assert "prob may be a variable" in capsys.readouterr().err
+    with pytest.raises(UserInputError, match=r"has no effect; set .*pipeline\.1\.prob"):
+        check_cfg_options(Config({**cfg.to_dict(), "prob": 0.5}), {"prob": 0.2})
+
+
 def test_keys_beside_a_new_type_are_expected(cfg, capsys):
     swin = {"model.backbone.type": "SwinTransformer", "model.backbone.window_size": 7}
     hook = {"default_hooks.ema.type": "EMAHook", "default_hooks.ema.momentum": 0.1}

@@ -90,6 +90,9 @@ class Faulty(Base):
 class Part:
     """Is built by a constructor, not by a registry."""
 
+    def __init__(self, height: int = 1) -> None:
+        pass
+
 
 def plain(width: int = 1) -> None:
     """Is a factory, not a class."""
