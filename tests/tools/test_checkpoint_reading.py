@@ -15,10 +15,16 @@ from mmttsrn.datasets.synthetic import write_moving_shapes
 
 CONFIG = "ttsrn_tiny_shapes"
 CHECKPOINT = "given.pth"
+# The checkpoint has a backbone, so that what this one starts from is not looked for.
+PRETRAINED = """
+_base_ = "mmttsrn::vis/ttsrn_tiny_shapes.py"
+init_cfg = dict(type="mmttsrn.PretrainedWeights", checkpoint="missing.pth")
+model = dict(backbone=dict(init_cfg=init_cfg))
+"""
 COMMANDS = {
-    "test": ["test.py", CONFIG, CHECKPOINT],
-    "resume": ["train.py", CONFIG, "--resume", CHECKPOINT],
-    "load_from": ["train.py", CONFIG],
+    "test": ["test.py", "pretrained.py", CHECKPOINT],
+    "resume": ["train.py", "pretrained.py", "--resume", CHECKPOINT],
+    "load_from": ["train.py", "pretrained.py"],
     "resume from the latest": ["train.py", CONFIG, "--resume"],
 }
 
@@ -30,6 +36,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     write_moving_shapes(
         tmp_path / "data", train_clips=1, val_clips=1, num_frames=5, size=[64, 96], max_objects=2
     )
+    (tmp_path / "pretrained.py").write_text(PRETRAINED)
     model = build_from_config(load_config(CONFIG))
     content = {
         "meta": {"epoch": 0, "iter": 1},
@@ -65,3 +72,11 @@ def test_a_run_reads_its_checkpoint_once_and_forgets_it(folder, run_tool, monkey
     assert reads == [CHECKPOINT]
     gc.collect()
     assert not any(reference() is not None for reference in contents)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_goes_on_with_its_own_model_only(folder, run_tool):
+    other = ["--cfg-options", "model.head.num_classes=7"]
+    status, _, err = run_tool("train.py", CONFIG, "--resume", CHECKPOINT, *other)
+    assert status == 2
+    assert err[-1].startswith(f"error: {CHECKPOINT}: a checkpoint of another model: ")
