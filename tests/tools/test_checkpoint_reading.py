@@ -15,11 +15,11 @@ from mmttsrn.datasets.synthetic import write_moving_shapes
 
 CONFIG = "ttsrn_tiny_shapes"
 CHECKPOINT = "given.pth"
-# The checkpoint has a backbone, so that what this one starts from is not looked for.
+# The checkpoint has a neck, so that what this one starts from is not looked for.
 PRETRAINED = """
 _base_ = "mmttsrn::vis/ttsrn_tiny_shapes.py"
 init_cfg = dict(type="mmttsrn.PretrainedWeights", checkpoint="missing.pth")
-model = dict(backbone=dict(init_cfg=init_cfg))
+model = dict(neck=dict(init_cfg=init_cfg))
 """
 COMMANDS = {
     "test": ["test.py", "pretrained.py", CHECKPOINT],
