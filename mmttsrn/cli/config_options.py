@@ -19,15 +19,14 @@ MERGE_KEYS = ("_delete_", "_scope_")  # which MMEngine's merging of configs read
 def check_cfg_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Warn of options whose key is new to the config; refuse those that cannot have an effect.
 
-    MMEngine adds a new key in silence. Only the class that is built knows whether it takes it.
+    MMEngine adds a new key in silence; only the class that is built knows whether it takes it.
 
     Args:
         cfg: The config that the options will be merged into.
         options: Values by dotted key.
 
     Raises:
-        UserInputError: A path leads below a value or out of a list, or names a variable that the
-            config file has already used.
+        UserInputError: A path leads below a value or out of a list, or names a used variable.
     """
     content = cfg.to_dict()
     paths = dict(_paths("", content))
@@ -37,8 +36,8 @@ def check_cfg_options(cfg: Config, options: Mapping[str, Any]) -> None:
         if new and not {f"{new}.type", f"{new.rpartition('.')[0]}.type"} & options.keys():
             close = " or ".join(_close_paths(new, paths))
             hint = f"; did you mean {close}?" if close else "."
-            where = f"--cfg-options {option}: no such key in the config so far"
-            warn_user(f"{where}{hint} It is set all the same")
+            fact = f"no such key in the config so far{hint}"
+            warn_user(f"--cfg-options {option}: {fact} It is set all the same")
 
 
 def _check_variable(option: str, content: dict, paths: Mapping[str, Any]) -> None:
@@ -56,8 +55,7 @@ def _check_variable(option: str, content: dict, paths: Mapping[str, Any]) -> Non
 
 def _first_new_path(option: str, content: dict) -> str:
     """Return the shortest part of a path that the config lacks; empty if it has it all."""
-    node: Any = content
-    parts = option.split(".")
+    node, parts = content, option.split(".")
     for depth, part in enumerate(parts):
         parent = ".".join(parts[:depth])
         if isinstance(node, dict):

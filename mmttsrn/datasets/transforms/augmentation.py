@@ -40,7 +40,7 @@ class ClipPhotoMetricDistortion(PhotoMetricDistortion):
     """
 
     def transform(self, results: dict) -> dict:
-        """Distorts ``img`` (H, W, 3) uint8."""
+        """Distort ``img`` (H, W, 3) uint8."""
         results = super().transform(results)
         results["img"] = np.clip(np.rint(results["img"]), 0, 255).astype(np.uint8)
         return results
@@ -59,7 +59,7 @@ class DropInvisibleInstances(BaseTransform):
     _ALIGNED_KEYS = ("gt_bboxes", "gt_bboxes_labels", "gt_instances_ids", "gt_ignore_flags")
 
     def transform(self, results: dict) -> dict:
-        """Filters one frame."""
+        """Filter one frame."""
         visible = results["gt_masks"].masks.any(axis=(1, 2))  # n
         results["gt_masks"] = results["gt_masks"][visible]
         for key in self._ALIGNED_KEYS:
