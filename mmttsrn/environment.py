@@ -43,7 +43,8 @@ class RequiredPackage:
 
 # In the order of installation: MMCV compiles its ops against the PyTorch that is there.
 REQUIRED_PACKAGES = (
-    RequiredPackage("torch", ("torch",), "2.4", "2.13.0"),
+    # Older ones run code from checkpoints in spite of `weights_only=True` (CVE-2025-32434).
+    RequiredPackage("torch", ("torch",), "2.6", "2.13.0"),
     RequiredPackage("numpy", ("numpy",), "1.24", "2.4.6"),
     RequiredPackage("scipy", ("scipy",), "1.10", "1.17.1"),
     RequiredPackage(
@@ -59,6 +60,8 @@ REQUIRED_PACKAGES = (
     ),
     RequiredPackage("pycocotools", ("pycocotools",), "2.0.6", "2.0.11"),
     RequiredPackage("safetensors", ("safetensors",), "0.4", "0.8.0"),
+    RequiredPackage("pooch", ("pooch",), "1.8", "1.9.0"),
+    RequiredPackage("huggingface_hub", ("huggingface_hub",), "0.23", "2.4.0"),
     RequiredPackage("mmengine", ("onedl-mmengine", "mmengine"), "0.10.4", "0.10.12"),
     RequiredPackage(
         "mmcv",

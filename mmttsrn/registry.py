@@ -5,7 +5,6 @@ A config reaches them from any host scope by prefix, e.g. ``type="mmttsrn.TTSRN"
 beyond the package itself.
 """
 
-from mmengine.config import utils as _config_utils
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -17,10 +16,11 @@ from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
+from mmttsrn.host_internals import name_config_package
+
 SCOPE = "mmttsrn"
 
-# MMEngine resolves ``mmttsrn::vis/....py`` config names only for packages in this table.
-_config_utils.MODULE2PACKAGE.setdefault(SCOPE, SCOPE)
+name_config_package(SCOPE)
 
 
 def _node(name: str, parent: Registry, *rooms: str) -> Registry:

@@ -8,10 +8,10 @@ HOST_SCOPE = "mmdet"
 MODULES = (
     "mmttsrn.checkpoints",
     "mmttsrn.datasets",
-    "mmttsrn.engine",
+    "mmttsrn.engine.hooks",
     "mmttsrn.evaluation.metrics",
+    "mmttsrn.hosts.mmdet",
     "mmttsrn.models",
-    "mmttsrn.visualization",
 )
 
 

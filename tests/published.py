@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from mmengine.logging import MessageHub
 
-from mmttsrn.checkpoints.publishing import build_from_config
+from mmttsrn.apis.building import build_from_config
+from mmttsrn.apis.config_file import configs_folder, load_config
 from mmttsrn.checkpoints.zoo_table import BEGIN, END
-from mmttsrn.engine.config_file import configs_folder, load_config
 
 CLASSES = ("circle", "square", "triangle", "star")
 LOGGED = {

@@ -1,14 +1,23 @@
 """The check of required packages."""
 
 import importlib
+import re
 import warnings
 from importlib import metadata, util
+from pathlib import Path
 
 import pytest
 
 from mmttsrn import environment
-from mmttsrn.environment import RequiredPackage, check_environment, check_mmcv_ops, release
+from mmttsrn.environment import (
+    REQUIRED_PACKAGES,
+    RequiredPackage,
+    check_environment,
+    check_mmcv_ops,
+    release,
+)
 
+REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 MMCV = RequiredPackage(
     "mmcv", ("onedl-mmcv", "mmcv"), "2.1", "2.3.6", pip_options="--no-build-isolation"
 )
@@ -104,6 +113,16 @@ def test_a_source_tree_is_asked_for_its_version(installed, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", lambda module: source_tree)
     with pytest.raises(ImportError, match=r"needs mmcv>=2\.1, found 2\.0\.0"):
         check_environment((MMCV,))
+
+
+def test_oldest_versions_are_those_that_pip_is_asked_for():
+    texts = [path.read_text() for path in REQUIREMENTS.glob("*.txt")]
+    asked = dict(re.findall(r"^([\w.-]+)>=([\w.]+)", "\n".join(texts), flags=re.MULTILINE))
+    assert {package.distributions[0]: package.minimum for package in REQUIRED_PACKAGES}.items() <= (
+        asked.items()
+    )
+    # Before it, reading a checkpoint could run code whatever the reader asked for: CVE-2025-32434.
+    assert release(asked["torch"]) >= (2, 6)
 
 
 def test_mmcv_ops_are_there():

@@ -43,7 +43,7 @@ def test_location_of_node_registers_modules(name):
 
 def test_modules_are_found_from_the_scope_of_the_host():
     with ROOT_MODELS.switch_scope_and_registry("mmdet") as host:
-        assert host.get("mmttsrn.TTSRN").__module__.startswith("mmttsrn.models")
+        assert host.get("mmttsrn.TTSRN").__module__ == "mmttsrn.hosts.mmdet.model"
 
 
 def test_import_is_light():

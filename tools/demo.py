@@ -20,11 +20,11 @@ try:
     from mmengine.config import Config
     from mmengine.runner import find_latest_checkpoint
 
+    from mmttsrn.apis.config_file import load_config
     from mmttsrn.checkpoints.host_loading import safe_host_loading
+    from mmttsrn.cli.command_line import build_runner
+    from mmttsrn.cli.user_errors import report_user_errors
     from mmttsrn.datasets.synthetic import write_moving_shapes
-    from mmttsrn.engine.command_line import build_runner
-    from mmttsrn.engine.config_file import load_config
-    from mmttsrn.engine.user_errors import report_user_errors
     from mmttsrn.errors import UserInputError
     from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
     from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos

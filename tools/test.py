@@ -2,28 +2,25 @@
 """Test a model: ``python tools/test.py CONFIG CHECKPOINT``."""
 
 import argparse
-import sys
+import runpy
+from pathlib import Path
 
-try:
-    from mmttsrn.environment import check_mmcv_ops
-
-    check_mmcv_ops()
-except ImportError as error:  # a package is missing, too old or without its ops
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
+if __name__ == "__main__":  # before the imports, which fail without what is checked
+    runpy.run_path(str(Path(__file__).resolve().parents[0] / "setup" / "check_packages.py"))
 
 from mmengine.config import Config
 
+from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.host_loading import safe_host_loading
-from mmttsrn.engine.checkpoint_check import check_checkpoint, read_checkpoint
-from mmttsrn.engine.command_line import (
+from mmttsrn.checkpoints.state_difference import check_checkpoint
+from mmttsrn.cli.command_line import (
     add_common_arguments,
     build_runner,
     prepare_distributed,
     set_work_dir,
 )
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.cli.config_options import set_cfg_options
+from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.metrics import DumpTrackResults
 
@@ -72,13 +69,14 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
 def main() -> None:
     """Read the config, build the runner, check the checkpoint, test."""
     args = parse_args()
-    with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint):
-        cfg = load_config(args.config, args.cfg_options, REQUIRED_KEYS)
-        checkpoint = read_checkpoint(args.checkpoint, allow_unsafe=args.allow_unsafe_checkpoint)
+    with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint) as reader:
+        cfg = load_config(args.config, REQUIRED_KEYS)
+        set_cfg_options(cfg, args.cfg_options)
+        checkpoint = reader.read_ahead(args.checkpoint)
         apply_arguments(cfg, args)
         runner = build_runner(cfg)
         check_checkpoint(runner.model, checkpoint, args.checkpoint)
-        del checkpoint
+        del checkpoint  # the reader holds it until the runner loads it
         if args.out is not None:
             runner.test_evaluator.metrics.append(DumpTrackResults(args.out))
         runner.test()

@@ -2,30 +2,27 @@
 """Train a model: ``python tools/train.py CONFIG``."""
 
 import argparse
-import sys
+import runpy
+from pathlib import Path
 
-try:
-    from mmttsrn.environment import check_mmcv_ops
-
-    check_mmcv_ops()
-except ImportError as error:  # a package is missing, too old or without its ops
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
+if __name__ == "__main__":  # before the imports, which fail without what is checked
+    runpy.run_path(str(Path(__file__).resolve().parents[0] / "setup" / "check_packages.py"))
 
 from mmengine.config import Config
 
+from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.host_loading import safe_host_loading
-from mmttsrn.engine.checkpoint_check import check_checkpoint, read_checkpoint
-from mmttsrn.engine.command_line import (
+from mmttsrn.checkpoints.overwritten_init import skip_overwritten_init
+from mmttsrn.checkpoints.state_difference import check_checkpoint
+from mmttsrn.cli.command_line import (
     add_common_arguments,
     build_runner,
     enable_amp,
     prepare_distributed,
     set_work_dir,
 )
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.overwritten_init import skip_overwritten_init
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.cli.config_options import set_cfg_options
+from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 
 REQUIRED_KEYS = ("model", "train_dataloader", "train_cfg", "optim_wrapper")
@@ -72,19 +69,18 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
 def main() -> None:
     """Read the config, build the runner, check the checkpoint to start from, train."""
     args = parse_args()
-    with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint):
-        cfg = load_config(args.config, args.cfg_options, REQUIRED_KEYS)
+    with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint) as reader:
+        cfg = load_config(args.config, REQUIRED_KEYS)
+        set_cfg_options(cfg, args.cfg_options)
         apply_arguments(cfg, args)
-        checkpoint = None
-        if cfg.get("load_from"):
-            checkpoint = read_checkpoint(cfg.load_from, allow_unsafe=args.allow_unsafe_checkpoint)
+        checkpoint = reader.read_ahead(cfg.load_from) if cfg.get("load_from") else None
         runner = build_runner(cfg)
         # Weights to start from may be those of a part of the model; a run to go on with may not.
         if checkpoint is not None and cfg.get("resume"):
             check_checkpoint(runner.model, checkpoint, cfg.load_from)
         if checkpoint is not None:
             skip_overwritten_init(runner.model, checkpoint["state_dict"])
-        del checkpoint
+        del checkpoint  # the reader holds it until the runner loads it
         runner.train()
 
 

@@ -1,5 +1,5 @@
 """What programs call that use the package as a library."""
 
-from .init_model import init_model
+from mmttsrn.apis.init_model import init_model
 
 __all__ = ["init_model"]

@@ -11,13 +11,15 @@ import torch
 import yaml
 from mmengine.config import Config
 
-from mmttsrn.checkpoints.fetching import check_published_name, download_url, fetch
+from mmttsrn.apis.building import build_from_config
+from mmttsrn.apis.config_file import configs_folder, load_config
+from mmttsrn.checkpoints.fetching import check_published_name, fetch, is_remote
 from mmttsrn.checkpoints.host_loading import local_path, safe_host_loading
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.metafile import ReleasedModel, released_models
-from mmttsrn.checkpoints.publishing import build_from_config, stored_config
-from mmttsrn.engine.checkpoint_check import as_checkpoint, check_checkpoint
-from mmttsrn.engine.config_file import configs_folder, load_config
+from mmttsrn.checkpoints.state import as_checkpoint, bare_names
+from mmttsrn.checkpoints.state_difference import check_checkpoint
+from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet import TTSRN
 
@@ -61,10 +63,7 @@ def init_model(
     model.cfg, model.dataset_meta = cfg, {}
     if content is not None:
         check_checkpoint(model, content, origin)
-        state = content["state_dict"]
-        model.load_state_dict(
-            {name.removeprefix("module."): tensor for name, tensor in state.items()}, strict=False
-        )
+        model.load_state_dict(bare_names(content["state_dict"]), strict=False)
         model.dataset_meta = dict((content.get("meta") or {}).get("dataset_meta") or {})
     return model.to(device)
 
@@ -89,8 +88,8 @@ def list_models(metafile: str | PathLike[str] | None = None) -> dict[str, Releas
 
 
 def _with_folder(model: ReleasedModel, folder: Path) -> ReleasedModel:
-    """The model with a relative path of its weights taken from the folder of the metafile."""
-    if download_url(model.weights) is not None:
+    """Return the model with its weights, if their path is relative, below the metafile's folder."""
+    if is_remote(model.weights):
         return model
     return ReleasedModel(model.name, model.config, str(folder / model.weights), model.sha256)
 
@@ -100,7 +99,7 @@ def _read_weights(
 ) -> tuple[dict[str, Any] | None, str]:
     """Content of the checkpoint, if there is one, and its path."""
     if checkpoint is not None:
-        path = Path(local_path(str(checkpoint)))
+        path = local_path(str(checkpoint))
         check_published_name(path)
     elif release is not None:
         path = fetch(release.weights, release.sha256)
@@ -117,7 +116,7 @@ def _config_of(
     origin: str,
     releases: dict[str, ReleasedModel],
 ) -> Config:
-    """The config: that of a release is the one that its checkpoint was trained with."""
+    """Return the config: that of a release is the one that its checkpoint was trained with."""
     if isinstance(name_or_config, Config):
         return name_or_config
     if release is not None:

@@ -125,7 +125,7 @@ def _selected(tensor: Tensor, rule: Rule) -> Tensor:
 
 
 def _layer(name: str) -> str:
-    """The layer that a parameter is of: a bias is nothing without its weight."""
+    """Return the layer of a parameter: a bias is nothing without its weight."""
     return name.rpartition(".")[0]
 
 

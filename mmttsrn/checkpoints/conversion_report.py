@@ -82,7 +82,7 @@ def _part(name: str) -> str:
 
 
 def _summary(names: Sequence[str], universe: Iterable[str]) -> str:
-    """A few names, or the patterns that cover many, with their number.
+    """Return a few names, or the patterns that cover many, with their number.
 
     Args:
         names: The names.
@@ -97,7 +97,7 @@ def _summary(names: Sequence[str], universe: Iterable[str]) -> str:
 
 
 def _patterns(names: set[str], universe: set[str], parent: str = "") -> Iterator[str]:
-    """The fewest patterns that cover the names and no other one of the universe."""
+    """Yield the fewest patterns that cover the names and no other one of the universe."""
     levels: dict[str, set[str]] = {}
     for name in sorted(universe):
         levels.setdefault(name[len(parent) :].partition(".")[0], set()).add(name)

@@ -1,4 +1,4 @@
-"""Getting a checkpoint from where it is published, once, and checking that it has arrived whole."""
+"""Get a checkpoint from where it is published, once, and check that it has arrived whole."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import hashlib
 import os
 import re
 import shutil
-import urllib.request
-import uuid
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pooch
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.version import __version__
 
 CACHE_VARIABLE = "MMTTSRN_CACHE"
-HUB_PREFIX = "hf://"
 # hf://owner/repository[@revision]/path/of/the/file
 HUB_SOURCE = re.compile(r"hf://([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 # How published files are named: the first digits of the file's SHA-256 come last.
@@ -25,11 +28,11 @@ CHUNK = 2**20  # bytes
 
 
 def fetch(source: str, sha256: str | None = None) -> Path:
-    """Path of a checkpoint on this machine; one that lies elsewhere is downloaded into the cache.
+    """Return the path of a checkpoint on this machine; download it into the cache if need be.
 
     Args:
         source: Path, URL, or ``hf://owner/repository[@revision]/file`` on the Hugging Face hub.
-        sha256: What the SHA-256 of the file has to be; None leaves that unchecked.
+        sha256: The SHA-256 of the file, or its first digits; None leaves it unchecked.
 
     Returns:
         The path given, or that of the copy in :func:`cache_folder`.
@@ -37,57 +40,34 @@ def fetch(source: str, sha256: str | None = None) -> Path:
     Raises:
         UserInputError: The file is missing, cannot be downloaded, or is another one than stated.
     """
-    url = download_url(source)
-    if url is None:
-        path = Path(source).expanduser()
-        if not path.is_file():
-            raise UserInputError(f"{source}: there is no such checkpoint file")
-    else:
-        path = cached_path(url)
-        if not path.is_file():
-            _download(url, path, sha256)
-            return path
+    path = cached_path(source) if is_remote(source) else Path(source).expanduser()
+    if is_remote(source) and not path.is_file():
+        _download(source, path, sha256)
+        return path
+    if not path.is_file():
+        raise UserInputError(f"{source}: there is no such checkpoint file")
     if sha256 is not None:
-        check_sha256(path, sha256, _source_of(path, url))
+        check_sha256(path, sha256, f"{path} (from {source})" if is_remote(source) else None)
     return path
 
 
-def download_url(source: str) -> str | None:
-    """URL of a source; None if it is a path."""
-    if source.startswith(HUB_PREFIX):
-        match = HUB_SOURCE.fullmatch(source)
-        if match is None:
-            raise UserInputError(
-                f"{source}: expected hf://owner/repository/file or "
-                "hf://owner/repository@revision/file"
-            )
-        repository, revision, file = match.groups()
-        host = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-        return f"{host}/{repository}/resolve/{revision or 'main'}/{file}"
-    return source if "://" in source else None
+def is_remote(source: str) -> bool:
+    """Return whether a source is a URL or on the hub, and not a path."""
+    return "://" in source
 
 
 def cache_folder() -> Path:
-    """Folder of downloads: ``MMTTSRN_CACHE``, or ``mmttsrn`` in the user's cache folder."""
+    """Return the folder of downloads: ``MMTTSRN_CACHE``, or ``mmttsrn`` in the user's cache."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mmttsrn"
 
 
-def cached_path(url: str) -> Path:
-    """Where the copy of a URL lies; files of one name from two places do not meet."""
-    name = url.rpartition("/")[2].partition("?")[0] or "checkpoint"
-    return cache_folder() / hashlib.sha256(url.encode()).hexdigest()[:12] / name
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
+def cached_path(source: str) -> Path:
+    """Return where the copy of a source lies; files of one name from two places do not meet."""
+    name = source.rpartition("/")[2].partition("?")[0] or "checkpoint"
+    return cache_folder() / hashlib.sha256(source.encode()).hexdigest()[:12] / name
 
 
 def check_sha256(path: Path, expected: str, source: str | None = None) -> None:
@@ -101,7 +81,7 @@ def check_sha256(path: Path, expected: str, source: str | None = None) -> None:
     Raises:
         UserInputError: The digits differ.
     """
-    found = sha256_of(path)
+    found = pooch.file_hash(str(path))
     if not found.startswith(expected.lower()):
         shown = found[: max(len(expected), 8)]
         raise UserInputError(
@@ -117,35 +97,67 @@ def check_published_name(path: Path) -> None:
         check_sha256(path, match.group(1))
 
 
-def _source_of(path: Path, url: str | None) -> str:
-    return str(path) if url is None else f"{path} (from {url})"
-
-
-def _download(url: str, target: Path, sha256: str | None) -> None:
+def _download(source: str, target: Path, sha256: str | None) -> None:
     """Download beside the target and move it there when it is whole and the right one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.part")
-    request = urllib.request.Request(url, headers={"User-Agent": f"mmttsrn/{__version__}"})
-    print(f"downloading {url} to {target}", flush=True)
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response, part.open("wb") as file:
-            shutil.copyfileobj(response, file, CHUNK)
-            _check_length(url, file, response.headers.get("Content-Length"))
-        if sha256 is not None:
-            check_sha256(part, sha256, url)
-        part.replace(target)
-    except OSError as error:  # URLError, HTTPError and time-outs are among them
-        reason = getattr(error, "reason", None) or error.strerror or error
+    transport = TRANSPORTS.get(urlsplit(source).scheme)
+    if transport is None:
         raise UserInputError(
-            f"{url}: cannot be downloaded ({reason}); where there is no network, get the file by "
-            f"other means and put it at {target}"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _check_length(url: str, file: IO[bytes], announced: str | None) -> None:
-    if announced is not None and file.tell() != int(announced):
-        raise UserInputError(
-            f"{url}: the download broke off after {file.tell()} of {announced} bytes; try again"
+            f"{source}: only paths, http(s):// and hf:// are read here; get the file and give its "
+            "path"
         )
+
+    def download(url: str, output_file: str, _: object) -> None:
+        os.unlink(output_file)  # made for its owner alone; a cache may serve many
+        transport(url, Path(output_file))
+        if sha256 is not None:
+            check_sha256(Path(output_file), sha256, url)
+
+    print(f"downloading {source} to {target}", flush=True)
+    pooch.get_logger().setLevel("WARNING")  # it says the same
+    try:
+        pooch.retrieve(source, None, target.name, target.parent, downloader=download)
+    except UserInputError:
+        raise
+    # Network, hub and file system have errors of their own.
+    except Exception as error:
+        reason = " ".join(str(error).partition(" for url: ")[0].split())
+        raise UserInputError(
+            f"{source}: cannot be downloaded ({reason}); where there is no network, get the file "
+            f"by other means and put it at {target}"
+        ) from error
+
+
+def _from_web(url: str, target: Path) -> None:
+    headers = {"User-Agent": f"mmttsrn/{__version__}"}
+    progress = sys.stderr.isatty()
+    pooch.HTTPDownloader(progress, CHUNK, timeout=TIMEOUT, headers=headers)(url, target, None)
+
+
+def _from_hub(source: str, target: Path) -> None:
+    match = HUB_SOURCE.fullmatch(source)
+    if match is None:
+        raise UserInputError(
+            f"{source}: expected hf://owner/repository/file or hf://owner/repository@revision/file"
+        )
+    from huggingface_hub import hf_hub_download  # here: it takes long to import
+
+    repository, revision, file = match.groups()
+    endpoint = os.environ.get("HF_ENDPOINT")
+    with TemporaryDirectory(prefix=".hub-", dir=target.parent) as folder:
+        copy = hf_hub_download(
+            repository, file, revision=revision, local_dir=folder, endpoint=endpoint
+        )
+        os.replace(copy, target)
+
+
+def _from_file(url: str, target: Path) -> None:
+    shutil.copyfile(url2pathname(urlsplit(url).path), target)
+
+
+# What gets a file from a source of each kind.
+TRANSPORTS: dict[str, Callable[[str, Path], None]] = {
+    "http": _from_web,
+    "https": _from_web,
+    "hf": _from_hub,
+    "file": _from_file,
+}

@@ -1,4 +1,4 @@
-"""Letting MMEngine read checkpoints by our loader.
+"""Let MMEngine read checkpoints by our loader.
 
 ``Runner.resume``, ``load_from``, ``init_cfg=dict(type="Pretrained")`` and the hooks of MMEngine all
 read through ``CheckpointLoader``, by a table from the beginning of a path to a function. Its own
@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mmengine.dist import barrier, get_rank
-from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
 
 from mmttsrn.checkpoints.fetching import fetch
 from mmttsrn.checkpoints.loading import load_checkpoint_file
+from mmttsrn.checkpoints.state import as_checkpoint
 from mmttsrn.errors import UserInputError
+from mmttsrn.host_internals import checkpoint_loaders, checkpoints_read_by
 
 # Names that MMEngine knows the URL of.
 NAME_TABLES = {
@@ -30,36 +31,90 @@ NAME_TABLES = {
 }
 
 
+class CheckpointReader:
+    """Reads checkpoints for MMEngine and, ahead of it, for the command that runs it.
+
+    Args:
+        allow_unsafe: Read files by the unrestricted unpickler.
+    """
+
+    __name__ = "load_from_mmttsrn"  # MMEngine logs it without its first ten letters
+
+    def __init__(self, allow_unsafe: bool = False) -> None:
+        self.allow_unsafe = allow_unsafe
+        self._read_ahead: dict[str, Any] = {}
+
+    def read_ahead(self, source: str) -> dict[str, Any]:
+        """Read a checkpoint that MMEngine will ask for, and keep it until then.
+
+        Args:
+            source: As MMEngine will name it.
+
+        Returns:
+            The content, with at least ``state_dict``.
+
+        Raises:
+            UserInputError: See :func:`read_checkpoint`.
+        """
+        content = read_checkpoint(source, allow_unsafe=self.allow_unsafe)
+        self._read_ahead[source] = content
+        return content
+
+    def __call__(self, filename: str, map_location: Any = None) -> Any:
+        """Hand out what was read ahead, once, or read it now.
+
+        Args:
+            filename: The source.
+            map_location: Ignored: what is read stays on the CPU until it is copied into a module or
+                an optimizer.
+        """
+        if filename in self._read_ahead:
+            return self._read_ahead.pop(filename)
+        return load_for_host(filename, allow_unsafe=self.allow_unsafe)
+
+
 @contextmanager
-def safe_host_loading(allow_unsafe: bool = False) -> Iterator[None]:
-    """Within it, MMEngine reads checkpoints without running code from them.
+def safe_host_loading(allow_unsafe: bool = False) -> Iterator[CheckpointReader]:
+    """Let MMEngine read checkpoints without running code from them.
 
     One within another changes nothing: what the outermost allows counts.
 
     Args:
         allow_unsafe: Read files by the unrestricted unpickler.
+
+    Yields:
+        What reads the checkpoints.
     """
-    schemes = CheckpointLoader._schemes
-    if any(getattr(loader, "func", None) is load_for_host for loader in schemes.values()):
-        yield
+    outer = next((x for x in checkpoint_loaders() if isinstance(x, CheckpointReader)), None)
+    if outer is not None:
+        yield outer
         return
-    loader = partial(load_for_host, allow_unsafe=allow_unsafe)
-    # MMEngine logs the name without its first ten letters.
-    loader.__name__ = "load_from_mmttsrn"  # type: ignore[attr-defined]
-    CheckpointLoader._schemes = {"": loader}  # every path begins with nothing
-    try:
-        yield
-    finally:
-        CheckpointLoader._schemes = schemes
+    reader = CheckpointReader(allow_unsafe)
+    with checkpoints_read_by(reader):
+        yield reader
 
 
-def load_for_host(source: str, map_location: Any = None, *, allow_unsafe: bool = False) -> Any:
-    """Read a checkpoint for MMEngine.
+def read_checkpoint(source: str, *, allow_unsafe: bool = False) -> dict[str, Any]:
+    """Read a checkpoint to the CPU without running code from it.
+
+    Args:
+        source: Path, URL or hub id.
+        allow_unsafe: Read it even if that can run code from the file.
+
+    Returns:
+        The content, with at least ``state_dict``.
+
+    Raises:
+        UserInputError: There is no such file, it cannot be read safely, or it holds no weights.
+    """
+    return as_checkpoint(load_for_host(source, allow_unsafe=allow_unsafe), source)
+
+
+def load_for_host(source: str, *, allow_unsafe: bool = False) -> Any:
+    """Read a checkpoint as MMEngine is to get it, to the CPU.
 
     Args:
         source: Path, URL, hub id, or a name that MMEngine has in its tables.
-        map_location: Ignored: what is read stays on the CPU until it is copied into a module or an
-            optimizer.
         allow_unsafe: Read it by the unrestricted unpickler.
 
     Returns:
@@ -79,24 +134,22 @@ def load_for_host(source: str, map_location: Any = None, *, allow_unsafe: bool =
     return content
 
 
-def local_path(source: str) -> str:
-    """Path of a checkpoint's file; in a distributed run the first process downloads it.
+def local_path(source: str, sha256: str | None = None) -> Path:
+    """Return the path of a checkpoint's file; in a distributed run the first process downloads it.
+
+    Processes that do not share its cache, as on another machine, download it then.
 
     Args:
         source: As for :func:`load_for_host`.
+        sha256: As for :func:`~mmttsrn.checkpoints.fetching.fetch`.
     """
     prefix = next((prefix for prefix in NAME_TABLES if source.startswith(prefix)), None)
     if prefix is not None:
         source = _look_up(source, prefix)
-    elif "://" in source and not source.startswith(("http://", "https://", "file://", "hf://")):
-        raise UserInputError(
-            f"{source}: only paths, http(s):// and hf:// are read here; get the file and give its "
-            "path"
-        )
     if get_rank() == 0:
-        path = fetch(source)
+        fetch(source, sha256)
     barrier()
-    return str(path if get_rank() == 0 else fetch(source))
+    return fetch(source, sha256)
 
 
 def _look_up(source: str, prefix: str) -> str:

@@ -12,6 +12,7 @@ import yaml
 from mmttsrn.checkpoints.loading import SAFETENSORS_SUFFIX
 from mmttsrn.checkpoints.publishing import Release
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import replace_file
 
 COLLECTION = "TT-SRN"
 TASK = "Video Instance Segmentation"
@@ -36,7 +37,7 @@ class ReleasedModel:
 
 
 def read_metafile(path: Path) -> dict[str, Any]:
-    """Content of a metafile.
+    """Read a metafile.
 
     Raises:
         UserInputError: It is missing or not a metafile.
@@ -53,7 +54,7 @@ def read_metafile(path: Path) -> dict[str, Any]:
 
 
 def released_models(path: Path) -> dict[str, ReleasedModel]:
-    """Models of a metafile by name.
+    """Read the models of a metafile by name.
 
     Raises:
         UserInputError: An entry lacks a field that loading needs.
@@ -74,7 +75,7 @@ def released_models(path: Path) -> dict[str, ReleasedModel]:
 def model_entry(
     release: Release, config: str, location: str, dataset: str | None
 ) -> dict[str, Any]:
-    """The entry of a release.
+    """Return the entry of a release.
 
     Args:
         release: What has been published.
@@ -124,15 +125,9 @@ def update_metafile(path: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     first = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=LINE_WIDTH)
-    replace_text(path, "".join(lines[:first]) + body)
+    text = "".join(lines[:first]) + body
+    replace_file(path, lambda draft: draft.write_text(text, encoding="utf-8"))
     return content
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file so that it is there as a whole, the old one or the new one."""
-    draft = path.with_name(f".{path.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _place(location: str, name: str) -> str:

@@ -1,15 +1,15 @@
-"""Initialisation of a module with published weights: the ``init_cfg`` of the configs."""
+"""Initialise a module with published weights: the ``init_cfg`` of the configs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
 
-from mmttsrn.checkpoints.fetching import cached_path, fetch
+from mmttsrn.checkpoints.fetching import cached_path
+from mmttsrn.checkpoints.host_loading import local_path
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth, named_tensors
 from mmttsrn.errors import UserInputError
@@ -26,7 +26,7 @@ class PretrainedWeights:
     Args:
         checkpoint: A local file, ``.pth`` or ``.safetensors``; None for that of ``url``.
         url: Where the weights are published.
-        sha256: First digits of the sha256 of what ``url`` gives, which a download is checked by.
+        sha256: First digits of the SHA-256 of what ``url`` gives, which the file is checked by.
         prefix: Take the tensors whose names begin with this, without it. A converted checkpoint
             has the weights of the backbone under ``"backbone."``.
 
@@ -83,7 +83,7 @@ class PretrainedWeights:
             update_init_info(module, init_info=f"PretrainedWeights: loaded from {path}")
 
     def _local_file(self, owner: str) -> Path:
-        """The file with the weights, downloaded if need be."""
+        """Return the file with the weights, downloaded if need be."""
         if self.checkpoint is None:
             assert self.url is not None
             return self._download(owner, self.url)
@@ -97,25 +97,21 @@ class PretrainedWeights:
         )
 
     def _download(self, owner: str, url: str) -> Path:
-        """The file in the cache. Of several processes the first one downloads."""
-        path = cached_path(url)
-        if is_main_process() and not path.is_file():
-            try:
-                fetch(url, self.sha256)
-            except UserInputError as error:
-                raise UserInputError(
-                    f"{owner}.init_cfg: {error}; the command is {_command(url, path)}; "
-                    "init_cfg.checkpoint=FILE takes another place, init_cfg=None starts from "
-                    "random weights"
-                ) from error
-        barrier()
-        return path
+        """Return the path of the file in the cache."""
+        try:
+            return local_path(url, self.sha256)
+        except UserInputError as error:
+            raise UserInputError(
+                f"{owner}.init_cfg: {error}; the command is {_command(url, cached_path(url))}; "
+                "init_cfg.checkpoint=FILE takes another place, init_cfg=None starts from random "
+                "weights"
+            ) from error
 
 
 def _fitting(
     state: dict[str, Tensor], module: nn.Module, origin: str, prefix: str | None
 ) -> dict[str, Tensor]:
-    """The tensors that the module has, if they are those of its architecture."""
+    """Return the tensors that the module has, if they are those of its architecture."""
     own = module.state_dict()
     shared = {name: tensor for name, tensor in state.items() if name in own}
     if not shared:

@@ -12,23 +12,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pooch
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmttsrn.checkpoints.fetching import sha256_of
 from mmttsrn.checkpoints.loading import META_ENTRY, SAFETENSORS_SUFFIX, load_checkpoint_file
-from mmttsrn.checkpoints.stored_config import (
-    check_model_types,
-    config_hash,
-    parse_config,
-    portable_text,
-)
+from mmttsrn.checkpoints.state import bare_names
+from mmttsrn.checkpoints.stored_config import config_hash, portable_text
 from mmttsrn.errors import UserInputError
-from mmttsrn.hosts.mmdet import TTSRN
-from mmttsrn.setup_env import register_all_modules
 
 VERSIONED_PACKAGES = ("mmttsrn", "torch", "mmengine", "mmcv", "mmdet")
 SUFFIXES = (".pth", SAFETENSORS_SUFFIX)
@@ -57,6 +50,7 @@ class Release:
 
 def publish(
     checkpoint: Mapping[str, Any],
+    model: Any,
     cfg: Config,
     name: str,
     out_dir: Path,
@@ -72,6 +66,7 @@ def publish(
 
     Args:
         checkpoint: Content of the training checkpoint, which fits the model.
+        model: The model, in evaluation mode; gets the weights.
         cfg: Its config.
         name: Name of the model.
         out_dir: Folder of the files; made if needed.
@@ -89,9 +84,12 @@ def publish(
     date = date or _date_of(checkpoint)
     if not re.fullmatch(r"\d{8}", date):
         raise UserInputError(f"--date {date}: expected YYYYMMDD")
-    state = _own_tensors(checkpoint["state_dict"])
+    # Copies that share no memory, which safetensors asks for.
+    state = {
+        name: tensor.detach().clone().contiguous()
+        for name, tensor in bare_names(checkpoint["state_dict"]).items()
+    }
     meta = published_meta(checkpoint, cfg, metrics)
-    model = build_from_config(cfg)
     model.load_state_dict(state)
     outputs = check_outputs(model)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -99,8 +97,8 @@ def publish(
     with TemporaryDirectory(prefix=".publish-", dir=out_dir) as folder:
         drafts = _write(Path(folder), meta, state)
         for draft in drafts.values():
-            _verify(draft, cfg, outputs)
-        digests = {suffix: sha256_of(draft) for suffix, draft in drafts.items()}
+            _verify(draft, model, outputs)
+        digests = {suffix: pooch.file_hash(str(draft)) for suffix, draft in drafts.items()}
         files = {
             suffix: draft.replace(out_dir / f"{name}_{date}-{digests[suffix][:8]}{suffix}")
             for suffix, draft in drafts.items()
@@ -109,30 +107,10 @@ def publish(
     return Release(name, files, digests, parameters, meta)
 
 
-def stored_config(checkpoint: Mapping[str, Any], source: str) -> Config:
-    """The config that a checkpoint carries, checked to be nothing but a description.
-
-    Args:
-        checkpoint: Its content.
-        source: Where it is from, for messages.
-
-    Raises:
-        UserInputError: There is none, or it is not safe to build a model from.
-    """
-    text = (checkpoint.get("meta") or {}).get("cfg")
-    if not isinstance(text, str):
-        raise UserInputError(f"{source}: meta.cfg: no config in this checkpoint; give its file")
-    cfg = parse_config(text, source)
-    if not isinstance(cfg.get("model"), Mapping):
-        raise UserInputError(f"{source}: meta.cfg: has no model; give the config file")
-    check_model_types(cfg.model, source)
-    return cfg
-
-
 def published_meta(
     checkpoint: Mapping[str, Any], cfg: Config, metrics: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
-    """The ``meta`` of a released file: plain data that json can hold.
+    """Return the ``meta`` of a released file: plain data that json can hold.
 
     ``dataset_meta`` keeps the classes only; the rest are paths of one machine.
     """
@@ -154,7 +132,7 @@ def published_meta(
 
 
 def validation_metrics(checkpoint: Mapping[str, Any], file_name: str) -> dict[str, float]:
-    """Metrics of the weights of a checkpoint, where it is certain that they are theirs.
+    """Return metrics of the weights of a checkpoint, where it is certain that they are theirs.
 
     MMEngine saves first and validates then: what a checkpoint has logged is the result of older
     weights. Only ``best_*.pth`` is saved after its own validation.
@@ -180,15 +158,9 @@ def validation_metrics(checkpoint: Mapping[str, Any], file_name: str) -> dict[st
     return {name: value for name, value in values.items() if value >= 0}
 
 
-def build_from_config(cfg: Config) -> TTSRN:
-    """Build the model of a config for inference, with random weights, on the CPU."""
-    register_all_modules()
-    return MODELS.build(cfg.model).eval()
-
-
 @torch.no_grad()
-def check_outputs(model: TTSRN) -> list[Tensor]:
-    """Raw outputs of a model for one small clip, the same in every call."""
+def check_outputs(model: Any) -> list[Tensor]:
+    """Return raw outputs of a model for one small clip, the same in every call."""
     frames = torch.randn(
         1, model.head.num_frames, 3, *CHECK_SIZE, generator=torch.Generator().manual_seed(0)
     )
@@ -205,9 +177,8 @@ def _write(folder: Path, meta: dict[str, Any], state: dict[str, Tensor]) -> dict
     return {pth.suffix: pth, safetensors.suffix: safetensors}
 
 
-def _verify(draft: Path, cfg: Config, expected: list[Tensor]) -> None:
+def _verify(draft: Path, model: Any, expected: list[Tensor]) -> None:
     """Read a file as a user will and compare the outputs."""
-    model = build_from_config(cfg)
     model.load_state_dict(load_checkpoint_file(draft)["state_dict"])
     outputs = check_outputs(model)
     if len(outputs) != len(expected) or not all(map(torch.equal, outputs, expected)):
@@ -215,14 +186,6 @@ def _verify(draft: Path, cfg: Config, expected: list[Tensor]) -> None:
             f"{draft.name}: read again, it gives other outputs than the checkpoint; nothing was "
             "published (NaN in the weights?)"
         )
-
-
-def _own_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that share no memory, which safetensors asks for, by the names of the bare model."""
-    return {
-        name.removeprefix("module."): tensor.detach().clone().contiguous()
-        for name, tensor in state.items()
-    }
 
 
 def _date_of(checkpoint: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ object, ``builtins.exec`` among them, and so lets it run code. Here that name le
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import getattr_static, isclass
 from pickle import UnpicklingError
@@ -42,10 +42,11 @@ def training_types_allowed() -> Iterator[None]:
 
 
 def _training_types() -> list[Any]:
+    # A pair is what a file gets for a name.
     return [
         HistoryBuffer,
         *_scheduler_classes(),
-        _named(_method_of, "builtins", "getattr"),
+        (_method_of, "builtins.getattr"),
         slice,
         argparse.Namespace,  # how DETR and its descendants store their options
         *_numpy_types(),
@@ -59,7 +60,7 @@ def _scheduler_classes() -> list[type]:
 def _numpy_types() -> list[Any]:
     core: tuple[Any, ...] = (np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0])
     builders = [
-        _named(function, module, function.__name__)
+        (function, f"{module}.{function.__name__}")
         for function in core
         for module in NUMPY_CORE_MODULES
     ]
@@ -67,18 +68,8 @@ def _numpy_types() -> list[Any]:
     return [np.ndarray, np.dtype, *builders, *{type(np.dtype(code)) for code in codes}]
 
 
-def _named(function: Callable, module: str, name: str) -> Callable:
-    """The function under the name by which a file refers to it."""
-
-    def call(*args: Any) -> Any:
-        return function(*args)
-
-    call.__module__, call.__name__, call.__qualname__ = module, name, name
-    return call
-
-
 def _method_of(owner: Any, name: Any) -> FunctionType:
-    """A method of a log buffer or a scheduler: pickle writes it as ``getattr(class, name)``."""
+    """Return a method of a log buffer or scheduler: pickle writes ``getattr(class, name)``."""
     if isclass(owner) and owner in (HistoryBuffer, *_scheduler_classes()):
         attribute = getattr_static(owner, name, None)
         method = attribute.__func__ if isinstance(attribute, staticmethod) else attribute

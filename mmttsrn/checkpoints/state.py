@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from torch import Tensor
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
 
+T = TypeVar("T")
+
+# What wrappers for distributed training put before every name.
+WRAPPER_PREFIX = "module."
 # Where training programs keep the weights among optimizer, epoch and options.
 WEIGHT_ENTRIES = ("state_dict", "model")
 # Batch norms count their batches under this name; nothing reads it unless the momentum is None.
@@ -43,7 +48,35 @@ def named_tensors(content: Any, path: str) -> dict[str, Tensor]:
                 f"{path}: expected named tensors, or a dict with them under "
                 f"{' or '.join(WEIGHT_ENTRIES)}; {name!r} is of type {type(value).__name__}"
             )
-    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+    return bare_names(content)
+
+
+def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
+    """Return the content of a file as a checkpoint: a dict with at least ``state_dict``.
+
+    Args:
+        content: What was read.
+        source: Where it is from, for the message.
+
+    Raises:
+        UserInputError: It holds no weights.
+    """
+    if isinstance(content, Mapping) and "state_dict" not in content:
+        content = {"state_dict": content}  # bare weights, as third parties publish them
+    state = content["state_dict"] if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not state or not _all_tensors(state.values()):
+        raise UserInputError(f"{source}: not a checkpoint: it holds no named tensors")
+    return dict(content)
+
+
+def bare_names(state: Mapping[str, T]) -> dict[str, T]:
+    """Return the weights by the names of the bare model, not of its wrapper for distributed use."""
+    return {str(name).removeprefix(WRAPPER_PREFIX): value for name, value in state.items()}
+
+
+def bare_model(model: nn.Module) -> nn.Module:
+    """Return the model itself, wrapped for distributed use or not."""
+    return model.get_submodule("module") if is_model_wrapper(model) else model
 
 
 def check_backbone_depth(given: Iterable[str], own: Iterable[str], path: str) -> None:
@@ -70,3 +103,7 @@ def check_backbone_depth(given: Iterable[str], own: Iterable[str], path: str) ->
 
 def _blocks(names: Iterable[str]) -> set[str]:
     return {match.group(1) for name in names if (match := BACKBONE_BLOCK.search(name))}
+
+
+def _all_tensors(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, Tensor) for value in values)

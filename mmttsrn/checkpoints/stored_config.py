@@ -24,6 +24,26 @@ MODEL_REGISTRIES = (MODELS, TASK_UTILS, WEIGHT_INITIALIZERS)
 RUN_KEYS = ("work_dir", "load_from", "resume", "launcher")
 
 
+def stored_config(checkpoint: Mapping[str, Any], source: str) -> Config:
+    """Return the config that a checkpoint carries, checked to be nothing but a description.
+
+    Args:
+        checkpoint: Its content.
+        source: Where it is from, for messages.
+
+    Raises:
+        UserInputError: There is none, or it is not safe to build a model from.
+    """
+    text = (checkpoint.get("meta") or {}).get("cfg")
+    if not isinstance(text, str):
+        raise UserInputError(f"{source}: meta.cfg: no config in this checkpoint; give its file")
+    cfg = parse_config(text, source)
+    if not isinstance(cfg.get("model"), Mapping):
+        raise UserInputError(f"{source}: meta.cfg: has no model; give the config file")
+    check_model_types(cfg.model, source)
+    return cfg
+
+
 def parse_config(text: str, source: str) -> Config:
     """Read a config from the text that MMEngine stores, without running it.
 
@@ -63,7 +83,7 @@ def check_model_types(model: Mapping[str, Any], source: str) -> None:
 
 
 def portable_text(cfg: Config) -> str:
-    """The text of a config without what belongs to one run."""
+    """Return the text of a config without what belongs to one run."""
     kept = {key: value for key, value in cfg.to_dict().items() if key not in RUN_KEYS}
     return Config(kept).pretty_text
 
@@ -83,7 +103,7 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, Any]]:
 
 
 def _dict_calls_as_literals(node: ast.expr) -> ast.expr:
-    """The expression with every ``dict(a=1)`` as ``{"a": 1}``, which is a literal."""
+    """Return the expression with every ``dict(a=1)`` as ``{"a": 1}``, which is a literal."""
 
     class Rewriter(ast.NodeTransformer):
         def visit_Call(self, call: ast.Call) -> ast.AST:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmttsrn.checkpoints.metafile import replace_text
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import replace_file
 
 BEGIN = "<!-- released models: written by tools/model_converters/publish_model.py -->"
 END = "<!-- end of released models -->"
@@ -28,11 +28,12 @@ def update_table(page: Path, models: Sequence[Mapping[str, Any]]) -> None:
     text = check_page(page)
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    replace_text(page, f"{before}{BEGIN}\n\n{render_table(models)}\n\n{END}{after}")
+    table = f"{before}{BEGIN}\n\n{render_table(models)}\n\n{END}{after}"
+    replace_file(page, lambda draft: draft.write_text(table, encoding="utf-8"))
 
 
 def check_page(page: Path) -> str:
-    """Text of the page; refused without the marks between which the table stands."""
+    """Return the text of the page; refuse it without the marks between which the table stands."""
     if not page.is_file():
         raise UserInputError(f"{page}: there is no such page for the table of released models")
     text = page.read_text(encoding="utf-8")
@@ -42,7 +43,7 @@ def check_page(page: Path) -> str:
 
 
 def render_table(models: Sequence[Mapping[str, Any]]) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     if not models:
         return NONE_YET
     rows = [HEADER, ("---",) * len(HEADER), *(_row(model) for model in models)]

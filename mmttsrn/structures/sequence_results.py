@@ -57,7 +57,9 @@ class SequenceResults:
         if self.counts is None:
             raise ValueError("these results have boxes only, no masks")
         size = list(self.size)
-        return [text and {"size": size, "counts": text} for text in self.counts[index]]
+        return [
+            None if text is None else {"size": size, "counts": text} for text in self.counts[index]
+        ]
 
     def to_ytvis(self, category_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Entries of the official results format, one for each sequence.

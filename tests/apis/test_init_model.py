@@ -9,14 +9,17 @@ from planted import plant_call, plant_getattr
 from published import CLASSES, training_checkpoint, zoo
 
 from mmttsrn.apis import init_model
+from mmttsrn.apis.building import build_from_config
 from mmttsrn.checkpoints.metafile import model_entry, update_metafile
-from mmttsrn.checkpoints.publishing import check_outputs, publish, stored_config
+from mmttsrn.checkpoints.publishing import check_outputs, publish
+from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.errors import UserInputError
 
 NAME = "ttsrn_tiny_demo"
 FRESH = """
 import sys, torch
 from mmttsrn.apis import init_model
+from mmttsrn.apis.building import build_from_config
 model = init_model({name!r}, metafile={metafile!r})
 torch.save(model(torch.load({clip!r}), mode="tensor"), {out!r})
 """
@@ -29,7 +32,7 @@ def released(tmp_path_factory):
     place = zoo(folder)
     place.content = torch.load(place.checkpoint, weights_only=False)
     cfg = stored_config(place.content, "")
-    place.release = publish(place.content, cfg, NAME, place.out_dir)
+    place.release = publish(place.content, build_from_config(cfg), cfg, NAME, place.out_dir)
     entry = model_entry(place.release, "configs/vis/ttsrn_tiny_shapes.py", "release", None)
     update_metafile(place.metafile, entry)
     return place

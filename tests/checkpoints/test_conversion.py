@@ -8,10 +8,10 @@ from foreign_checkpoints import as_mmpretrain, detr_state, official_twins, vistr
 from mmengine.config import Config
 from torch import Tensor
 
+from mmttsrn.apis.building import state_without_values
+from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.conversion import Conversion, convert
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.converted_checkpoint import model_state
 from mmttsrn.errors import UserInputError
 
 TTSRN = {
@@ -24,10 +24,9 @@ VISTR = {50: "vistr_r50_ytvis19", 101: "vistr_r101_ytvis19"}
 
 @cache
 def state_of(config: str, **options: object) -> dict[str, Tensor]:
-    cfg: Config = load_config(
-        config, {f"model.{k.replace('__', '.')}": v for k, v in options.items()}
-    )
-    return model_state(cfg)
+    cfg: Config = load_config(config)
+    cfg.merge_from_dict({f"model.{k.replace('__', '.')}": v for k, v in options.items()})
+    return state_without_values(cfg)
 
 
 def as_meta(state: dict[str, Tensor]) -> dict[str, Tensor]:

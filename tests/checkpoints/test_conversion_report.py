@@ -4,10 +4,10 @@ import re
 
 from foreign_checkpoints import official_twins
 
+from mmttsrn.apis.building import state_without_values
+from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.conversion import Conversion, LeftOut, convert
 from mmttsrn.checkpoints.conversion_report import format_report
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.converted_checkpoint import model_state
 
 
 def a_conversion(**changes: object) -> Conversion:
@@ -79,7 +79,7 @@ def test_complete_conversion_has_no_lists() -> None:
 
 
 def test_official_twins() -> None:
-    model = model_state(load_config("ttsrn_ytvis19"))
+    model = state_without_values(load_config("ttsrn_ytvis19"))
     report = format_report(convert(official_twins("small"), "twins", model, "x.pth"))
     assert counts(report)["backbone"] == [286, 2, 0]
     assert counts(report)["(none)"] == [0, 2, 0]

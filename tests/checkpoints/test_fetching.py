@@ -3,6 +3,8 @@
 import functools
 import hashlib
 import http.server
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -11,9 +13,8 @@ from mmttsrn.checkpoints.fetching import (
     cache_folder,
     cached_path,
     check_published_name,
-    download_url,
     fetch,
-    sha256_of,
+    is_remote,
 )
 from mmttsrn.errors import UserInputError
 
@@ -22,9 +23,15 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; a file whose name has ``short`` breaks off."""
+    """Serves a folder, what is below ``resolve`` as the hub does; a ``short`` file breaks off."""
 
     requests: list[str] = []
+
+    def end_headers(self):
+        if "/resolve/" in self.path:
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("ETag", '"1234"')
+        super().end_headers()
 
     def do_GET(self):
         self.requests.append(self.path)
@@ -89,7 +96,7 @@ def test_damage_in_the_cache_is_found(server):
 
 @pytest.mark.parametrize("sha256", [SHA256, None])
 def test_download_that_breaks_off_leaves_nothing(server, sha256):
-    with pytest.raises(UserInputError, match="broke off after 4 of 9999 bytes"):
+    with pytest.raises(UserInputError, match=r"4 bytes read, 9995 more expected"):
         fetch(f"{server}/short.pth", sha256)
     assert not cached_files()
 
@@ -97,7 +104,7 @@ def test_download_that_breaks_off_leaves_nothing(server, sha256):
 def test_missing_url_says_where_to_put_the_file(server):
     with pytest.raises(UserInputError) as error:
         fetch(f"{server}/missing.pth")
-    assert "cannot be downloaded (File not found)" in str(error.value)
+    assert "cannot be downloaded (404 Client Error: File not found)" in str(error.value)
     assert str(cached_path(f"{server}/missing.pth")) in str(error.value)
 
 
@@ -108,22 +115,74 @@ def test_file_that_was_put_into_the_cache_needs_no_network(server):
     assert fetch("https://nowhere.invalid/y.pth", SHA256) == path
 
 
-def test_hub_ids(monkeypatch):
-    monkeypatch.delenv("HF_ENDPOINT", raising=False)
-    base = "https://huggingface.co/me/ttsrn/resolve"
-    assert download_url("hf://me/ttsrn/a/x.pth") == f"{base}/main/a/x.pth"
-    assert download_url("hf://me/ttsrn@v1/x.pth") == f"{base}/v1/x.pth"
-    assert download_url("folder/x.pth") is None
+def test_download_can_be_read_by_others(server, tmp_path):
+    (tmp_path / "mine").write_bytes(b"")
+    mode = (tmp_path / "mine").stat().st_mode
+    assert fetch(f"{server}/x.pth").stat().st_mode == mode
+
+
+@pytest.mark.parametrize("digits", [8, 64])
+def test_first_digits_of_the_hash_are_enough(server, digits):
+    wrong = SHA256[: digits - 1] + ("0" if SHA256[digits - 1] != "0" else "1")
+    with pytest.raises(UserInputError, match=f"is {SHA256[:digits]} instead of {wrong}"):
+        fetch(f"{server}/x.pth", wrong)
+    assert fetch(f"{server}/x.pth", SHA256[:digits].upper()).read_bytes() == CONTENT
+
+
+def test_url_of_a_file(server, tmp_path):
+    (tmp_path / "a b.pth").write_bytes(CONTENT)
+    assert fetch((tmp_path / "a b.pth").as_uri(), SHA256).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("source", ["hf://x.pth", "hf://me/ttsrn", "hf://me/ttsrn@v1"])
+def test_malformed_hub_ids(server, source):
+    assert is_remote(source)
     with pytest.raises(UserInputError, match="expected hf://owner"):
-        download_url("hf://x.pth")
+        fetch(source)
+    assert not cached_files()
 
 
-def test_hub_id_is_fetched_from_its_endpoint(server, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("hf://me/ttsrn/x.pth", "me/ttsrn/resolve/main"),
+        ("hf://me/ttsrn@v1/a/x.pth", "me/ttsrn/resolve/v1/a"),
+    ],
+)
+def test_hub_id_is_fetched_once_from_its_endpoint(server, monkeypatch, tmp_path, source, place):
+    monkeypatch.setenv("HF_ENDPOINT", server)
+    target = tmp_path / "served" / place
+    target.mkdir(parents=True)
+    (target / "x.pth").write_bytes(CONTENT)
+    path = fetch(source, SHA256)
+    assert path.read_bytes() == CONTENT
+    assert cached_files() == [path]
+    count = len(Handler.requests)
+    assert fetch(source, SHA256) == path
+    assert len(Handler.requests) == count
+    assert [p.name for p in cache_folder().rglob("*")] == [path.parent.name, "x.pth"]
+
+
+def test_wrong_or_missing_file_of_the_hub_leaves_nothing(server, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_ENDPOINT", server)
     target = tmp_path / "served" / "me" / "ttsrn" / "resolve" / "main"
     target.mkdir(parents=True)
     (target / "x.pth").write_bytes(CONTENT)
-    assert fetch("hf://me/ttsrn/x.pth", SHA256).read_bytes() == CONTENT
+    with pytest.raises(UserInputError, match=r"hf://me/ttsrn/x\.pth: hash mismatch"):
+        fetch("hf://me/ttsrn/x.pth", "0" * 8)
+    with pytest.raises(
+        UserInputError, match=r"hf://me/ttsrn/y\.pth: cannot be downloaded"
+    ) as error:
+        fetch("hf://me/ttsrn/y.pth")
+    assert str(cached_path("hf://me/ttsrn/y.pth")) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not cached_files()
+
+
+def test_libraries_of_the_hub_are_not_imported_without_it():
+    code = "import sys, mmttsrn.checkpoints.fetching; print('huggingface_hub' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "False", result.stderr
 
 
 def test_local_path_stays_where_it_is(tmp_path):
@@ -146,7 +205,6 @@ def test_name_of_a_published_file_is_checked(tmp_path):
     check_published_name(other)
     with pytest.raises(UserInputError, match="hash mismatch"):
         check_published_name(wrong)
-    assert sha256_of(right) == SHA256
 
 
 def test_default_cache(monkeypatch, tmp_path):

@@ -10,8 +10,9 @@ from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from planted import plant_call, plant_getattr, program
 from torch import nn
 
-from mmttsrn.checkpoints.host_loading import load_for_host, safe_host_loading
-from mmttsrn.engine.config_file import load_config
+from mmttsrn.apis.config_file import load_config
+from mmttsrn.checkpoints import host_loading
+from mmttsrn.checkpoints.host_loading import load_for_host, local_path, safe_host_loading
 from mmttsrn.engine.hooks import SafeCheckpointHook
 from mmttsrn.errors import UserInputError
 
@@ -143,9 +144,66 @@ def test_table_of_the_host_is_restored_and_the_outermost_counts(tmp_path):
     assert CheckpointLoader._schemes is before
 
 
-@pytest.mark.parametrize("source", ["s3://bucket/x.pth", "pavi://x", "open-mmlab://no_such_model"])
-def test_other_sources_are_refused(source):
-    with pytest.raises(UserInputError, match=source):
+def save_weights(path) -> str:
+    torch.save({"state_dict": {"weight": torch.zeros(2)}}, path)
+    return str(path)
+
+
+def test_what_was_read_ahead_is_handed_out_once(tmp_path):
+    path, other = save_weights(tmp_path / "x.pth"), save_weights(tmp_path / "y.pth")
+    with safe_host_loading() as reader:
+        ahead = reader.read_ahead(path)
+        assert CheckpointLoader.load_checkpoint(other)["state_dict"].keys() == {"weight"}
+        first, second = (CheckpointLoader.load_checkpoint(path) for _ in range(2))
+    assert first is ahead
+    assert second is not ahead
+    assert torch.equal(second["state_dict"]["weight"], ahead["state_dict"]["weight"])
+
+
+def test_reader_of_the_outermost_serves_the_inner_ones():
+    with safe_host_loading() as outer, safe_host_loading(allow_unsafe=True) as inner:
+        assert inner is outer
+    with safe_host_loading() as later:
+        assert later is not outer
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("shared", [True, False])
+def test_other_processes_wait_and_get_their_own_copy(tmp_path, monkeypatch, rank, shared):
+    """Machines that share no cache: what the first process has downloaded is not here."""
+    events = []
+    target = tmp_path / "cached.pth"
+
+    def get(source, sha256):
+        events.append("here" if target.exists() else "download")
+        target.touch()
+        return target
+
+    def wait():
+        events.append("barrier")
+        if shared:
+            target.touch()
+
+    monkeypatch.setattr(host_loading, "fetch", get)
+    monkeypatch.setattr(host_loading, "get_rank", lambda: rank)
+    monkeypatch.setattr(host_loading, "barrier", wait)
+    assert local_path("https://x.org/x.pth") == target
+    if rank == 0:
+        assert events == ["download", "barrier", "here"]
+    else:
+        assert events == ["barrier", "here" if shared else "download"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("s3://bucket/x.pth", "only paths, "),
+        ("pavi://x", "only paths, "),
+        ("open-mmlab://no_such_model", "MMEngine knows no such model"),
+    ],
+)
+def test_other_sources_are_refused(source, reason):
+    with pytest.raises(UserInputError, match=f"{source}: {reason}"):
         load_for_host(source)
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from modelindex.models.ModelIndex import ModelIndex
 
+from mmttsrn.apis.config_file import configs_folder
 from mmttsrn.checkpoints.metafile import (
     model_entry,
     read_metafile,
@@ -15,7 +16,6 @@ from mmttsrn.checkpoints.metafile import (
 )
 from mmttsrn.checkpoints.publishing import Release
 from mmttsrn.checkpoints.zoo_table import BEGIN, END, NONE_YET, update_table
-from mmttsrn.engine.config_file import configs_folder
 from mmttsrn.errors import UserInputError
 
 REPOSITORY = configs_folder().resolve().parent
@@ -146,3 +146,21 @@ def test_page_of_the_package_is_that_of_its_metafile(tmp_path):
     metafile = yaml.safe_load((REPOSITORY / "configs" / "vis" / "metafile.yml").read_text())
     update_table(copy, metafile["Models"])
     assert copy.read_text() == source.read_text()
+
+
+def test_what_is_there_survives_a_write_that_fails(metafile, monkeypatch):
+    page = metafile.with_name("page.md")
+    page.write_text(f"{BEGIN}\n{END}\n")
+    before = {path: path.read_bytes() for path in metafile.parent.iterdir()}
+    write = Path.write_text
+
+    def break_off(path, text, **options):
+        write(path, text[:10], **options)
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_text", break_off)
+    with pytest.raises(OSError, match="no space"):
+        update_metafile(metafile, entry())
+    with pytest.raises(OSError, match="no space"):
+        update_table(page, [entry()])
+    assert {path: path.read_bytes() for path in metafile.parent.iterdir()} == before

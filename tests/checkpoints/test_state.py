@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmttsrn.checkpoints.state import check_backbone_depth, named_tensors
+from mmttsrn.checkpoints.state import bare_names, check_backbone_depth, named_tensors
 from mmttsrn.errors import UserInputError
 
 WEIGHTS = {"a.weight": torch.zeros(2), "b.bias": torch.ones(3)}
@@ -67,3 +67,10 @@ def test_another_depth_is_refused(kind: str, given: tuple, own: tuple, example: 
     message = str(error.value)
     assert message.startswith(f"x.pth: weights of a backbone with {sum(given)} blocks")
     assert example in message
+
+
+def test_only_the_prefix_of_a_wrapper_is_left_out() -> None:
+    names = ["module.head.module.weight", "head.module.bias", "module.module.x"]
+    assert list(bare_names(dict.fromkeys(names))) == [
+        "head.module.weight", "head.module.bias", "module.x"
+    ]  # fmt: skip

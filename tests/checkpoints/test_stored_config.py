@@ -4,8 +4,13 @@ import pytest
 from mmengine.config import Config
 from planted import program
 
-from mmttsrn.checkpoints.stored_config import check_model_types, parse_config, portable_text
-from mmttsrn.engine.config_file import configs_folder
+from mmttsrn.apis.config_file import configs_folder
+from mmttsrn.checkpoints.stored_config import (
+    check_model_types,
+    parse_config,
+    portable_text,
+    stored_config,
+)
 from mmttsrn.errors import UserInputError
 
 CONFIGS = sorted((configs_folder() / "vis").glob("*.py"))
@@ -53,3 +58,16 @@ def test_types_that_are_no_model_parts_are_refused(name):
     model = dict(type="mmttsrn.TTSRN", neck=[dict(type=name, command="touch marker")])
     with pytest.raises(UserInputError, match="not a registered part of a model"):
         check_model_types(model, "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({}, "no config in this checkpoint"),
+        ({"cfg": "work_dir = 'x'"}, "has no model"),
+        ({"cfg": "model = dict(type='os.system', command='true')"}, "not a registered part"),
+    ],
+)
+def test_checkpoint_without_a_usable_config(meta, message):
+    with pytest.raises(UserInputError, match=message):
+        stored_config({"meta": meta}, "x.pth")

@@ -32,9 +32,8 @@ def refusal(monkeypatch, capsys, tmp_path):
     [
         (["missing.py"], "error: missing.py: there is no such config file"),
         (
-            [CONFIG, "--cfg-options", "modle.head.num_classes=3"],
-            "error: --cfg-options modle.head.num_classes: the config has no key 'modle'; "
-            "did you mean model?",
+            [CONFIG, "--cfg-options", "model.type.x=3"],
+            "error: --cfg-options model.type.x: model.type is 'mmttsrn.TTSRN', which has no keys",
         ),
         ([CONFIG, "--resume", "missing.pth"], "error: missing.pth: there is no such checkpoint"),
         (["mmttsrn::_base_/default_runtime.py"], "no model and no train_dataloader"),
@@ -57,6 +56,53 @@ def test_train_refuses(refusal, tmp_path, arguments, expected):
 def test_test_refuses(refusal, tmp_path, arguments, expected):
     assert expected in refusal("test.py", *arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_misspelt_key_of_a_part_is_named_before_and_after_the_build(refusal, capsys):
+    misspelt = "model.head.num_clases"
+    last = refusal("train.py", CONFIG, "--cfg-options", f"{misspelt}=3")
+    assert last == (
+        "error: type 'InstanceSequenceHead' takes no argument 'num_clases'; check the config and "
+        "--cfg-options"
+    )
+
+
+CHECKED = [
+    "train.py",
+    "test.py",
+    "analysis_tools/get_flops.py",
+    "model_converters/convert_checkpoint.py",
+    "model_converters/publish_model.py",
+]
+
+
+@pytest.mark.parametrize("module", ["mmengine", "mmcv"])
+@pytest.mark.parametrize("tool", CHECKED)
+def test_a_missing_package_is_told_in_one_line(tmp_path, tool, module):
+    """MMEngine is looked for by the package, the ops of MMCV by the tool; neither is there."""
+    hide = (
+        "import sys, runpy, importlib.metadata as metadata, importlib.util as util\n"
+        "version, find_spec = metadata.version, util.find_spec\n"
+        f"def hidden(name, *args): return name.removeprefix('onedl-').startswith({module!r})\n"
+        "def look_up(name):\n"
+        "    if hidden(name): raise metadata.PackageNotFoundError(name)\n"
+        "    return version(name)\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *args):\n"
+        "        if hidden(name): raise ModuleNotFoundError('No module named ' + name)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    if module == "mmengine":
+        hide += "metadata.version = look_up\nutil.find_spec = lambda n, *a: None\n"
+    run = f"sys.argv = ['tool']\nrunpy.run_path({str(TOOLS / tool)!r}, run_name='__main__')\n"
+    command = [sys.executable, "-W", "ignore", "-c", hide + run]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    lines = result.stderr.splitlines()
+    assert result.returncode == 2, result.stderr
+    assert len(lines) == 1
+    assert lines[0].startswith("error: m")
+    assert module in lines[0]
+    assert "pip install" in lines[0]
 
 
 def test_checkpoint_of_another_model_as_a_user_sees_it(tmp_path):

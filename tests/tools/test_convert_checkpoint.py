@@ -15,8 +15,8 @@ from mmengine.registry import MODELS
 from safetensors.torch import save_file
 from vistr_head_outputs import CASES, TOLERANCES, compute_outputs, expected_output, load_expected
 
+from mmttsrn.apis.config_file import load_config
 from mmttsrn.datasets.synthetic import write_moving_shapes
-from mmttsrn.engine.config_file import load_config
 from mmttsrn.models import TwinsSVT
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -197,7 +197,7 @@ def test_cfg_options_change_the_model(run_tool, capsys, tmp_path) -> None:
         (["source.pth", "--from", "detr"], "error: source.pth: not a DETR, as --from detr expects"),
         (["source.pth", "--from", "coco"], "argument --from: invalid choice: 'coco'"),
         (["source.pth", "--from", "twins", "--out", "x.bin"], "error: --out x.bin: expected the"),
-        (["source.pth", "--from", "twins", "--out", "source.pth"], "name another file"),
+        (["source.pth", "--from", "twins", "--out", "source.pth"], "is an input of this"),
         (["source.pth", "--from", "twins", "--to", "x.py"], "error: x.py: there is no such config"),
         (["source.pth", "--from", "twins", "--to", "ttsrn_tiny_shapes"], "18 blocks, but"),
     ],

@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation import Evaluation
 from mmttsrn.evaluation.analysis import report

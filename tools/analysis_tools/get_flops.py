@@ -2,23 +2,20 @@
 """Parameters and FLOPs, part by part: ``python tools/analysis_tools/get_flops.py CONFIG ...``."""
 
 import argparse
-import sys
+import runpy
+from pathlib import Path
 
-try:
-    from mmttsrn.environment import check_mmcv_ops
-
-    check_mmcv_ops()
-except ImportError as error:  # a package is missing, too old or without its ops
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
+if __name__ == "__main__":  # before the imports, which fail without what is checked
+    runpy.run_path(str(Path(__file__).resolve().parents[1] / "setup" / "check_packages.py"))
 
 from mmengine.config import Config
 
-from mmttsrn.analysis.complexity import TOTAL, Complexity, count_complexity
-from mmttsrn.checkpoints.publishing import build_from_config
-from mmttsrn.engine.command_line import CfgOptionsAction
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.apis.building import build_from_config
+from mmttsrn.apis.complexity import TOTAL, Complexity, count_complexity
+from mmttsrn.apis.config_file import load_config
+from mmttsrn.cli.command_line import CfgOptionsAction
+from mmttsrn.cli.config_options import set_cfg_options
+from mmttsrn.cli.user_errors import report_user_errors
 
 PARTS = ("backbone", "neck", "head", "mask_head", TOTAL)
 BOX_ONLY = ", boxes only"
@@ -61,7 +58,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def padded_shape(cfg: Config, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The clip as the data preprocessor pads it."""
+    """Return the clip as the data preprocessor pads it."""
     preprocessor = cfg.model.get("data_preprocessor") or {}
     divisor = preprocessor.get("pad_size_divisor", 1)
     frames, *size = shape
@@ -70,7 +67,7 @@ def padded_shape(cfg: Config, shape: tuple[int, int, int]) -> tuple[int, int, in
 
 
 def row(name: str, complexity: Complexity) -> str:
-    """A row of the table: parameters in millions and FLOPs in thousand millions."""
+    """Return a row of the table: parameters in millions and FLOPs in thousand millions."""
     cells = [
         f"{complexity.parameters[part] / 1e6:.2f} M / {complexity.flops[part] / 1e9:,.1f} G"
         if part in complexity.parameters
@@ -91,14 +88,16 @@ def run(args: argparse.Namespace) -> None:
     if args.box_only:
         first = args.configs[0]
         models.append((f"`{stem(first)}`{BOX_ONLY}", first, True))
-    configs = [load_config(config, args.cfg_options) for _, config, _ in models]
+    configs = [load_config(config) for _, config, _ in models]
+    for cfg in configs:
+        set_cfg_options(cfg, args.cfg_options)
     shape = tuple(args.shape)
     print(f"clip of {shape[0]} x {shape[1]} x {shape[2]}; parameters / FLOPs\n")
     print(f"| config | {' | '.join(PARTS)} |")
     print(f"| {' | '.join(['---'] * (len(PARTS) + 1))} |", flush=True)
     for (name, _, box_only), cfg in zip(models, configs, strict=True):
         if box_only:
-            cfg.model.mask_head = None
+            cfg.model.mask_head = cfg.model.criterion = None
         complexity = count_complexity(build_from_config(cfg), padded_shape(cfg, shape), args.device)
         print(row(name, complexity), flush=True)
         if args.operators:

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.analysis.submission import check_submission
 from mmttsrn.formats.ground_truth import read_ground_truth

@@ -2,25 +2,23 @@
 """Convert published weights: ``convert_checkpoint.py SRC --from KIND --to CONFIG --out FILE``."""
 
 import argparse
-import sys
+import runpy
+from pathlib import Path
 
-try:
-    from mmttsrn.environment import check_mmcv_ops
+if __name__ == "__main__":  # before the imports, which fail without what is checked
+    runpy.run_path(str(Path(__file__).resolve().parents[1] / "setup" / "check_packages.py"))
 
-    check_mmcv_ops()
-except ImportError as error:  # a package is missing, too old or without its ops
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-
+from mmttsrn.apis.building import state_without_values
+from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints import load_checkpoint_file
 from mmttsrn.checkpoints.conversion import convert
 from mmttsrn.checkpoints.conversion_report import format_report
+from mmttsrn.checkpoints.converted_file import check_out_file, save_converted
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS
 from mmttsrn.checkpoints.state import named_tensors
-from mmttsrn.engine.command_line import CfgOptionsAction, add_override_argument
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.converted_checkpoint import check_out_file, model_state, save_converted
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.cli.command_line import CfgOptionsAction, add_override_argument
+from mmttsrn.cli.config_options import set_cfg_options
+from mmttsrn.cli.user_errors import report_user_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,10 +53,11 @@ def main() -> None:
     args = parse_args()
     with report_user_errors():
         check_out_file(args.out, args.source)
-        cfg = load_config(args.to, args.cfg_options, ["model"])
+        cfg = load_config(args.to)
+        set_cfg_options(cfg, args.cfg_options)
         content = load_checkpoint_file(args.source, allow_unsafe=args.allow_unsafe_checkpoint)
         source = named_tensors(content, args.source)
-        conversion = convert(source, args.kind, model_state(cfg), args.source)
+        conversion = convert(source, args.kind, state_without_values(cfg), args.source)
         save_converted(conversion, args.out, args.kind, args.source, args.to)
         print(format_report(conversion))
         print(f"\nwrote {args.out}")

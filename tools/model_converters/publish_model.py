@@ -2,30 +2,22 @@
 """Publish a training checkpoint: ``python tools/model_converters/publish_model.py IN OUT_DIR``."""
 
 import argparse
-import sys
+import runpy
 from pathlib import Path
 
-try:
-    from mmttsrn.environment import check_mmcv_ops
+if __name__ == "__main__":  # before the imports, which fail without what is checked
+    runpy.run_path(str(Path(__file__).resolve().parents[1] / "setup" / "check_packages.py"))
 
-    check_mmcv_ops()
-except ImportError as error:  # a package is missing, too old or without its ops
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
-
-from mmttsrn.checkpoints.host_loading import safe_host_loading
+from mmttsrn.apis.building import build_from_config
+from mmttsrn.apis.config_file import load_config
+from mmttsrn.checkpoints.host_loading import read_checkpoint, safe_host_loading
 from mmttsrn.checkpoints.metafile import model_entry, read_metafile, update_metafile
-from mmttsrn.checkpoints.publishing import (
-    build_from_config,
-    publish,
-    stored_config,
-    validation_metrics,
-)
+from mmttsrn.checkpoints.publishing import publish, validation_metrics
+from mmttsrn.checkpoints.state_difference import check_checkpoint, trained_with
+from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.checkpoints.zoo_table import check_page, update_table
-from mmttsrn.engine.checkpoint_check import check_checkpoint, read_checkpoint, trained_with
-from mmttsrn.engine.command_line import add_override_argument
-from mmttsrn.engine.config_file import load_config
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.cli.command_line import add_override_argument
+from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,10 +85,12 @@ def run(args: argparse.Namespace) -> None:
     name = args.name or trained_with(checkpoint)
     if name is None:
         raise UserInputError(f"{args.checkpoint}: says no name of its config; give --name")
-    check_checkpoint(build_from_config(cfg), checkpoint, args.checkpoint)
+    model = build_from_config(cfg)
+    check_checkpoint(model, checkpoint, args.checkpoint)
     metrics = validation_metrics(checkpoint, Path(args.checkpoint).name)
     release = publish(
         checkpoint,
+        model,
         cfg,
         name,
         args.out_dir,

@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mmttsrn.engine.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.visualization.render import FORMATS, RenderOptions, render_videos

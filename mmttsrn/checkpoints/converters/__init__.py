@@ -1,10 +1,10 @@
 """Foreign checkpoint formats, one module each: their names and what they are called here."""
 
-from .detr import DETR
-from .mmpretrain_svt import MMPRETRAIN_SVT
-from .rules import Rule, SourceFormat, find_rule
-from .twins import TWINS
-from .vistr import VISTR, VISTR_R50, VISTR_R101
+from mmttsrn.checkpoints.converters.detr import DETR
+from mmttsrn.checkpoints.converters.mmpretrain_svt import MMPRETRAIN_SVT
+from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat, find_rule
+from mmttsrn.checkpoints.converters.twins import TWINS
+from mmttsrn.checkpoints.converters.vistr import VISTR, VISTR_R50, VISTR_R101
 
 # By the value of ``--from``.
 SOURCE_FORMATS: dict[str, SourceFormat] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from .rules import Rule, SourceFormat
+from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat
 
 BATCH_COUNTERS = Rule(r"(.+\.)num_batches_tracked", "backbone", "a counter that nothing reads")
 

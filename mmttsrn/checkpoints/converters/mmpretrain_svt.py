@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from .rules import Rule, SourceFormat
-from .twins import CLASSIFIER, CLASSIFIER_NORM
+from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat
+from mmttsrn.checkpoints.converters.twins import CLASSIFIER, CLASSIFIER_NORM
 
 BACKBONE = r"(?:backbone\.)?"
 BLOCK = BACKBONE + r"stages\.(\d+)\.(\d+)\."

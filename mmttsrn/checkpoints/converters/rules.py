@@ -57,7 +57,7 @@ class SourceFormat:
 
 
 def find_rule(name: str, rules: Sequence[Rule]) -> Rule:
-    """The first rule for a foreign name, with our name filled in as the target."""
+    """Return the first rule for a foreign name, with our name filled in as the target."""
     for rule in rules:
         match = re.fullmatch(rule.pattern, name)
         if match is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from .rules import Rule, SourceFormat
+from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat
 
 CLASSIFIER = "the ImageNet classifier"
 CLASSIFIER_NORM = "the norm before the ImageNet classifier"

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from .detr import mask_head_rules, transformer_rules
-from .rules import Rule, SourceFormat
+from mmttsrn.checkpoints.converters.detr import mask_head_rules, transformer_rules
+from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat
 
 MODEL = r"vistr\."
 

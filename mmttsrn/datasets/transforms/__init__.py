@@ -1,12 +1,11 @@
 """Transforms of clips: sampling, loading, augmentation."""
 
-from .augmentation import ClipBroadcaster, ClipPhotoMetricDistortion, DropInvisibleInstances
-from .clip_sample import ClipSample
-from .loading import LoadVideoFrame
+from mmttsrn.datasets.transforms.augmentation import ClipBroadcaster, DropInvisibleInstances
+from mmttsrn.datasets.transforms.clip_sample import ClipSample
+from mmttsrn.datasets.transforms.loading import LoadVideoFrame
 
 __all__ = [
     "ClipBroadcaster",
-    "ClipPhotoMetricDistortion",
     "ClipSample",
     "DropInvisibleInstances",
     "LoadVideoFrame",

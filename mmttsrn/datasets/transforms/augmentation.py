@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
 from mmcv.transforms import BaseTransform, TransformBroadcaster
-from mmdet.datasets.transforms import PhotoMetricDistortion
 
-from ...registry import TRANSFORMS
+from mmttsrn.host_internals import list_random_methods_once
+from mmttsrn.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
@@ -27,33 +23,7 @@ class ClipBroadcaster(TransformBroadcaster):
 
     def __init__(self, transforms: list[dict | BaseTransform]) -> None:
         super().__init__(transforms, share_random_params=True)
-        _list_random_methods_once(self.transforms)
-
-
-def _list_random_methods_once(transform: Any) -> None:
-    if hasattr(transform, "_methods_with_randomness"):
-        transform._methods_with_randomness = list(dict.fromkeys(transform._methods_with_randomness))
-    if isinstance(transform, Iterable):
-        for inner in transform:
-            _list_random_methods_once(inner)
-
-
-@TRANSFORMS.register_module()
-class ClipPhotoMetricDistortion(PhotoMetricDistortion):
-    """mmdet's photometric distortion, rounded back to the uint8 range.
-
-    mmdet leaves floats outside [0, 255]; bytes take a quarter of the memory on their way from the
-    loader to the model, and keep the pixel range that later frames of a test video have.
-
-    Args:
-        **kwargs: Arguments of :class:`mmdet.datasets.transforms.PhotoMetricDistortion`.
-    """
-
-    def transform(self, results: dict) -> dict:
-        """Distorts ``img`` (H, W, 3) uint8."""
-        results = super().transform(results)
-        results["img"] = np.clip(np.rint(results["img"]), 0, 255).astype(np.uint8)
-        return results
+        list_random_methods_once(self.transforms)
 
 
 @TRANSFORMS.register_module()
@@ -69,7 +39,7 @@ class DropInvisibleInstances(BaseTransform):
     _ALIGNED_KEYS = ("gt_bboxes", "gt_bboxes_labels", "gt_instances_ids", "gt_ignore_flags")
 
     def transform(self, results: dict) -> dict:
-        """Filters one frame."""
+        """Filter one frame."""
         visible = results["gt_masks"].masks.any(axis=(1, 2))  # n
         results["gt_masks"] = results["gt_masks"][visible]
         for key in self._ALIGNED_KEYS:

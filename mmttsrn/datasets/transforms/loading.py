@@ -7,8 +7,8 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 
-from ...errors import UserInputError
-from ...registry import TRANSFORMS
+from mmttsrn.errors import UserInputError
+from mmttsrn.registry import TRANSFORMS
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 

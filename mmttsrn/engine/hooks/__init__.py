@@ -1,9 +1,9 @@
 """Hooks of the runner."""
 
-from .class_count_check_hook import ClassCountCheckHook
-from .host_memory_hook import HostMemoryHook
-from .safe_checkpoint_hook import SafeCheckpointHook
-from .visualization_hook import VISVisualizationHook
+from mmttsrn.engine.hooks.class_count_check_hook import ClassCountCheckHook
+from mmttsrn.engine.hooks.process_memory_hook import HostMemoryHook
+from mmttsrn.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
+from mmttsrn.engine.hooks.visualization_hook import VISVisualizationHook
 
 __all__ = [
     "ClassCountCheckHook",

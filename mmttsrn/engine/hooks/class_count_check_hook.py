@@ -1,9 +1,9 @@
 """Check that the model predicts the classes of the data."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmttsrn.checkpoints.state import bare_model
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import HOOKS
 
@@ -25,9 +25,9 @@ class ClassCountCheckHook(Hook):
         self._check(runner, runner.test_dataloader.dataset)
 
     def _check(self, runner: Runner, dataset: object) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         metainfo = getattr(dataset, "metainfo", {})
-        classes, predicted = metainfo.get("classes"), model.head.num_classes
+        classes = metainfo.get("classes")
+        predicted = bare_model(runner.model).get_submodule("head").num_classes
         if classes is not None and len(classes) != predicted:
             raise UserInputError(
                 f"model.head.num_classes={predicted}, but {metainfo.get('ann_file', 'the data')} "

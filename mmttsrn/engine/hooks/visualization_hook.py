@@ -75,7 +75,7 @@ class VISVisualizationHook(Hook):
         self.fps = fps
         self.backend_args = backend_args
         self._visualizer: Visualizer = Visualizer.get_current_instance()
-        self._folder_owners: dict[str, tuple[int, str]] = {}
+        self._folder_owners: dict[str, tuple[int | str | None, str]] = {}
         self._frames_shown = 0
         if draw and not isinstance(getattr(self._visualizer, "style", None), OverlayStyle):
             raise UserInputError(
@@ -141,7 +141,7 @@ class VISVisualizationHook(Hook):
     def _write_video(self, runner: Runner, video: SequenceResults) -> None:
         dataset = runner.test_dataloader.dataset
         image_root = getattr(dataset, "data_prefix", {}).get("img_path", "")
-        out_dir = Path(runner.work_dir, runner.timestamp, self.test_out_dir)
+        out_dir = Path(runner.work_dir, runner.timestamp, self.test_out_dir or "")
         folder = self._video_folder(video, image_root)
 
         def drawn() -> Iterator[tuple[str, np.ndarray]]:

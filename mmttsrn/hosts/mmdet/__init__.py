@@ -2,6 +2,7 @@
 
 from mmttsrn.hosts.mmdet.dataset import YouTubeVISDataset
 from mmttsrn.hosts.mmdet.model import TTSRN
+from mmttsrn.hosts.mmdet.transforms import ClipPhotoMetricDistortion
 from mmttsrn.hosts.mmdet.visualizer import VISLocalVisualizer
 
-__all__ = ["TTSRN", "VISLocalVisualizer", "YouTubeVISDataset"]
+__all__ = ["TTSRN", "ClipPhotoMetricDistortion", "VISLocalVisualizer", "YouTubeVISDataset"]

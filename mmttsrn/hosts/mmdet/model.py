@@ -92,7 +92,7 @@ class TTSRN(BaseMOTModel):
         """
         padding_mask = padding_mask_of(inputs, data_samples)
         for video, mask, sample in zip(inputs, padding_mask, data_samples, strict=True):
-            sizes = frame_sizes_of(sample, tuple(inputs.shape[-2:]))
+            sizes = frame_sizes_of(sample, (inputs.shape[-2], inputs.shape[-1]))
             store_results(sample, self.core.predict(video, mask, sizes))
         return data_samples
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from mmengine.dist import all_reduce
 from mmengine.model import BaseModule
@@ -12,6 +13,7 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.models.losses.loss_terms import (
     BoxTerm,
     ClassTerm,
+    LossTerm,
     MatchedLayer,
     PixelMaskTerm,
     RegionMaskTerm,
@@ -79,7 +81,7 @@ class SequenceSetLoss(BaseModule):
     @property
     def needs_masks(self) -> bool:
         """Whether any cost or term reads true masks."""
-        terms = (term.needs for term in self.terms.values())
+        terms = (term.needs for _, term in self._named_terms())
         return "masks" in self.matcher.needs.union(*terms)
 
     def check_decoder(self, every_layer: frozenset[str], last_layer: frozenset[str]) -> None:
@@ -99,7 +101,7 @@ class SequenceSetLoss(BaseModule):
                     "layer, which this head does not give; leave the cost out or choose another "
                     "head"
                 )
-        for name, term in self.terms.items():
+        for name, term in self._named_terms():
             if missing := term.needs - last_layer:
                 raise UserInputError(
                     f"criterion.{name} needs {_names(missing)}, which this head does not give; set "
@@ -131,6 +133,10 @@ class SequenceSetLoss(BaseModule):
             losses.update({f"d{index}.{name}": value for name, value in layer_losses.items()})
         return losses
 
+    def _named_terms(self) -> Iterator[tuple[str, LossTerm]]:
+        for name, term in self.terms.items():
+            yield name, cast(LossTerm, term)
+
     def _normalizer(self, targets: Sequence[SequenceTargets], like: Tensor) -> Tensor:
         frames = like.new_tensor(float(sum(clip.valid.numel() for clip in targets)))
         all_reduce(frames, "mean")
@@ -145,7 +151,7 @@ class SequenceSetLoss(BaseModule):
         layer = MatchedLayer(predictions, targets, self.match(predictions, targets), normalizer)
         return {
             name: term(layer)
-            for name, term in self.terms.items()
+            for name, term in self._named_terms()
             if term.needs <= predictions.gives
         }
 

@@ -112,7 +112,8 @@ class _SequenceMaskCost(SequenceCost):
         logits = predictions.mask_logits
         assert logits is not None
         assert targets.masks is not None
-        masks = F.adaptive_avg_pool2d(targets.masks.to(logits.dtype), logits.shape[-2:])
+        h, w = logits.shape[-2:]
+        masks = F.adaptive_avg_pool2d(targets.masks.to(logits.dtype), (h, w))
         counted = (targets.frame_weights > 0).to(logits.dtype)[..., None, None]  # n, T, 1, 1
         return self.weight * self._compare(logits, masks, counted.expand_as(masks))
 

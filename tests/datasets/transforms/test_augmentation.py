@@ -9,7 +9,8 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
 from pycocotools import mask as mask_utils
 
-from mmttsrn.datasets.transforms import ClipPhotoMetricDistortion, DropInvisibleInstances
+from mmttsrn.datasets.transforms import DropInvisibleInstances
+from mmttsrn.hosts.mmdet import ClipPhotoMetricDistortion
 from mmttsrn.setup_env import register_all_modules
 
 CONFIG = Path(__file__).parents[3] / "configs/_base_/datasets/youtube_vis_2019.py"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
-from mmttsrn.engine.config_file import load_config
+from mmttsrn.apis.config_file import load_config
 
 # Parameters of backbone and whole model.
 CONFIGS = {
@@ -19,7 +19,8 @@ CONFIGS = {
 @pytest.mark.parametrize("name", CONFIGS)
 @torch.no_grad()
 def test_model_has_its_size_and_runs(name: str) -> None:
-    config = load_config(name, {"model.mask_head.deform_backend": "grid_sample"})
+    config = load_config(name)
+    config.model.mask_head.deform_backend = "grid_sample"
     init_default_scope(config.default_scope)
     model = MODELS.build(config.model).eval()
     backbone, whole = (sum(p.numel() for p in m.parameters()) for m in (model.backbone, model))

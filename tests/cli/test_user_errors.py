@@ -4,8 +4,8 @@ import pytest
 from mmengine.registry import Registry
 from torch.utils.data import DataLoader, Dataset
 
-from mmttsrn.engine import user_errors
-from mmttsrn.engine.user_errors import one_line, report_user_errors
+from mmttsrn.cli import user_errors
+from mmttsrn.cli.user_errors import one_line, report_user_errors, warn_user
 from mmttsrn.errors import UserInputError
 
 
@@ -69,6 +69,65 @@ def test_unknown_type_in_a_config(capsys):
     with pytest.raises(SystemExit), report_user_errors():
         Registry("part", scope="here").build(dict(type="Foo"))
     assert "type 'Foo' is not in the here::part registry" in capsys.readouterr().err
+
+
+class Base:
+    def __init__(self, width: int = 1) -> None:
+        pass
+
+
+class Forwarding(Base):
+    def __init__(self, depth: int = 1, **kwargs: int) -> None:
+        super().__init__(**kwargs)
+
+
+class Faulty(Base):
+    def __init__(self, **kwargs: int) -> None:
+        super().__init__()
+        Part(hieght=1)
+
+
+class Part:
+    """Is built by a constructor, not by a registry."""
+
+    def __init__(self, height: int = 1) -> None:
+        pass
+
+
+def plain(width: int = 1) -> None:
+    """Is a factory, not a class."""
+
+
+@pytest.fixture
+def parts():
+    registry = Registry("part", scope="here")
+    for part in (Base, Forwarding, Faulty, plain):
+        registry.register_module(module=part)
+    return registry
+
+
+@pytest.mark.parametrize("type_", ["Base", "Forwarding", "plain"])
+def test_key_that_a_type_does_not_take(capsys, parts, type_):
+    with pytest.raises(SystemExit) as exit_, report_user_errors():
+        parts.build(dict(type=type_, widht=3))
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == (
+        f"error: type '{type_}' takes no argument 'widht'; check the config and --cfg-options\n"
+    )
+
+
+def test_faults_of_a_constructor_keep_their_traceback(parts):
+    with pytest.raises(TypeError), report_user_errors():
+        parts.build(dict(type="Faulty"))
+    with pytest.raises(TypeError), report_user_errors():
+        Base(widht=3)
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_the_first_process_warns(capsys, monkeypatch, rank):
+    monkeypatch.setenv("RANK", rank)
+    warn_user("look out")
+    assert capsys.readouterr().err == ("warning: look out\n" if rank == "0" else "")
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), RuntimeError("x")])

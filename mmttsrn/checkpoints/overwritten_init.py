@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mmengine.logging import print_log
-from mmengine.model import BaseModule, is_model_wrapper
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmttsrn.checkpoints.state import BATCH_COUNTER
+from mmttsrn.checkpoints.state import BATCH_COUNTER, bare_model, bare_names
 
 
 def skip_overwritten_init(model: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -19,11 +19,10 @@ def skip_overwritten_init(model: nn.Module, state: Mapping[str, Tensor]) -> None
 
     Args:
         model: The built model, wrapped for distributed use or not.
-        state: The checkpoint's weights by name; a prefix ``module.`` is left out.
+        state: The checkpoint's weights by name.
     """
-    inner = model.get_submodule("module") if is_model_wrapper(model) else model
-    given = {name.removeprefix("module.") for name in state}
-    for part, module in inner.named_children():
+    given = bare_names(state).keys()
+    for part, module in bare_model(model).named_children():
         names = {
             f"{part}.{name}" for name in module.state_dict() if not name.endswith(BATCH_COUNTER)
         }

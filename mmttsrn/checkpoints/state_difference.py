@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
-from mmttsrn.checkpoints.host_loading import load_for_host
+from mmttsrn.checkpoints.state import bare_model, bare_names
 from mmttsrn.errors import UserInputError
 
 EXAMPLES_SHOWN = 3
@@ -48,39 +47,6 @@ class StateDifference:
         )
 
 
-def read_checkpoint(source: str, *, allow_unsafe: bool = False) -> dict[str, Any]:
-    """Read a checkpoint to the CPU without running code from it.
-
-    Args:
-        source: Path, URL or hub id.
-        allow_unsafe: Read it even if that can run code from the file.
-
-    Returns:
-        The content, with at least ``state_dict``.
-
-    Raises:
-        UserInputError: There is no such file, it cannot be read safely, or it holds no weights.
-    """
-    return as_checkpoint(load_for_host(source, allow_unsafe=allow_unsafe), source)
-
-
-def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
-    """Content of a file as a checkpoint: a dict with at least ``state_dict``.
-
-    Args:
-        content: What was read.
-        source: Where it is from, for the message.
-
-    Raises:
-        UserInputError: It holds no weights.
-    """
-    if isinstance(content, Mapping) and "state_dict" not in content:
-        content = {"state_dict": content}  # bare weights, as third parties publish them
-    if not isinstance(content, Mapping) or not _is_state(content["state_dict"]):
-        raise UserInputError(f"{source}: not a checkpoint: it holds no named tensors")
-    return dict(content)
-
-
 def check_checkpoint(model: nn.Module, checkpoint: Mapping[str, Any], path: str) -> None:
     """Refuse a checkpoint whose weights do not fit the model.
 
@@ -111,11 +77,10 @@ def compare_state(model: nn.Module, state: Mapping[str, Tensor]) -> StateDiffere
 
     Args:
         model: The model, wrapped for distributed use or not.
-        state: Tensors by name; a prefix ``module.`` is left out.
+        state: Tensors by name.
     """
-    inner = model.get_submodule("module") if is_model_wrapper(model) else model
-    own = inner.state_dict()
-    given = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    own = bare_model(model).state_dict()
+    given = bare_names(state)
     own_parts = {_part(name) for name in own}
     extra = [name for name in given if name not in own]
     return StateDifference(
@@ -131,21 +96,13 @@ def compare_state(model: nn.Module, state: Mapping[str, Tensor]) -> StateDiffere
 
 
 def trained_with(checkpoint: Mapping[str, Any]) -> str | None:
-    """Name of the config that a checkpoint of MMEngine was trained with, if it says so."""
+    """Return the name of the config that a checkpoint was trained with, if it says so."""
     name = (checkpoint.get("meta") or {}).get("experiment_name")
     return re.sub(r"_\d{8}_\d{6}$", "", name) if isinstance(name, str) else None
 
 
 def _part(name: str) -> str:
     return name.partition(".")[0]
-
-
-def _is_state(state: Any) -> bool:
-    return (
-        isinstance(state, Mapping)
-        and bool(state)
-        and all(isinstance(tensor, Tensor) for tensor in state.values())
-    )
 
 
 def _examples(names: Sequence[str]) -> str:

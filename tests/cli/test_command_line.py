@@ -8,14 +8,14 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from mmttsrn.engine import command_line
-from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
-from mmttsrn.engine.command_line import (
+from mmttsrn.cli import command_line
+from mmttsrn.cli.command_line import (
     add_common_arguments,
     enable_amp,
     prepare_distributed,
     set_work_dir,
 )
+from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
 from mmttsrn.errors import UserInputError
 
 

@@ -1,4 +1,4 @@
-"""Memory of runs without an accelerator."""
+"""Memory of the training process in runs without an accelerator."""
 
 import resource
 import sys
@@ -16,7 +16,7 @@ _UNITS_PER_MIB = 2**20 if sys.platform == "darwin" else 2**10
 
 @HOOKS.register_module()
 class HostMemoryHook(Hook):
-    """Logs the peak resident memory of the training process in MiB as ``host_memory``.
+    """Peak resident memory of the training process, logged in MiB as ``host_memory``.
 
     MMEngine logs the memory of accelerators only; with one, this hook does nothing.
     """

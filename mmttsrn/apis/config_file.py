@@ -1,16 +1,14 @@
-"""Finding and reading the config that a command names."""
+"""Finding and reading the config that a program or a command names."""
 
 from __future__ import annotations
 
 import difflib
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
-from mmttsrn.engine.config_options import check_cfg_options
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import SCOPE
 
@@ -18,24 +16,15 @@ PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 PREFIX = f"{SCOPE}::"
 
 
-def load_config(
-    name: str,
-    cfg_options: Mapping[str, Any] | None = None,
-    required_keys: Iterable[str] = ("model",),
-) -> Config:
-    """Read a config and apply the options of the command line to it.
+def load_config(name: str, required_keys: Iterable[str] = ("model",)) -> Config:
+    """Read a config.
 
     Args:
         name: See :func:`find_config`.
-        cfg_options: Values by dotted key, as ``--cfg-options`` gives them.
-        required_keys: Top-level keys that the command needs.
-
-    Returns:
-        The config with the options merged in.
+        required_keys: Top-level keys that have to be there.
 
     Raises:
-        UserInputError: There is no such config, it cannot be read or lacks a required key, or an
-            option sets a key that nothing reads.
+        UserInputError: There is no such config, it cannot be read or lacks a required key.
     """
     path = find_config(name)
     try:
@@ -49,9 +38,6 @@ def load_config(
             f"{path}: no {' and no '.join(missing)} in this config; give a complete one, such as "
             f"{PREFIX}vis/ttsrn_ytvis19.py"
         )
-    if cfg_options:
-        check_cfg_options(cfg, cfg_options)
-        cfg.merge_from_dict(dict(cfg_options))
     return cfg
 
 

@@ -14,8 +14,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmttsrn.checkpoints.loading import OVERRIDE_FLAG
+from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
-from mmttsrn.engine.user_errors import process_rank
 from mmttsrn.errors import UserInputError
 
 

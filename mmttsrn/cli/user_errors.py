@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,7 @@ RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 # Written by registries of some MMEngine versions before the message of what they failed to build.
 BUILD_PREFIX = re.compile(r"^class `\w+` in [\w/.]+\.py: ")
+UNKNOWN_ARGUMENT = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument '(\w+)'")
 UNKNOWN_TYPE = re.compile(r"([\w.]+) is not in the (.+?) registry")
 
 
@@ -26,14 +28,15 @@ def report_user_errors() -> Iterator[None]:
     """Turn errors that the user can mend into ``error: <line>`` on stderr and exit status 2.
 
     Those are :class:`~mmttsrn.errors.UserInputError`, wherever it was raised, files that cannot be
-    opened, and a ``type`` in the config that no registry knows. Anything else keeps its traceback.
+    opened, and a ``type`` in the config that no registry knows or that does not take one of the
+    keys beside it. Anything else keeps its traceback.
 
     Of several processes the first one speaks. Another one waits for the launcher to end it, and
     speaks only if that does not happen, which means that the first has no such error.
     """
     try:
         yield
-    except (UserInputError, *FILE_ERRORS, KeyError) as error:
+    except (UserInputError, *FILE_ERRORS, KeyError, TypeError) as error:
         line = one_line(error)
         if line is None:
             raise
@@ -47,7 +50,7 @@ def report_user_errors() -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str | None:
-    """The message of a user's error as one line; None if the error is not the user's."""
+    """Return the message of a user's error as one line; None if the error is not the user's."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, KeyError):
@@ -56,12 +59,43 @@ def one_line(error: BaseException) -> str | None:
             return None
         type_, registry = match.groups()
         return f"type {type_!r} is not in the {registry} registry; check its spelling"
+    if isinstance(error, TypeError):
+        return _unknown_argument(error)
     message = str(error).strip()
     if "Traceback (most recent call last)" in message:  # from a worker of a data loader
         message = re.sub(r"^[\w.]+: ", "", message.splitlines()[-1])
     while BUILD_PREFIX.match(message):
         message = BUILD_PREFIX.sub("", message)
     return " ".join(message.split())
+
+
+def warn_user(message: str) -> None:
+    """Print a warning as one line; of several processes the first one speaks."""
+    if process_rank() == 0:
+        print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def _unknown_argument(error: TypeError) -> str | None:
+    """Return the line about a key that the class of a ``type`` does not take, if it is that."""
+    match = UNKNOWN_ARGUMENT.search(str(error))
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    names = [frame.f_code.co_name for frame in frames]
+    if match is None or "build_from_cfg" not in names:
+        return None
+    function, key = match.groups()
+    owner = function.removesuffix(".__init__")
+    # Between registry and error stand the constructors of one object, or it is a fault of theirs.
+    start = len(names) - names[::-1].index("build_from_cfg")
+    below = [frame for frame in frames[start:] if frame.f_code.co_name != "get_instance"]
+    if below:
+        built = type(below[0].f_locals.get("self"))
+        if owner not in {class_.__qualname__ for class_ in built.__mro__} or any(
+            frame.f_code.co_name != "__init__" or type(frame.f_locals.get("self")) is not built
+            for frame in below
+        ):
+            return None
+        owner = built.__qualname__
+    return f"type {owner!r} takes no argument {key!r}; check the config and --cfg-options"
 
 
 def process_rank() -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmttsrn.engine.config_file import configs_folder, find_config, load_config
+from mmttsrn.apis.config_file import configs_folder, find_config, load_config
 from mmttsrn.errors import UserInputError
 
 
@@ -38,7 +38,7 @@ def test_a_name_of_several_configs_lists_them(tmp_path, monkeypatch):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "same.py").write_text("")
-    monkeypatch.setattr("mmttsrn.engine.config_file.configs_folder", lambda: tmp_path)
+    monkeypatch.setattr("mmttsrn.apis.config_file.configs_folder", lambda: tmp_path)
     with pytest.raises(UserInputError, match=r"mmttsrn::a/same\.py, mmttsrn::b/same\.py"):
         find_config("same")
 
@@ -62,10 +62,3 @@ def test_faults_of_a_config_are_told_in_one_line(tmp_path, text, reason):
     assert message.startswith(str(path))
     assert reason in message
     assert "\n" not in message
-
-
-def test_options_are_checked_and_applied():
-    cfg = load_config("ttsrn_ytvis19", {"train_cfg.max_epochs": 2})
-    assert cfg.train_cfg.max_epochs == 2
-    with pytest.raises(UserInputError, match=r"did you mean train_cfg\.max_epochs"):
-        load_config("ttsrn_ytvis19", {"train_cfg.max_epoch": 2})

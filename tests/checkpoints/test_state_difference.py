@@ -5,12 +5,8 @@ import torch
 from mmengine.optim.scheduler import OneCycleLR
 from torch import nn
 
-from mmttsrn.engine.checkpoint_check import (
-    check_checkpoint,
-    compare_state,
-    read_checkpoint,
-    trained_with,
-)
+from mmttsrn.checkpoints.host_loading import read_checkpoint
+from mmttsrn.checkpoints.state_difference import check_checkpoint, compare_state, trained_with
 from mmttsrn.errors import UserInputError
 
 

@@ -5,9 +5,9 @@ import torch
 from mmcv.ops import DeformConv2d
 from torch import nn
 
-from mmttsrn.analysis.complexity import count_complexity, flop_analyzer
-from mmttsrn.checkpoints.publishing import build_from_config
-from mmttsrn.engine.config_file import load_config
+from mmttsrn.apis.building import build_from_config
+from mmttsrn.apis.complexity import count_complexity, flop_analyzer
+from mmttsrn.apis.config_file import load_config
 from mmttsrn.errors import UserInputError
 from mmttsrn.models.layers import TransformerEncoderLayer
 

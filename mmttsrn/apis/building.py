@@ -1,0 +1,22 @@
+"""A model from a config alone."""
+
+from __future__ import annotations
+
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from torch import Tensor
+
+from mmttsrn.hosts.mmdet import TTSRN
+from mmttsrn.setup_env import register_all_modules
+
+
+def build_from_config(cfg: Config) -> TTSRN:
+    """Build the model of a config for inference, with random weights, on the CPU."""
+    register_all_modules()
+    return MODELS.build(cfg.model).eval()
+
+
+def state_without_values(cfg: Config) -> dict[str, Tensor]:
+    """Return names, shapes and types of a model's weights: tensors without storage by name."""
+    state = build_from_config(cfg).state_dict()
+    return {name: tensor.to("meta") for name, tensor in state.items()}

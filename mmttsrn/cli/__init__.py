@@ -1,0 +1,1 @@
+"""What the commands have in common: arguments, configs, errors in one line."""

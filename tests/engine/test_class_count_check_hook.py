@@ -1,0 +1,55 @@
+"""The check that a model predicts the classes of its data."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.model import MMDistributedDataParallel
+from torch import nn
+
+from mmttsrn.engine.hooks import ClassCountCheckHook
+from mmttsrn.errors import UserInputError
+
+STAGES = ("before_train", "before_val", "before_test")
+
+
+class Model(nn.Module):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(1, num_classes)
+        self.head.num_classes = num_classes
+
+
+def runner(model: nn.Module, stage: str, classes: tuple[str, ...] | None) -> SimpleNamespace:
+    metainfo = {"classes": classes, "ann_file": "train.json"} if classes is not None else {}
+    loader = SimpleNamespace(dataset=SimpleNamespace(metainfo=metainfo))
+    return SimpleNamespace(model=model, **{f"{stage.removeprefix('before_')}_dataloader": loader})
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("num_classes", [1, 3])
+def test_more_and_fewer_classes_are_refused(stage: str, num_classes: int) -> None:
+    with pytest.raises(UserInputError) as error:
+        getattr(ClassCountCheckHook(), stage)(runner(Model(num_classes), stage, ("cat", "dog")))
+    assert str(error.value) == (
+        f"model.head.num_classes={num_classes}, but train.json has 2 classes (cat, dog); "
+        "set model.head.num_classes=2"
+    )
+
+
+@pytest.mark.parametrize("classes", [("cat", "dog"), None])
+@pytest.mark.parametrize("stage", STAGES)
+def test_as_many_classes_or_data_without_them_pass(stage: str, classes) -> None:
+    getattr(ClassCountCheckHook(), stage)(runner(Model(2), stage, classes))
+
+
+def test_wrapped_model(tmp_path) -> None:
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1
+    )
+    try:
+        model = MMDistributedDataParallel(Model(3))
+        with pytest.raises(UserInputError, match="num_classes=3"):
+            ClassCountCheckHook().before_train(runner(model, "before_train", ("cat",)))
+    finally:
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,82 @@
+"""How often the commands read the checkpoint that they are given, and how long they keep it."""
+
+import gc
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+
+from mmttsrn.apis.building import build_from_config
+from mmttsrn.apis.config_file import load_config
+from mmttsrn.checkpoints import load_checkpoint_file
+from mmttsrn.datasets.synthetic import write_moving_shapes
+
+CONFIG = "ttsrn_tiny_shapes"
+CHECKPOINT = "given.pth"
+# The checkpoint has a neck, so that what this one starts from is not looked for.
+PRETRAINED = """
+_base_ = "mmttsrn::vis/ttsrn_tiny_shapes.py"
+init_cfg = dict(type="mmttsrn.PretrainedWeights", checkpoint="missing.pth")
+model = dict(neck=dict(init_cfg=init_cfg))
+"""
+COMMANDS = {
+    "test": ["test.py", "pretrained.py", CHECKPOINT],
+    "resume": ["train.py", "pretrained.py", "--resume", CHECKPOINT],
+    "load_from": ["train.py", "pretrained.py"],
+    "resume from the latest": ["train.py", CONFIG, "--resume"],
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A folder with data, a checkpoint and the note of the latest one."""
+    monkeypatch.chdir(tmp_path)
+    write_moving_shapes(
+        tmp_path / "data", train_clips=1, val_clips=1, num_frames=5, size=[64, 96], max_objects=2
+    )
+    (tmp_path / "pretrained.py").write_text(PRETRAINED)
+    model = build_from_config(load_config(CONFIG))
+    content = {
+        "meta": {"epoch": 0, "iter": 1},
+        "state_dict": model.state_dict(),
+        "message_hub": MessageHub.get_instance("given").state_dict(),
+    }
+    torch.save(content, CHECKPOINT)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "last_checkpoint").write_text(CHECKPOINT)
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_run_reads_its_checkpoint_once_and_forgets_it(folder, run_tool, monkeypatch, command):
+    reads, contents = [], []
+
+    def spy(path, **options):
+        content = load_checkpoint_file(path, **options)
+        reads.append(Path(path).name)
+        contents.extend(weakref.ref(tensor) for tensor in content["state_dict"].values())
+        return content
+
+    monkeypatch.setattr("mmttsrn.checkpoints.host_loading.load_checkpoint_file", spy)
+    # The run to go on with is at its end, and one that starts from the weights ends after a step.
+    options = [f"{split}_dataloader.dataset.data_root=data/" for split in ("train", "val", "test")]
+    options += ["train_cfg.max_iters=1", "default_hooks.checkpoint.interval=9"]
+    if command == "load_from":
+        options.append(f"load_from={CHECKPOINT}")
+    arguments = [*COMMANDS[command], "--work-dir", "work", "--cfg-options", *options]
+    status, out, err = run_tool(*arguments)
+    assert status == 0, (out, err)
+    assert reads == [CHECKPOINT]
+    gc.collect()
+    assert not any(reference() is not None for reference in contents)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_goes_on_with_its_own_model_only(folder, run_tool):
+    other = ["--cfg-options", "model.head.num_classes=7"]
+    status, _, err = run_tool("train.py", CONFIG, "--resume", CHECKPOINT, *other)
+    assert status == 2
+    assert err[-1].startswith(f"error: {CHECKPOINT}: a checkpoint of another model: ")
