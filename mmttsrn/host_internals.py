@@ -3,8 +3,6 @@
 The tests of this module fail, and say so, where a version of a host has changed it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """A model from a config alone."""
 
-from __future__ import annotations
-
 from mmengine.config import Config
 from mmengine.registry import MODELS
 from torch import Tensor

@@ -5,8 +5,6 @@ multiply-add is one FLOP. Deformable convolution and attention are unknown to it
 The pass is really run, so that what is counted is what the model does.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from math import prod

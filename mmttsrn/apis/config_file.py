@@ -1,7 +1,5 @@
 """Finding and reading the config that a program or a command names."""
 
-from __future__ import annotations
-
 import difflib
 import traceback
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """A model that is ready to predict, by the name of a release or from a config."""
 
-from __future__ import annotations
-
 import difflib
 from os import PathLike
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Turning the weights of a foreign checkpoint into those of a model."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The account of a conversion in words, by module."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 

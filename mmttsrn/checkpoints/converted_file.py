@@ -1,7 +1,5 @@
 """The file with the converted weights of a foreign checkpoint."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -1,7 +1,5 @@
 """Get a checkpoint from where it is published, once, and check that it has arrived whole."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

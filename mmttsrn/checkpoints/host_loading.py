@@ -6,8 +6,6 @@ functions unpickle without restriction what the restricted unpickler has refused
 what the latter may call is not safe either (see :mod:`mmttsrn.checkpoints.safe_types`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reading checkpoint files without running code from them."""
 
-from __future__ import annotations
-
 import json
 import re
 import warnings

@@ -1,7 +1,5 @@
 """``metafile.yml``: the list of released models, as mim and other tools of OpenMMLab read it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

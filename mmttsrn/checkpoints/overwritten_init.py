@@ -1,7 +1,5 @@
 """Leaving out initialisation that a checkpoint undoes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mmengine.logging import print_log

@@ -1,7 +1,5 @@
 """Initialise a module with published weights: the ``init_cfg`` of the configs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mmengine.logging import print_log

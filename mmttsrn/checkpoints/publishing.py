@@ -1,7 +1,5 @@
 """From a training checkpoint to the files that are released."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import re

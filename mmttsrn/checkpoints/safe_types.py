@@ -6,8 +6,6 @@ object, ``builtins.exec`` among them, and so lets it run code. Here that name le
 :func:`_method_of`, which gives out the methods that log buffers and schedulers refer to, no more.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The named tensors of a checkpoint, whatever they are wrapped in."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar

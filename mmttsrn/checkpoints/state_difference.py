@@ -1,7 +1,5 @@
 """Check that a checkpoint belongs to a model before anything is done with it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

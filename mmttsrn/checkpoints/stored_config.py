@@ -6,8 +6,6 @@ only assign literals and ``dict(...)``, which is all that MMEngine writes, and a
 registered classes.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 from collections.abc import Iterator, Mapping

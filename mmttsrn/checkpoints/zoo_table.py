@@ -1,7 +1,5 @@
 """The table of released models in the documentation, written from the metafile."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What the commands ``tools/train.py`` and ``tools/test.py`` have in common."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Sequence

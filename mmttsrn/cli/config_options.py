@@ -1,7 +1,5 @@
 """Check of ``--cfg-options``: what cannot be set is refused, what looks misspelt is told."""
 
-from __future__ import annotations
-
 import difflib
 import inspect
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """How a command tells its user what is wrong: one line, no traceback, exit status 2."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -5,8 +5,6 @@ turn, change size, hide one another in a fixed depth order, enter and leave. Onl
 the class: colours and textures are drawn per object.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Scenes of textured shapes that move over a textured ground and hide one another."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """Videos annotated in the official YouTube-VIS json format, for the data set of any host."""
 
-from __future__ import annotations
-
 import os.path as osp
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Mixed precision where there is no accelerator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

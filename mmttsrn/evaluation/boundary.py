@@ -1,7 +1,5 @@
 """Boundary regions of masks, for the boundary variant of the IoU (Cheng et al., CVPR 2021)."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from pycocotools import mask as mask_utils

@@ -1,7 +1,5 @@
 """Assignment of predicted to true sequences in one video, as the official evaluator makes it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,7 +29,7 @@ class MatchResult:
     ignored: np.ndarray
     num_truths: np.ndarray
 
-    def restricted(self, groups: Sequence[int]) -> MatchResult:
+    def restricted(self, groups: Sequence[int]) -> "MatchResult":
         """Return the same with some of the groups only."""
         chosen = list(groups)
         return MatchResult(

@@ -1,7 +1,5 @@
 """Overlaps of sequences: all intersections by all unions of their frames."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mmttsrn.formats.intervals import MaskIntervals, intersections

@@ -1,7 +1,5 @@
 """Precision and recall over all videos, as the official evaluator accumulates them."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -35,7 +33,7 @@ class PrecisionRecall:
     recall: np.ndarray
     scores: np.ndarray
 
-    def over(self, category_ids: Collection[int]) -> PrecisionRecall:
+    def over(self, category_ids: Collection[int]) -> "PrecisionRecall":
         """Return the same for other categories; -1 where they are not among the K."""
         curves = _empty_curves(category_ids, *self.precision.shape[3:])
         rows = {category_id: k for k, category_id in enumerate(self.category_ids)}

@@ -1,7 +1,5 @@
 """What an evaluation gives: the official numbers, and the same for parts of the data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Groups of ground truth that are evaluated apart: by area and by occlusion."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

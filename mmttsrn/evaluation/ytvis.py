@@ -1,7 +1,5 @@
 """Evaluation of video instance segmentation by the YouTube-VIS definition."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Masks of an instance sequence as a file gives them, in a small and uniform form."""
 
-from __future__ import annotations
-
 from array import array
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Files of the frames of videos."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Ground truth of the official YouTube-VIS format: what a file holds, read and checked."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -90,12 +88,14 @@ class GroundTruth:
         """Whether there is any ground truth."""
         return any(video.sequences for video in self.videos.values())
 
-    def in_order(self) -> GroundTruth:
+    def in_order(self) -> "GroundTruth":
         """Return the same with the videos in rising order of their ids."""
         ids = sorted(self.videos, key=str_or_int)
         return replace(self, videos={video_id: self.videos[video_id] for video_id in ids})
 
-    def restricted(self, video_ids: Collection[int], category_ids: Collection[int]) -> GroundTruth:
+    def restricted(
+        self, video_ids: Collection[int], category_ids: Collection[int]
+    ) -> "GroundTruth":
         """Return what it holds of some videos and categories."""
         return GroundTruth(
             self.name,

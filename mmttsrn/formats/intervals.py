@@ -6,8 +6,6 @@ pycocotools would decode every mask anew for each of its functions, frame by fra
 compiled code was not built, NumPy computes the same numbers more slowly.
 """
 
-from __future__ import annotations
-
 import ctypes
 import importlib
 import warnings

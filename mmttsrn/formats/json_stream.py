@@ -1,7 +1,5 @@
 """Reading of large json files without holding text and objects at the same time."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Files that a command writes: checked before its work, whole or not there after it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Results of the official YouTube-VIS format: read, checked and written."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """Segmentations of YouTube-VIS json files as compressed COCO run-length encodings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Checks of annotation files in the official YouTube-VIS format."""
 
-from __future__ import annotations
-
 from typing import Any, NoReturn
 
 from mmttsrn.errors import UserInputError

@@ -2,6 +2,7 @@
 
 from mmttsrn.structures.clip_features import ClipFeatures
 from mmttsrn.structures.frame_order import reflect_frames
+from mmttsrn.structures.frame_sizes import FrameSizes
 from mmttsrn.structures.instance_sequences import FinishedFrames, InstanceSequences
 from mmttsrn.structures.sequence_predictions import (
     MaskFunction,
@@ -14,6 +15,7 @@ from mmttsrn.structures.sequence_targets import SequenceTargets
 __all__ = [
     "ClipFeatures",
     "FinishedFrames",
+    "FrameSizes",
     "InstanceSequences",
     "MaskFunction",
     "SequencePredictions",

@@ -1,7 +1,5 @@
 """Order in which the frames of a video are read."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

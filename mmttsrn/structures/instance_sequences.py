@@ -1,7 +1,5 @@
 """Raw predictions of instance sequences over a clip or a part of a video."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,7 +26,7 @@ class InstanceSequences:
     @classmethod
     def from_clip(
         cls, logits: Tensor, boxes: Tensor | None, mask_logits: Tensor | None
-    ) -> InstanceSequences:
+    ) -> "InstanceSequences":
         """Take over one clip of decoder outputs (T, Q, ...) and masks (Q, T, h, w)."""
         logits = logits.transpose(0, 1)
         boxes = None if boxes is None else boxes.transpose(0, 1)
@@ -37,21 +35,21 @@ class InstanceSequences:
     def __len__(self) -> int:
         return len(self.covered)
 
-    def frames(self, start: int, stop: int) -> InstanceSequences:
+    def frames(self, start: int, stop: int) -> "InstanceSequences":
         """The same sequences in frames ``start`` to ``stop - 1``."""
         return self._each(lambda field: field[:, start:stop])
 
-    def select(self, rows: Tensor, frames: Tensor | None = None) -> InstanceSequences:
+    def select(self, rows: Tensor, frames: Tensor | None = None) -> "InstanceSequences":
         """Copy of some sequences, and of the frames (T,) bool if given."""
         return self._each(lambda field: field[rows] if frames is None else field[rows][:, frames])
 
-    def blank(self, num_sequences: int, num_frames: int) -> InstanceSequences:
+    def blank(self, num_sequences: int, num_frames: int) -> "InstanceSequences":
         """Sequences without any prediction, of the same kind."""
         return self._each(
             lambda field: field.new_zeros(num_sequences, num_frames, *field.shape[2:])
         )
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> InstanceSequences:
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "InstanceSequences":
         return InstanceSequences(
             change(self.logits),
             None if self.boxes is None else change(self.boxes),

@@ -1,7 +1,5 @@
 """What one decoder layer predicts for a batch of clips."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Final predictions for a video."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Ground-truth instance sequences of a clip."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import torch
@@ -44,11 +42,11 @@ class SequenceTargets:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def of_visible_frames(self) -> SequenceTargets:
+    def of_visible_frames(self) -> "SequenceTargets":
         """The same, matched by the frames where the instance is visible."""
         return replace(self, matched_frames=self.valid)
 
-    def to(self, device: torch.device) -> SequenceTargets:
+    def to(self, device: torch.device) -> "SequenceTargets":
         """The same on a device."""
         masks = None if self.masks is None else self.masks.to(device)
         return SequenceTargets(
@@ -59,14 +57,14 @@ class SequenceTargets:
             self.frame_size,
         )
 
-    def select(self, keep: Tensor) -> SequenceTargets:
+    def select(self, keep: Tensor) -> "SequenceTargets":
         """Targets of the instances in ``keep`` (int64 indices)."""
         masks = None if self.masks is None else self.masks[keep]
         return SequenceTargets(
             self.labels[keep], self.boxes[keep], self.valid[keep], masks, self.frame_size
         )
 
-    def largest(self, count: int) -> SequenceTargets:
+    def largest(self, count: int) -> "SequenceTargets":
         """Keep the ``count`` instances of the largest area over the clip, in their order."""
         area = self.boxes[..., 2:].prod(-1) if self.masks is None else self.masks.flatten(2).sum(-1)
         return self.select(area.sum(1).topk(count).indices.sort().values)

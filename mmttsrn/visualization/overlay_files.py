@@ -1,7 +1,5 @@
 """Files of drawn videos: mp4, jpg frames or both."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath

@@ -1,7 +1,5 @@
 """From results to what is drawn on a frame."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mmttsrn.structures import SequenceResults

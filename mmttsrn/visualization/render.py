@@ -1,7 +1,5 @@
 """Overlay frames and videos of whole videos."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Videos with their sequences, as they are drawn."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Sequence

@@ -65,7 +65,9 @@ def test_parts_add_up():
 
 
 def test_box_only_model_lacks_the_mask_head():
-    complexity, full = (count_complexity(m, (4, 64, 96)) for m in (tiny(mask_head=None, criterion=None), tiny()))
+    complexity, full = (
+        count_complexity(m, (4, 64, 96)) for m in (tiny(mask_head=None, criterion=None), tiny())
+    )
     assert "mask_head" not in complexity.flops
     assert complexity.flops["total"] == full.flops["total"] - full.flops["mask_head"]
 

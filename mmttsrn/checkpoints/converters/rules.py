@@ -1,7 +1,5 @@
 """How a foreign checkpoint format names what we have."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Transforms that keep the frames and instances of a clip consistent."""
 
-from __future__ import annotations
-
 from mmcv.transforms import BaseTransform, TransformBroadcaster
 
 from mmttsrn.host_internals import list_random_methods_once

@@ -1,7 +1,5 @@
 """Sampling of a clip of consecutive frames out of a video."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Loading of video frames."""
 
-from __future__ import annotations
-
 import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile

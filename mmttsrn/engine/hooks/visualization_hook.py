@@ -1,7 +1,5 @@
 """Overlays of validation and test results."""
 
-from __future__ import annotations
-
 import os.path as osp
 from collections.abc import Iterator, Sequence
 from pathlib import Path

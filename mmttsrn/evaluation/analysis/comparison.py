@@ -1,7 +1,5 @@
 """Two results for the same ground truth, video by video."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

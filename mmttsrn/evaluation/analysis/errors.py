@@ -5,8 +5,6 @@ sequence can be wrong in space, in time, or both. All at an IoU of 0.50; docs/ev
 every term.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -196,7 +194,7 @@ class _VideoMasks:
     masks: MaskIntervals
     ious: np.ndarray
 
-    def frames(self, index: int, target: int) -> FrameOverlaps:
+    def frames(self, index: int, target: int) -> "FrameOverlaps":
         """Return how two sequences overlap in each frame."""
         row = len(self.predicted) + target
         [shared] = intersections(self.masks, np.array([[index, row]]))

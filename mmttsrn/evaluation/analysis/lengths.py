@@ -1,7 +1,5 @@
 """AP by the number of frames of the videos."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mmttsrn.evaluation.result import Evaluation

@@ -1,7 +1,5 @@
 """All numbers of an evaluation as content of a json file, in full precision."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Plots of an evaluation as PNG files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 Numbers are rounded to 4 decimals here only; ``n/a`` stands for -1, where nothing is to be found.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

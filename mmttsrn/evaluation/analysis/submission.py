@@ -4,8 +4,6 @@ The check is stricter than an evaluation here: a server refuses polygons and unc
 a score is a probability.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sys

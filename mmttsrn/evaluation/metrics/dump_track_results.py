@@ -1,7 +1,5 @@
 """Predictions of a test run in a pickle file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """Metric that writes YouTube-VIS results and evaluates them where ground truth exists."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Data set of videos for MMDetection's samplers and transforms."""
 
-from __future__ import annotations
-
 from mmdet.datasets.base_video_dataset import BaseVideoDataset
 
 from mmttsrn.datasets.youtube_vis import YouTubeVISVideos

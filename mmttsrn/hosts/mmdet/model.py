@@ -1,7 +1,5 @@
 """The model as MMDetection's tracking models are called."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from mmdet.models.mot import BaseMOTModel

@@ -1,7 +1,5 @@
 """MMDetection's samples to tensors, and results to its samples."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,8 +8,7 @@ import torch
 from mmdet.structures import TrackDataSample
 from torch import Tensor
 
-from mmttsrn.models.task_modules import FrameSizes
-from mmttsrn.structures import SequenceResults, SequenceTargets
+from mmttsrn.structures import FrameSizes, SequenceResults, SequenceTargets
 
 RESULTS_FIELD = "pred_sequences"
 

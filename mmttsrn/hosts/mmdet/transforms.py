@@ -1,7 +1,5 @@
 """Transforms that extend those of MMDetection."""
 
-from __future__ import annotations
-
 import numpy as np
 from mmdet.datasets.transforms import PhotoMetricDistortion
 

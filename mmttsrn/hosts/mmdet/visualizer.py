@@ -1,7 +1,5 @@
 """Visualizer of video instance segmentation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Terms of the set loss: each names what it needs of a decoder layer and gives one loss."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Set prediction loss of instance sequences."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 

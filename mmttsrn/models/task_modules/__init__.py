@@ -10,11 +10,10 @@ from mmttsrn.models.task_modules.sequence_costs import (
     SequenceMaskCost,
 )
 from mmttsrn.models.task_modules.sequence_matcher import InstanceSequenceMatcher
-from mmttsrn.models.task_modules.sequence_post_processor import FrameSizes, SequencePostProcessor
+from mmttsrn.models.task_modules.sequence_post_processor import SequencePostProcessor
 
 __all__ = [
     "ClipLinker",
-    "FrameSizes",
     "InstanceSequenceMatcher",
     "SequenceBoxL1Cost",
     "SequenceClassCost",

@@ -1,7 +1,5 @@
 """Sequences of a long video from the sequences of its overlapping clips."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -50,7 +48,7 @@ class _Window:
     count: int
 
     @classmethod
-    def of_clip(cls, start: int, clip: InstanceSequences) -> _Window:
+    def of_clip(cls, start: int, clip: InstanceSequences) -> "_Window":
         """Window of the first clip, in which every slot starts a sequence."""
         ids = torch.arange(len(clip))
         return cls(start, ids, ids.clone(), clip.select(ids), len(clip))

@@ -5,8 +5,6 @@ Every cost is called with the Q predicted sequences of one clip and its n true o
 Costs by frame are means over the frames, by ``SequenceTargets.frame_weights``.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

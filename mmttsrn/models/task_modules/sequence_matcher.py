@@ -1,7 +1,5 @@
 """One-to-one matching of predicted and true instance sequences."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

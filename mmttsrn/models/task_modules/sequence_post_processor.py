@@ -1,9 +1,7 @@
 """From raw sequences to scored, classified masks at the original size."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,45 +11,61 @@ from torch import Tensor
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
-from mmttsrn.structures import FinishedFrames, InstanceSequences, SequenceResults
+from mmttsrn.structures import FinishedFrames, FrameSizes, InstanceSequences, SequenceResults
+
+Counts = list[list[str | None]]  # S lists of t compressed RLE, None where hidden
 
 
-@dataclass(frozen=True)
-class FrameSizes:
-    """Sizes of the frames of a video, each as height and width in pixels.
+class _Part(NamedTuple):
+    """Results of S sequences in the next t frames of a video."""
 
-    Attributes:
-        padded: As the model saw them.
-        unpadded: The same without padding.
-        original: As they are in the video.
-    """
-
-    padded: tuple[int, int]
-    unpadded: tuple[int, int]
-    original: tuple[int, int]
+    ids: Tensor  # S
+    visible: Tensor  # S, t
+    frame_scores: Tensor  # S, t
+    votes: Tensor  # S, K frames by class
+    boxes: Tensor | None  # S, t, 4 in pixels
+    counts: Counts | None
+    has_pixel: Tensor  # S, whether there is a mask pixel, hidden or not
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Results in some frames: rows S are sequences of the video, columns t its next frames.
+class _MaskEncoder:
+    """Turns mask logits into RLE at the original size, at most ``max_pixels`` at a time."""
 
-    Attributes:
-        ids: (S,) int64 sequences of the video.
-        covered: (S, t) bool.
-        frame_scores: (S, t) float32, 0 where not covered.
-        votes: (S, K) int64, frames by class.
-        boxes: (S, t, 4) float32 in pixels, or None.
-        counts: Masks as compressed RLE, None where hidden; None without masks.
-        has_pixel: (S,) bool, whether a mask has a pixel, hidden or not.
-    """
+    def __init__(self, sizes: FrameSizes, logit_thr: float, max_pixels: int) -> None:
+        self.sizes = sizes
+        self.logit_thr = logit_thr
+        height, width = sizes.original
+        self.step = max(1, max_pixels // (height * width))
+        # One buffer for the whole video: large blocks that come and go among many small strings
+        # make the heap grow. pycocotools reads masks column by column.
+        self.buffer = torch.empty(self.step, width, height, dtype=torch.bool)
 
-    ids: Tensor
-    covered: Tensor
-    frame_scores: Tensor
-    votes: Tensor
-    boxes: Tensor | None
-    counts: list[list[str | None]] | None
-    has_pixel: Tensor
+    def encode(self, sequences: InstanceSequences, visible: Tensor) -> tuple[Counts | None, Tensor]:
+        """RLE of the masks that are ``visible`` (S, t), and (S,) whether any mask has a pixel."""
+        num_sequences, num_frames = sequences.covered.shape
+        has_pixel = torch.zeros(num_sequences, dtype=torch.bool)
+        if sequences.mask_logits is None:
+            return None, has_pixel
+        counts: Counts = [[None] * num_frames for _ in range(num_sequences)]
+        rows, frames = sequences.covered.nonzero(as_tuple=True)
+        for chunk in zip(rows.split(self.step), frames.split(self.step), strict=True):
+            masks = self._masks(sequences.mask_logits[chunk].float())
+            has_pixel[chunk[0].cpu()[masks.flatten(1).any(1)]] = True
+            shown = visible[chunk].tolist()
+            places = zip(chunk[0].tolist(), chunk[1].tolist(), shown, strict=True)
+            for mask, (row, frame, is_shown) in zip(masks.numpy(), places, strict=True):
+                if is_shown:
+                    rle = mask_utils.encode(mask.view(np.uint8).T)  # H, W in Fortran order
+                    counts[row][frame] = rle["counts"].decode()
+        return counts, has_pixel
+
+    def _masks(self, logits: Tensor) -> Tensor:
+        """Masks (m, W, H) bool from logits (m, h, w); valid until the next call."""
+        full = resize_mask_logits(logits, self.sizes).transpose(1, 2)
+        masks = self.buffer[: len(logits)]
+        if full.is_cuda:
+            return masks.copy_(full > self.logit_thr)
+        return torch.gt(full, self.logit_thr, out=masks)
 
 
 @TASK_UTILS.register_module()
@@ -94,126 +108,62 @@ class SequencePostProcessor:
             The n sequences that have a mask pixel in some frame.
         """
         encoder = _MaskEncoder(sizes, self.logit_thr, self.max_pixels)
-        done = [self._finish(part, sizes, encoder) for part in parts]
-        return self._join(done, sizes)
-
-    def _join(self, parts: list[_Part], sizes: FrameSizes) -> SequenceResults:
-        """Results of the whole video from those of its parts."""
-        num_sequences = max((int(part.ids[-1]) + 1 for part in parts if len(part.ids)), default=0)
-        num_frames = sum(part.covered.shape[1] for part in parts)
-        num_classes = parts[0].votes.shape[1] if parts else 0
-        covered = torch.zeros(num_sequences, num_frames, dtype=torch.bool)
-        frame_scores = torch.zeros(num_sequences, num_frames)
-        boxes = torch.zeros(num_sequences, num_frames, 4)
-        votes = torch.zeros(num_sequences, num_classes, dtype=torch.int64)
-        has_pixel = torch.zeros(num_sequences, dtype=torch.bool)
-        with_masks = all(part.counts is not None for part in parts)
-        counts: list[list[str | None]] = [[None] * num_frames for _ in range(num_sequences)]
-        start = 0
-        for part in parts:
-            stop = start + part.covered.shape[1]
-            covered[part.ids, start:stop] = part.covered
-            frame_scores[part.ids, start:stop] = part.frame_scores
-            votes[part.ids] += part.votes
-            has_pixel[part.ids] |= part.has_pixel
-            if part.boxes is not None:
-                boxes[part.ids, start:stop] = part.boxes
-            for row, texts in zip(part.ids.tolist(), part.counts or (), strict=False):
-                counts[row][start:stop] = texts
-            start = stop
-        if parts and parts[0].boxes is None:
-            boxes = _boxes_of_masks(counts, sizes.original)
-        keep = has_pixel.nonzero().squeeze(1) if with_masks else torch.arange(num_sequences)
-        visible = covered & (frame_scores >= self.null_frame_score)
-        return SequenceResults(
-            scores=frame_scores.mean(1)[keep],
-            # argmax takes the first of equal counts, which is the smallest class.
-            labels=votes.argmax(-1)[keep],
-            frame_scores=frame_scores[keep],
-            visible=visible[keep],
-            boxes=boxes[keep],
-            size=sizes.original,
-            counts=[counts[row] for row in keep.tolist()] if with_masks else None,
-        )
+        return _join([self._finish(part, sizes, encoder) for part in parts], sizes)
 
     def _finish(self, part: FinishedFrames, sizes: FrameSizes, encoder: _MaskEncoder) -> _Part:
-        sequences = part.sequences
+        sequences, boxes = part.sequences, part.sequences.boxes
         probabilities = sequences.logits.float().softmax(-1)[..., :-1]  # S, t, K
         frame_scores, frame_labels = probabilities.max(-1)
         frame_scores = frame_scores * sequences.covered
         votes = F.one_hot(frame_labels, probabilities.shape[-1]) * sequences.covered[..., None]
-        boxes = sequences.boxes
         visible = sequences.covered & (frame_scores >= self.null_frame_score)
-        counts, has_pixel = encoder.encode(sequences, visible)
         return _Part(
-            ids=part.ids,
-            covered=sequences.covered.cpu(),
-            frame_scores=frame_scores.cpu(),
-            votes=votes.sum(1).cpu(),
-            boxes=None if boxes is None else _to_pixels(boxes.float(), sizes.original).cpu(),
-            counts=counts,
-            has_pixel=has_pixel,
+            part.ids,
+            visible.cpu(),
+            frame_scores.cpu(),
+            votes.sum(1).cpu(),
+            None if boxes is None else _to_pixels(boxes.float(), sizes.original).cpu(),
+            *encoder.encode(sequences, visible),
         )
 
 
-class _MaskEncoder:
-    """Turns mask logits into RLE at the original size, a bounded number of pixels at a time.
-
-    Args:
-        sizes: Sizes of the frames.
-        logit_thr: A pixel belongs to the mask when its logit is above this.
-        max_pixels: Most mask pixels at a time, but at least one mask.
-    """
-
-    def __init__(self, sizes: FrameSizes, logit_thr: float, max_pixels: int) -> None:
-        self.sizes = sizes
-        self.logit_thr = logit_thr
-        height, width = sizes.original
-        self.step = max(1, max_pixels // (height * width))
-        # One buffer for the whole video: large blocks that come and go among many small strings
-        # make the heap grow. pycocotools reads masks column by column.
-        self.buffer = torch.empty(self.step, width, height, dtype=torch.bool)
-
-    def encode(
-        self, sequences: InstanceSequences, visible: Tensor
-    ) -> tuple[list[list[str | None]] | None, Tensor]:
-        """Encode the visible masks.
-
-        Args:
-            sequences: S sequences over t frames.
-            visible: (S, t) bool.
-
-        Returns:
-            Compressed RLE counts, S lists of t, None where hidden; and (S,) bool, whether a mask
-            of the sequence has a pixel, hidden or not. None without masks.
-        """
-        num_sequences, num_frames = sequences.covered.shape
-        has_pixel = torch.zeros(num_sequences, dtype=torch.bool)
-        if sequences.mask_logits is None:
-            return None, has_pixel
-        counts: list[list[str | None]] = [[None] * num_frames for _ in range(num_sequences)]
-        rows, frames = sequences.covered.nonzero(as_tuple=True)
-        for chunk in zip(rows.split(self.step), frames.split(self.step), strict=True):
-            masks = self._masks(sequences.mask_logits[chunk].float())
-            has_pixel[chunk[0].cpu()[masks.flatten(1).any(1)]] = True
-            shown = visible[chunk].cpu()
-            places = zip(chunk[0].tolist(), chunk[1].tolist(), shown.tolist(), strict=True)
-            for mask, (row, frame, is_shown) in zip(masks.numpy(), places, strict=True):
-                if is_shown:
-                    rle = mask_utils.encode(mask.view(np.uint8).T)  # H, W in Fortran order
-                    counts[row][frame] = rle["counts"].decode()
-        return counts, has_pixel
-
-    def _masks(self, logits: Tensor) -> Tensor:
-        """Masks (m, W, H) bool from logits (m, h, w); valid until the next call."""
-        full = resize_mask_logits(logits, self.sizes).transpose(1, 2)
-        masks = self.buffer[: len(logits)]
-        if full.is_cuda:
-            return masks.copy_(full > self.logit_thr)
-        return torch.gt(full, self.logit_thr, out=masks)
+def _join(parts: list[_Part], sizes: FrameSizes) -> SequenceResults:
+    """Results of the whole video from those of its parts."""
+    n = max((int(part.ids[-1]) + 1 for part in parts if len(part.ids)), default=0)
+    t = sum(part.visible.shape[1] for part in parts)
+    frame_scores, boxes = torch.zeros(n, t), torch.zeros(n, t, 4)
+    visible, has_pixel = torch.zeros(n, t, dtype=torch.bool), torch.zeros(n, dtype=torch.bool)
+    votes = torch.zeros(n, parts[0].votes.shape[1], dtype=torch.int64)
+    counts: Counts = [[None] * t for _ in range(n)]
+    start = 0
+    for part in parts:
+        stop = start + part.visible.shape[1]
+        frame_scores[part.ids, start:stop] = part.frame_scores
+        visible[part.ids, start:stop] = part.visible
+        votes[part.ids] += part.votes
+        has_pixel[part.ids] |= part.has_pixel
+        if part.boxes is not None:
+            boxes[part.ids, start:stop] = part.boxes
+        for row, texts in zip(part.ids.tolist(), part.counts or (), strict=False):
+            counts[row][start:stop] = texts
+        start = stop
+    with_masks = parts[0].counts is not None
+    if parts[0].boxes is None:
+        boxes = _boxes_of_masks(counts, sizes.original)
+    keep = has_pixel.nonzero().squeeze(1) if with_masks else torch.arange(n)
+    return SequenceResults(
+        scores=frame_scores.mean(1)[keep],
+        # argmax takes the first of equal counts, which is the smallest class.
+        labels=votes.argmax(-1)[keep],
+        frame_scores=frame_scores[keep],
+        visible=visible[keep],
+        boxes=boxes[keep],
+        size=sizes.original,
+        counts=[counts[row] for row in keep.tolist()] if with_masks else None,
+    )
 
 
-def _boxes_of_masks(counts: list[list[str | None]], size: tuple[int, int]) -> Tensor:
+def _boxes_of_masks(counts: Counts, size: tuple[int, int]) -> Tensor:
     """Boxes (n, T, 4) of masks as (x1, y1, x2, y2); zeros where there is no mask."""
     boxes = torch.zeros(len(counts), max(map(len, counts), default=0), 4)
     for row, texts in zip(boxes, counts, strict=True):

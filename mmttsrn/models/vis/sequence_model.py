@@ -1,7 +1,5 @@
 """The tensor core of a VIS model: clips in, instance sequences out, whatever the host."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -11,10 +9,11 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.task_modules import FrameSizes, plan_clips
+from mmttsrn.models.task_modules import plan_clips
 from mmttsrn.registry import MODELS, TASK_UTILS
 from mmttsrn.structures import (
     ClipFeatures,
+    FrameSizes,
     InstanceSequences,
     MaskFunction,
     SequencePredictions,

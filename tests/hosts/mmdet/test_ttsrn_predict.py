@@ -10,9 +10,9 @@ from ttsrn_batches import batch_of, predict, prepared
 from vis_samples import clip_sample
 
 from mmttsrn.hosts.mmdet import TTSRN
-from mmttsrn.models.task_modules import FrameSizes
 from mmttsrn.structures import (
     FinishedFrames,
+    FrameSizes,
     InstanceSequences,
     SequencePredictions,
     SequenceResults,

@@ -6,9 +6,8 @@ import torch.nn.functional as F
 from golden import load_arrays, load_json
 
 from mmttsrn.models import SequencePostProcessor
-from mmttsrn.models.task_modules import FrameSizes
 from mmttsrn.models.task_modules.sequence_post_processor import resize_mask_logits
-from mmttsrn.structures import FinishedFrames, InstanceSequences, SequenceResults
+from mmttsrn.structures import FinishedFrames, FrameSizes, InstanceSequences, SequenceResults
 
 CASES = load_json("postprocess/expected.json")
 

@@ -10,9 +10,14 @@ from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.models import SequenceModel
-from mmttsrn.models.task_modules import FrameSizes
 from mmttsrn.registry import MODELS
-from mmttsrn.structures import ClipFeatures, SequencePredictions, SequenceTargets, dense_masks
+from mmttsrn.structures import (
+    ClipFeatures,
+    FrameSizes,
+    SequencePredictions,
+    SequenceTargets,
+    dense_masks,
+)
 
 T, SIZE = 3, (64, 96)
 
