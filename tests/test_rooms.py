@@ -18,7 +18,7 @@ ROOMS: dict[str, set[str]] = {
     "visualization": {"structures", "formats"},
     "checkpoints": {"formats"},
     "engine": {"structures", "visualization", "checkpoints"},
-    "hosts": {"structures", "formats", "models", "datasets", "visualization"},
+    "hosts": {"structures", "models", "datasets", "visualization"},
 }
 ROOMS["apis"] = {*ROOMS}
 ROOMS["cli"] = {*ROOMS}  # apis included

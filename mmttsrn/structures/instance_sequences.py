@@ -36,7 +36,7 @@ class InstanceSequences:
         return len(self.covered)
 
     def frames(self, start: int, stop: int) -> "InstanceSequences":
-        """The same sequences in frames ``start`` to ``stop - 1``."""
+        """View the same sequences in frames ``start`` to ``stop - 1``."""
         return self._each(lambda field: field[:, start:stop])
 
     def select(self, rows: Tensor, frames: Tensor | None = None) -> "InstanceSequences":

@@ -49,7 +49,7 @@ class SequencePredictions:
         return logits.unflatten(0, (n, q)) if clip is None else logits
 
     def clip(self, index: int, with_masks: bool = True) -> InstanceSequences:
-        """The sequences of one clip; ``with_masks=False`` computes no masks."""
+        """Take the sequences of one clip; ``with_masks=False`` computes no masks."""
         return InstanceSequences.from_clip(
             self.logits[index],
             None if self.boxes is None else self.boxes[index],

@@ -43,11 +43,11 @@ class SequenceTargets:
         return len(self.labels)
 
     def of_visible_frames(self) -> "SequenceTargets":
-        """The same, matched by the frames where the instance is visible."""
+        """Match by the frames where the instance is visible."""
         return replace(self, matched_frames=self.valid)
 
     def to(self, device: torch.device) -> "SequenceTargets":
-        """The same on a device."""
+        """Copy to a device."""
         masks = None if self.masks is None else self.masks.to(device)
         return SequenceTargets(
             self.labels.to(device),

@@ -1,5 +1,6 @@
 """The model as MMDetection's tracking models are called."""
 
+from inspect import signature
 from typing import Any
 
 from mmdet.models.mot import BaseMOTModel
@@ -7,6 +8,7 @@ from mmdet.structures import TrackDataSample
 from mmengine.model import initialize
 from torch import Tensor
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet.samples import (
     frame_sizes_of,
     padding_mask_of,
@@ -31,6 +33,9 @@ class TTSRN(BaseMOTModel):
         **parts: Arguments of :class:`~mmttsrn.models.SequenceModel`: ``backbone``, ``neck``,
             ``head``, ``mask_head``, ``criterion``, ``post_processor``, ``clip_linker``,
             ``clip_overlap``.
+
+    Raises:
+        UserInputError: An argument is missing, unknown or of no use with the others.
     """
 
     init_cfg: dict | list[dict] | None
@@ -43,6 +48,10 @@ class TTSRN(BaseMOTModel):
         **parts: Any,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        try:
+            signature(SequenceModel).bind(**parts)
+        except TypeError as error:
+            raise UserInputError(f"model: {error}; check the keys of model in the config") from None
         core = SequenceModel(**parts)
         for name, part in core.named_children():
             self.add_module(name, part)

@@ -37,7 +37,7 @@ def targets_of(
     with_masks: bool,
     max_instances: int,
 ) -> list[SequenceTargets]:
-    """True sequences of a batch of clips, see :func:`clip_targets`; all on ``device``."""
+    """Collect the true sequences of a batch, see :func:`clip_targets`, on ``device``."""
     return [clip_targets(s, with_masks, max_instances).to(device) for s in data_samples]
 
 

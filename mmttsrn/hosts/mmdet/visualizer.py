@@ -75,7 +75,7 @@ class VISLocalVisualizer(TrackLocalVisualizer):
         return draw_instances(image, frame_instances, self.style)
 
     def _draw_instances(self, image: np.ndarray, instances: InstanceData) -> np.ndarray:
-        """Called by ``add_datasample``, on the main rank, after its own score threshold."""
+        """Draw for ``add_datasample``, which has cut off low scores, on the main rank."""
         return self.draw_frame(image, instances, (self.dataset_meta or {}).get("classes"))
 
     def add_datasample(

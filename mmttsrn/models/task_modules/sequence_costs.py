@@ -33,11 +33,7 @@ class SequenceCost:
 
 @TASK_UTILS.register_module()
 class SequenceClassCost(SequenceCost):
-    """Minus the mean probability of the true class; an absent frame counts as class 0.
-
-    Args:
-        weight: Factor of the cost.
-    """
+    """Minus the mean probability of the true class; an absent frame counts as class 0."""
 
     def __call__(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
         """Cost (Q, n) from logits."""
@@ -49,11 +45,7 @@ class SequenceClassCost(SequenceCost):
 
 @TASK_UTILS.register_module()
 class SequenceBoxL1Cost(SequenceCost):
-    """Mean absolute difference of the four box coordinates; an absent frame has a zero box.
-
-    Args:
-        weight: Factor of the cost.
-    """
+    """Mean absolute difference of the four box coordinates; an absent frame has a zero box."""
 
     needs = frozenset({"boxes"})
 
@@ -101,6 +93,8 @@ class _SequenceMaskCost(SequenceCost):
     """Base of the costs that compare masks, all frames of ``matched_frames`` together.
 
     True masks are averaged down to the size of the predicted ones.
+
+    Source: Mask2Former for video (2021): masks of all frames as one volume.
     """
 
     needs = frozenset({"masks"})
@@ -122,13 +116,7 @@ class _SequenceMaskCost(SequenceCost):
 
 @TASK_UTILS.register_module()
 class SequenceMaskCost(_SequenceMaskCost):
-    """Mean binary cross-entropy of the mask pixels.
-
-    Args:
-        weight: Factor of the cost.
-
-    Source: Mask2Former for video (2021): masks of all frames as one volume.
-    """
+    """Mean binary cross-entropy of the mask pixels."""
 
     def _compare(self, logits: Tensor, masks: Tensor, counted: Tensor) -> Tensor:
         # BCE(x, y) = softplus(x) - x y, which keeps the sums over pixels matrix products.
@@ -138,13 +126,7 @@ class SequenceMaskCost(_SequenceMaskCost):
 
 @TASK_UTILS.register_module()
 class SequenceDiceCost(_SequenceMaskCost):
-    """One minus the dice coefficient of the masks, with 1 added to both of its parts.
-
-    Args:
-        weight: Factor of the cost.
-
-    Source: Mask2Former for video (2021): masks of all frames as one volume.
-    """
+    """One minus the dice coefficient of the masks, with 1 added to both of its parts."""
 
     def _compare(self, logits: Tensor, masks: Tensor, counted: Tensor) -> Tensor:
         x, y, c = (tensor.flatten(1) for tensor in (logits.sigmoid(), masks * counted, counted))

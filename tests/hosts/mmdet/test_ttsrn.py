@@ -2,12 +2,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tiny_ttsrn import BOX_ONLY, WIDTHS
+from tiny_ttsrn import BOX_ONLY, WIDTHS, tiny_config
 from ttsrn_batches import BATCHES, batch_of, losses_of, prepared
 from vis_samples import clip_sample
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet import TTSRN
 from mmttsrn.hosts.mmdet.samples import padding_mask_of
+from mmttsrn.registry import MODELS
 
 Builder = Callable[..., TTSRN]
 
@@ -95,3 +97,15 @@ class TestConfig:
 
     def test_overlap_is_half_a_clip_by_default(self, build_tiny: Builder) -> None:
         assert build_tiny(head=dict(num_frames=6)).core.clip_overlap == 3
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (dict(neckk={1: 1}), "model: got an unexpected keyword argument 'neckk'"),
+            (dict(neck=None, head=None), "model: missing a required argument: 'neck'"),
+        ],
+    )
+    def test_keys_of_the_model_are_told_in_one_line(self, changes: dict, message: str) -> None:
+        config = {key: part for key, part in {**tiny_config(), **changes}.items() if part}
+        with pytest.raises(UserInputError, match=message):
+            MODELS.build(config)
