@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -71,6 +72,29 @@ class TestForward:
     def test_box_only_model(self, build_tiny: Builder) -> None:
         _, _, masks = build_tiny(**BOX_ONLY)(torch.rand(1, 3, 3, 64, 96), mode="tensor")
         assert masks is None
+
+
+class TestCore:
+    """The core shares its parts with the model, whose children alone they are."""
+
+    def test_parameters_have_one_name(self, build_tiny: Builder) -> None:
+        model = build_tiny()
+        names = dict(model.named_parameters())
+        assert {name.partition(".")[0] for name in names} == {
+            "backbone", "neck", "head", "mask_head"
+        }  # fmt: skip
+        assert set(names) == set(dict(model.core.named_parameters()))
+
+    def test_a_copy_has_a_core_of_its_own(self, build_tiny: Builder) -> None:
+        model = build_tiny()
+        clip = torch.rand(1, 3, 3, 64, 96)
+        before = model(clip, mode="tensor")[0]
+        other = copy.deepcopy(model)
+        assert other.core.backbone is other.backbone is not model.backbone
+        with torch.no_grad():
+            other.head.query_embed.weight.add_(1)
+        assert torch.equal(model(clip, mode="tensor")[0], before)
+        assert not torch.equal(other(clip, mode="tensor")[0], before)
 
 
 class TestConfig:
