@@ -3,6 +3,7 @@
 from inspect import signature
 from typing import Any
 
+import torch
 from mmdet.models.mot import BaseMOTModel
 from mmdet.structures import TrackDataSample
 from mmengine.model import initialize
@@ -16,6 +17,7 @@ from mmttsrn.hosts.mmdet.samples import (
     targets_of,
 )
 from mmttsrn.models.vis import SequenceModel
+from mmttsrn.models.vis.sequence_model import FrameReader
 from mmttsrn.registry import MODELS
 
 
@@ -97,11 +99,32 @@ class TTSRN(BaseMOTModel):
             ``data_samples``, each with the :class:`~mmttsrn.structures.SequenceResults` of its
             video as ``pred_sequences``.
         """
-        padding_mask = padding_mask_of(inputs, data_samples)
-        for video, mask, sample in zip(inputs, padding_mask, data_samples, strict=True):
-            sizes = frame_sizes_of(sample, (inputs.shape[-2], inputs.shape[-1]))
-            store_results(sample, self.core.predict(video, mask, sizes))
+        for video, sample in zip(inputs, data_samples, strict=True):
+            self._predict_video(len(video), video.__getitem__, sample)
         return data_samples
+
+    def test_step(self, data: dict) -> list[TrackDataSample]:
+        """Predict the videos that the data loader gives, see :meth:`predict`.
+
+        The frames of a clip are preprocessed when it is predicted: those of a long video would
+        take four times as much memory, and more than once.
+        """
+        for video, sample in zip(data["inputs"], data["data_samples"], strict=True):
+
+            def read(index: Tensor, video: Tensor = video) -> Tensor:
+                clip = dict(inputs=[video[index]], data_samples=None)
+                return self.data_preprocessor(clip)["inputs"][0]
+
+            self._predict_video(len(video), read, sample)
+        return data["data_samples"]
+
+    val_step = test_step
+
+    @torch.no_grad()
+    def _predict_video(self, num_frames: int, read: FrameReader, sample: TrackDataSample) -> None:
+        padded = read(torch.tensor([0])).shape[-2:]
+        results = self.core.predict(num_frames, read, frame_sizes_of(sample, padded))
+        store_results(sample, results)
 
     def _forward(
         self, inputs: Tensor, data_samples: list[TrackDataSample] | None = None, **kwargs: object

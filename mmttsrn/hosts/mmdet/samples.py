@@ -25,10 +25,12 @@ def padding_mask_of(inputs: Tensor, data_samples: Sequence[TrackDataSample] | No
     return mask
 
 
-def frame_sizes_of(sample: TrackDataSample, padded: tuple[int, int]) -> FrameSizes:
+def frame_sizes_of(sample: TrackDataSample, padded: Sequence[int]) -> FrameSizes:
     """Sizes of the frames of a video, of which all are equal."""
     frame = sample[0]
-    return FrameSizes(padded, tuple(frame.img_shape[:2]), tuple(frame.ori_shape[:2]))
+    return FrameSizes(
+        (padded[0], padded[1]), tuple(frame.img_shape[:2]), tuple(frame.ori_shape[:2])
+    )
 
 
 def targets_of(

@@ -1,6 +1,6 @@
 """The tensor core of a VIS model: clips in, instance sequences out, whatever the host."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from mmttsrn.structures import (
     SequenceTargets,
     reflect_frames,
 )
+
+FrameReader = Callable[[Tensor], Tensor]
 
 
 class SequenceModel(BaseModule):
@@ -134,28 +136,33 @@ class SequenceModel(BaseModule):
             raise UserInputError("TTSRN: training needs model.criterion; add it to the config")
         return self.criterion(self.decode(frames, padding_mask), targets)
 
-    def predict(self, video: Tensor, padding_mask: Tensor, sizes: FrameSizes) -> SequenceResults:
+    def predict(
+        self, num_frames: int, read_frames: FrameReader, sizes: FrameSizes
+    ) -> SequenceResults:
         """Predict a video of any length, clip by clip.
 
         Args:
-            video: Normalised frames (T, 3, H, W).
-            padding_mask: (T, H, W) bool, true for padding.
+            num_frames: Its length.
+            read_frames: Gives the normalised frames (T, 3, H, W) of a clip from their numbers, (T,)
+                int64.
             sizes: Sizes of its frames.
 
         Returns:
             The sequences of the video.
         """
-        finished = self.clip_linker.link(self._predict_clips(video, padding_mask))
+        finished = self.clip_linker.link(self._predict_clips(num_frames, read_frames, sizes))
         return self.post_processor(finished, sizes)
 
     def _predict_clips(
-        self, video: Tensor, padding_mask: Tensor
+        self, num_frames: int, read_frames: FrameReader, sizes: FrameSizes
     ) -> Iterator[tuple[int, InstanceSequences]]:
         """Sequences of each clip of a video, with the clip's first frame."""
-        num_frames = len(video)
+        height, width = sizes.unpadded
         for start in plan_clips(num_frames, self.clip_length, self.clip_overlap):
             # A video shorter than a clip goes back and forth, as the training sampler does.
             frames = reflect_frames(np.arange(start, start + self.clip_length), num_frames)
-            index = torch.from_numpy(frames).to(video.device)
-            clip = self(video[index][None], padding_mask[index][None]).clip(0)
-            yield start, clip.frames(0, min(self.clip_length, num_frames))
+            clip = read_frames(torch.from_numpy(frames))[None]  # 1, T, 3, H, W
+            padding_mask = torch.ones_like(clip[:, :, 0], dtype=torch.bool)
+            padding_mask[..., :height, :width] = False
+            sequences = self(clip, padding_mask).clip(0)
+            yield start, sequences.frames(0, min(self.clip_length, num_frames))

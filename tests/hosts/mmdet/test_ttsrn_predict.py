@@ -176,6 +176,24 @@ def test_box_only_model_predicts_no_masks(build_tiny: Builder) -> None:
     assert len(sample.pred_sequences) >= 4
 
 
-def test_step_of_the_runner(build_tiny: Builder) -> None:
+@pytest.mark.parametrize("step", ["test_step", "val_step"])
+def test_step_of_the_runner(build_tiny: Builder, step: str) -> None:
+    """Videos of two sizes, longer than a clip; each frame is preprocessed with its clip."""
+    model = build_tiny()
+    videos = [(([], (64, 96)), 7), (([], (40, 70)), 2)]
+    for clip, num_frames in videos:
+        batch = batch_of(clip, num_frames=num_frames, original_size=(80, 120))
+        seen: list[int] = []
+        hook = model.data_preprocessor.register_forward_pre_hook(
+            lambda module, args, seen=seen: seen.append(len(args[0]["inputs"][0]))
+        )
+        (sample,) = getattr(model, step)(copy.deepcopy(batch))
+        hook.remove()
+        assert max(seen) == 3
+        (expected,) = predict(model, batch)
+        assert_close_results(sample.pred_sequences, expected.pred_sequences)
+
+
+def test_step_leaves_no_graph(build_tiny: Builder) -> None:
     (sample,) = build_tiny().test_step(batch_of(([], (64, 96))))
-    assert "pred_sequences" in sample
+    assert not sample.pred_sequences.scores.requires_grad

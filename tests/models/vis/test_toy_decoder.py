@@ -110,7 +110,7 @@ def test_trains_and_predicts(model: SequenceModel, clip: tuple, targets: list) -
     assert history[-1] < 0.4 * history[0]
     model.eval()
     with torch.no_grad():
-        results = model.predict(clip[0][0], clip[1][0], FrameSizes(SIZE, SIZE, (128, 192)))
+        results = model.predict(T, clip[0][0].__getitem__, FrameSizes(SIZE, SIZE, (128, 192)))
     best = results.scores.argsort(descending=True)[:2].tolist()
     assert sorted(results.labels[best].tolist()) == [0, 2]
     for row in best:
