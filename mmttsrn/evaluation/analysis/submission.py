@@ -76,7 +76,7 @@ def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
     if not isinstance(entry, dict):
         return _CheckedEntry(tuple(entry_problems(entry, truth)))
     problems = []
-    score = entry.get("score")
+    score: Any = entry.get("score")
     if is_finite_number(score) and not 0 <= score <= 1:
         problems.append(f"score: {score!r} is out of range, expected 0 to 1")
     frames = entry.get("segmentations")
