@@ -131,7 +131,7 @@ class PreparedVideo:
     masks: list[MaskIntervals]
 
     def ious(self, category: PreparedCategory) -> np.ndarray:
-        """IoU of the sequences of a category, (D, G); pairs surely below all thresholds may be 0."""
+        """IoU of the sequences of a category, (D, G); 0 for pairs surely below all thresholds."""
         rows = (category.predicted_rows, category.true_rows)
         variants = [sequence_ious(masks, *rows, IOU_THRESHOLDS[0]) for masks in self.masks]
         return np.min(variants, axis=0)
