@@ -71,8 +71,7 @@ class Evaluation:
 
     def category_stats(self) -> dict[int, dict[str, float]]:
         """AP, AP at 0.50 and 0.75 and AR with 100 detections, by category id."""
-        rows = {category_id: k for k, category_id in enumerate(self.curves.category_ids)}
-        parts = {key: slice(rows[key], rows[key] + 1) for key in rows}
+        parts = {key: slice(k, k + 1) for k, key in enumerate(self.curves.category_ids)}
         return {
             key: _part_stats(self.curves, parts.get(key, slice(0)), 0, (0.5, 0.75))
             for key in self.truth.categories
@@ -80,7 +79,8 @@ class Evaluation:
 
     def group_stats(self) -> dict[str, dict[str, float]]:
         """AP, AP at 0.50, AR and number of sequences of each group of ground truth, by name."""
-        counts = np.sum([match.num_truths for match in self.matches], axis=0)
+        none = np.zeros(len(self.groups), int)
+        counts = sum((match.num_truths for match in self.matches), none)
         return {
             group.name: {**_part_stats(self.curves, slice(None), a), "num_truths": int(counts[a])}
             for a, group in enumerate(self.groups)

@@ -197,15 +197,9 @@ def match_video(
             np.array([sequence.score for sequence in category.predicted], np.float64),
             prepared.ious(category),
             np.array([sequence.is_crowd for sequence in category.true], bool),
-            _ignored(category.true, groups),
+            ~np.array([[group.holds(one) for one in category.true] for group in groups], bool),
             outside[:, category.predicted_rows],
             IOU_THRESHOLDS,
         )
         for category_id, category in prepared.categories.items()
     ]
-
-
-def _ignored(true: list[TrueSequence], groups: tuple[TruthGroup, ...]) -> np.ndarray:
-    """Which sequences do not count in each group, (A, G) bool."""
-    ignored = [not group.holds(sequence) for group in groups for sequence in true]
-    return np.array(ignored, bool).reshape(len(groups), len(true))
