@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import mmcv
 import numpy as np
 from pycocotools import mask as mask_utils
 
@@ -49,9 +50,8 @@ def write_moving_shapes(
             f" got train_clips={train_clips}, val_clips={val_clips}, num_frames={num_frames},"
             f" max_objects={max_objects}, size={tuple(size)}"
         )
-    for split, clips in enumerate((train_clips, val_clips)):
-        name = ("train", "valid")[split]
-        _write_split(Path(out_dir), name, clips, num_frames, size, max_objects, (seed, split))
+    for index, (split, clips) in enumerate((("train", train_clips), ("valid", val_clips))):
+        _write_split(Path(out_dir), split, clips, num_frames, size, max_objects, (seed, index))
 
 
 def _write_split(
@@ -75,7 +75,9 @@ def _write_split(
         ]
         frames, masks = render_clip(objects, num_frames, size, rng)
         names = [f"clip_{clip:03d}/{frame:05d}.jpg" for frame in range(num_frames)]
-        _write_frames(out_dir / split / "JPEGImages", names, frames)
+        for name, frame in zip(names, frames, strict=True):
+            path = out_dir / split / "JPEGImages" / name
+            mmcv.imwrite(frame, path, [cv2.IMWRITE_JPEG_QUALITY, 92])
         video = {"id": clip + 1, "width": width, "height": height, "length": num_frames}
         videos.append(video | {"file_names": names})
         for index, moving in enumerate(objects):
@@ -83,10 +85,6 @@ def _write_split(
             if any(tracks["segmentations"]):
                 entry = {"id": len(annotations) + 1, "video_id": clip + 1, "iscrowd": 0}
                 annotations.append(entry | {"category_id": moving.label + 1} | tracks)
-    _write_json(out_dir / f"{split}.json", videos, annotations)
-
-
-def _write_json(path: Path, videos: list[dict], annotations: list[dict]) -> None:
     content = {
         "info": {"description": "Moving shapes, generated", "version": "1.0"},
         "licenses": [],
@@ -94,7 +92,8 @@ def _write_json(path: Path, videos: list[dict], annotations: list[dict]) -> None
         "categories": [{"id": label + 1, "name": name} for label, name in enumerate(CLASSES)],
         "annotations": annotations,
     }
-    replace_file(path, lambda partial: partial.write_text(json.dumps(content)))
+    text = json.dumps(content)
+    replace_file(out_dir / f"{split}.json", lambda partial: partial.write_text(text))
 
 
 def _balanced_labels(rng: np.random.Generator) -> Iterator[int]:
@@ -103,22 +102,13 @@ def _balanced_labels(rng: np.random.Generator) -> Iterator[int]:
         yield from rng.permutation(len(CLASSES)).tolist()
 
 
-def _write_frames(folder: Path, file_names: list[str], frames: np.ndarray) -> None:
-    for name, frame in zip(file_names, frames, strict=True):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(str(path), frame, [cv2.IMWRITE_JPEG_QUALITY, 92]):
-            raise OSError(f"could not write {path}")
-
-
 def _annotate(masks: np.ndarray) -> dict[str, list]:
     """Per-frame lists of one object from its visible masks (T, H, W), null where it is hidden."""
     lists: dict[str, list] = {"segmentations": [], "bboxes": [], "areas": []}
     for mask in masks:
         area = int(mask.sum())
-        if area < MIN_VISIBLE_PIXELS:
-            entry: tuple[Any, Any, Any] = (None, None, None)
-        else:
+        entry: tuple[Any, Any, Any] = (None, None, None)
+        if area >= MIN_VISIBLE_PIXELS:
             rle = mask_utils.encode(np.asfortranarray(mask, dtype=np.uint8))
             entry = (_uncompressed(mask), mask_utils.toBbox(rle).tolist(), area)
         for key, value in zip(lists, entry, strict=True):

@@ -57,7 +57,7 @@ class YouTubeVISVideos(BaseDataset):
         for video in truth.videos.values():
             data_list.append(self._parse_video(video, first_img_id))
             first_img_id += video.length
-        if self.check_images and self._is_local():
+        if self.check_images:
             self._check_frame_files(data_list)
         return data_list
 
@@ -143,19 +143,17 @@ class YouTubeVISVideos(BaseDataset):
                 )
         return {"video_id": video.id, "video_length": video.length, "images": images}
 
-    def _is_local(self) -> bool:
-        backend = (self.backend_args or {}).get("backend", "local")
-        return backend == "local" and "://" not in self.data_prefix.get("img_path", "")
-
     def _check_frame_files(self, data_list: list[dict]) -> None:
+        folder = self.data_prefix.get("img_path", "")
+        if (self.backend_args or {}).get("backend", "local") != "local" or "://" in folder:
+            return
         paths = [image["img_path"] for video in data_list for image in video["images"]]
         missing = missing_files(paths)
         if missing:
             raise UserInputError(
                 f"{missing[0]}: image not found ({len(missing)} of {len(paths)} frames of"
-                f" {self.ann_file} are missing); data_prefix=dict(img_path="
-                f"'{self.data_prefix.get('img_path', '')}') must be the folder that file_names"
-                " are relative to"
+                f" {self.ann_file} are missing); data_prefix=dict(img_path='{folder}') must be the"
+                " folder that file_names are relative to"
             )
 
 

@@ -1,7 +1,7 @@
 """Assignment of predicted to true sequences in one video, as the official evaluator makes it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,13 +32,11 @@ class MatchResult:
     def restricted(self, groups: Sequence[int]) -> "MatchResult":
         """Return the same with some of the groups only."""
         chosen = list(groups)
-        return MatchResult(
-            self.video_id,
-            self.category_id,
-            self.scores,
-            self.matched[chosen],
-            self.ignored[chosen],
-            self.num_truths[chosen],
+        return replace(
+            self,
+            matched=self.matched[chosen],
+            ignored=self.ignored[chosen],
+            num_truths=self.num_truths[chosen],
         )
 
 
@@ -109,20 +107,10 @@ def match_category(
             find nothing.
         thresholds: (S,) float64 of the IoU.
     """
-    shape = (len(truth_ignored), len(thresholds), len(ious))
-    if truth_ignored.shape[1] == 0:
-        matched = np.zeros(shape, bool)
-        ignored = np.broadcast_to(predicted_outside[:, None], shape)
-    else:
-        chosen = match_sequences(ious, crowd, truth_ignored, thresholds)
-        matched = chosen >= 0
-        groups = np.arange(len(truth_ignored))[:, None, None]
-        ignored = np.where(matched, truth_ignored[groups, chosen], predicted_outside[:, None])
-    return MatchResult(
-        video_id,
-        category_id,
-        scores,
-        matched,
-        ignored,
-        (~truth_ignored).sum(axis=1),
-    )
+    chosen = match_sequences(ious, crowd, truth_ignored, thresholds)
+    matched = chosen >= 0
+    ignored = np.repeat(predicted_outside[:, None], len(thresholds), axis=1)
+    group, threshold, index = np.nonzero(matched)
+    ignored[group, threshold, index] = truth_ignored[group, chosen[matched]]
+    num_truths = (~truth_ignored).sum(axis=1)
+    return MatchResult(video_id, category_id, scores, matched, ignored, num_truths)

@@ -6,7 +6,7 @@ from mmttsrn.formats.intervals import MaskIntervals, intersections
 
 
 def sequence_ious(
-    masks: MaskIntervals, predicted: np.ndarray, true: np.ndarray, min_iou: float = 0.0
+    masks: MaskIntervals, predicted: np.ndarray, true: np.ndarray, min_iou: float
 ) -> np.ndarray:
     """IoU of predicted with true sequences of a video.
 
@@ -30,15 +30,3 @@ def sequence_ious(
     shared = intersections(masks, np.stack([predicted[i], true[j]], axis=1)).sum(axis=1)
     ious[i, j] = shared / (both[i, j] - shared)
     return ious
-
-
-def mean_areas(areas: np.ndarray) -> np.ndarray:
-    """Mean area over the frames with foreground, as the official evaluator takes it; else 0.
-
-    Args:
-        areas: (N, T) int64.
-
-    Returns:
-        (N,) float64.
-    """
-    return areas.sum(axis=1) / np.maximum(np.count_nonzero(areas, axis=1), 1)

@@ -16,20 +16,22 @@ from mmttsrn.evaluation.precision_recall import (
 from mmttsrn.evaluation.truth_groups import TruthGroup
 from mmttsrn.formats.ground_truth import GroundTruth
 
-STAT_NAMES = (
-    "mAP",
-    "mAP_50",
-    "mAP_75",
-    "mAP_s",
-    "mAP_m",
-    "mAP_l",
-    "AR@1",
-    "AR@10",
-    "AR@100",
-    "AR_s",
-    "AR_m",
-    "AR_l",
-)
+# The official numbers and what they are.
+STATS = {
+    "mAP": "average precision, mean over IoU 0.50 to 0.95",
+    "mAP_50": "at IoU 0.50",
+    "mAP_75": "at IoU 0.75",
+    "mAP_s": "small: mean area up to 128^2 pixels",
+    "mAP_m": "medium: 128^2 to 256^2",
+    "mAP_l": "large: from 256^2",
+    "AR@1": "average recall with 1 detection per video and class",
+    "AR@10": "with 10",
+    "AR@100": "with 100",
+    "AR_s": "with 100, small",
+    "AR_m": "with 100, medium",
+    "AR_l": "with 100, large",
+}
+STAT_NAMES = tuple(STATS)
 
 
 @dataclass(frozen=True)
@@ -57,33 +59,30 @@ class Evaluation:
     @property
     def stats(self) -> dict[str, float]:
         """The twelve official numbers by name (``STAT_NAMES``); -1 without such objects."""
-        names = iter(STAT_NAMES)
         precision, recall = self.curves.precision, self.curves.recall
-        stats = {next(names): mean_of_valid(precision[..., 0, -1])}
-        for threshold in (0.5, 0.75):
-            chosen = np.isclose(IOU_THRESHOLDS, threshold)
-            stats[next(names)] = mean_of_valid(precision[chosen, ..., 0, -1])
-        for group in (1, 2, 3):
-            stats[next(names)] = mean_of_valid(precision[..., group, -1])
-        for limit in range(len(MAX_DETECTIONS)):
-            stats[next(names)] = mean_of_valid(recall[..., 0, limit])
-        for group in (1, 2, 3):
-            stats[next(names)] = mean_of_valid(recall[..., group, -1])
-        return stats
+        parts = [
+            precision[..., 0, -1],
+            *(precision[np.isclose(IOU_THRESHOLDS, iou), ..., 0, -1] for iou in (0.5, 0.75)),
+            *(precision[..., group, -1] for group in (1, 2, 3)),
+            *(recall[..., 0, limit] for limit in range(len(MAX_DETECTIONS))),
+            *(recall[..., group, -1] for group in (1, 2, 3)),
+        ]
+        return dict(zip(STAT_NAMES, map(mean_of_valid, parts), strict=True))
 
     def category_stats(self) -> dict[int, dict[str, float]]:
         """AP, AP at 0.50 and 0.75 and AR with 100 detections, by category id."""
-        rows = {category_id: k for k, category_id in enumerate(self.curves.category_ids)}
+        parts = {key: slice(k, k + 1) for k, key in enumerate(self.curves.category_ids)}
         return {
-            category_id: _category_stats(self.curves, rows.get(category_id))
-            for category_id in self.truth.categories
+            key: _part_stats(self.curves, parts.get(key, slice(0)), 0, (0.5, 0.75))
+            for key in self.truth.categories
         }
 
     def group_stats(self) -> dict[str, dict[str, float]]:
         """AP, AP at 0.50, AR and number of sequences of each group of ground truth, by name."""
-        counts = self._truths_per_group(self.matches)
+        none = np.zeros(len(self.groups), int)
+        counts = sum((match.num_truths for match in self.matches), none)
         return {
-            group.name: {**_group_stats(self.curves, a), "num_truths": int(counts[a])}
+            group.name: {**_part_stats(self.curves, slice(None), a), "num_truths": int(counts[a])}
             for a, group in enumerate(self.groups)
         }
 
@@ -92,41 +91,22 @@ class Evaluation:
         chosen = set(video_ids)
         matches = [match.restricted([0]) for match in self.matches if match.video_id in chosen]
         curves = accumulate(matches, 1, MAX_DETECTIONS[-1:])
-        count = int(self._truths_per_group(matches)[0]) if matches else 0
-        return {**_group_stats(curves, 0), "num_truths": count}
+        count = sum(int(match.num_truths[0]) for match in matches)
+        return {**_part_stats(curves, slice(None), 0), "num_truths": count}
 
     def video_stats(self) -> dict[int, dict[str, float]]:
         """AP, AP at 0.50, AR and number of sequences of each video alone, by id."""
-        by_video: dict[int, list[MatchResult]] = {}
-        for match in self.matches:
-            by_video.setdefault(match.video_id, []).append(match)
-        none = {"mAP": -1.0, "mAP_50": -1.0, "AR@100": -1.0, "num_truths": 0}
-        return {
-            video_id: self.subset_stats([video_id]) if video_id in by_video else dict(none)
-            for video_id in self.truth.videos
-        }
-
-    @staticmethod
-    def _truths_per_group(matches: Sequence[MatchResult]) -> np.ndarray:
-        return np.sum([match.num_truths for match in matches], axis=0)
+        return {video_id: self.subset_stats([video_id]) for video_id in self.truth.videos}
 
 
-def _category_stats(curves: PrecisionRecall, k: int | None) -> dict[str, float]:
-    if k is None:  # without ground truth
-        return {"mAP": -1.0, "mAP_50": -1.0, "mAP_75": -1.0, "AR@100": -1.0}
-    precision = curves.precision[:, :, k, 0, -1]
+def _part_stats(
+    curves: PrecisionRecall, k: slice, a: int, ious: Sequence[float] = (0.5,)
+) -> dict[str, float]:
+    """Numbers of some categories and one group; -1 without ground truth."""
+    precision = curves.precision[:, :, k, a, -1]
+    at_iou = {iou: precision[np.isclose(IOU_THRESHOLDS, iou)] for iou in ious}
     return {
         "mAP": mean_of_valid(precision),
-        "mAP_50": mean_of_valid(precision[np.isclose(IOU_THRESHOLDS, 0.5)]),
-        "mAP_75": mean_of_valid(precision[np.isclose(IOU_THRESHOLDS, 0.75)]),
-        "AR@100": mean_of_valid(curves.recall[:, k, 0, -1]),
-    }
-
-
-def _group_stats(curves: PrecisionRecall, a: int) -> dict[str, float]:
-    precision = curves.precision[..., a, -1]
-    return {
-        "mAP": mean_of_valid(precision),
-        "mAP_50": mean_of_valid(precision[np.isclose(IOU_THRESHOLDS, 0.5)]),
-        "AR@100": mean_of_valid(curves.recall[..., a, -1]),
+        **{f"mAP_{100 * iou:.0f}": mean_of_valid(part) for iou, part in at_iou.items()},
+        "AR@100": mean_of_valid(curves.recall[:, k, a, -1]),
     }

@@ -26,16 +26,12 @@ class TruthGroup:
 
     def holds(self, sequence: TrueSequence) -> bool:
         """Whether a sequence belongs to the group; crowd belongs to none."""
-        if sequence.is_crowd or not self.holds_area(sequence.mean_area):
+        if sequence.is_crowd or not self.area[0] <= sequence.mean_area <= self.area[1]:
             return False
         if self.occlusion is None:
             return True
         low, high = self.occlusion
         return sequence.occlusion is not None and low <= sequence.occlusion < high
-
-    def holds_area(self, mean_area: float) -> bool:
-        """Whether an area is in the range of the group."""
-        return self.area[0] <= mean_area <= self.area[1]
 
 
 AREA_GROUPS = (

@@ -1,7 +1,8 @@
 """Evaluation of video instance segmentation by the YouTube-VIS definition."""
 
 import os
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from mmttsrn.evaluation.boundary import boundary_counts
 from mmttsrn.evaluation.matching import MatchResult, match_category
-from mmttsrn.evaluation.overlaps import mean_areas, sequence_ious
+from mmttsrn.evaluation.overlaps import sequence_ious
 from mmttsrn.evaluation.precision_recall import IOU_THRESHOLDS, MAX_DETECTIONS, accumulate
 from mmttsrn.evaluation.result import Evaluation
 from mmttsrn.evaluation.truth_groups import AREA_GROUPS, TruthGroup, occlusion_groups
@@ -129,13 +130,22 @@ class PreparedVideo:
     categories: dict[int, PreparedCategory]
     masks: list[MaskIntervals]
 
-    def ious(self, category: PreparedCategory, min_iou: float = 0.0) -> np.ndarray:
-        """IoU of the sequences of a category, (D, G); pairs surely below ``min_iou`` may be 0."""
-        predicted, true = category.predicted_rows, category.true_rows
-        if len(predicted) == 0 or len(true) == 0:
-            return np.zeros((len(predicted), len(true)))
-        variants = [sequence_ious(masks, predicted, true, min_iou) for masks in self.masks]
+    def ious(self, category: PreparedCategory) -> np.ndarray:
+        """IoU of the sequences of a category, (D, G); 0 for pairs surely below all thresholds."""
+        rows = (category.predicted_rows, category.true_rows)
+        variants = [sequence_ious(masks, *rows, IOU_THRESHOLDS[0]) for masks in self.masks]
         return np.min(variants, axis=0)
+
+
+def best_sequences(predicted: Sequence[PredictedSequence]) -> list[PredictedSequence]:
+    """Return those that take part, as many of a category as the highest limit, by falling score."""
+    seen: Counter = Counter()
+    best = []
+    for guess in sorted(predicted, key=lambda guess: -guess.score):
+        seen[guess.category_id] += 1
+        if seen[guess.category_id] <= MAX_DETECTIONS[-1]:
+            best.append(guess)
+    return best
 
 
 def prepare_video(
@@ -145,25 +155,22 @@ def prepare_video(
 
     Args:
         video: The video with its ground truth.
-        predicted: Its predicted sequences in the order of the file. Only the best of each category
-            take part, as many as the highest limit.
+        predicted: Its predicted sequences in the order of the file.
         iou_type: ``"mask"`` or ``"boundary"``.
 
     Raises:
         UserInputError: A mask is broken.
     """
-    found: dict[int, list[PredictedSequence]] = {}
-    for guess in predicted:
-        found.setdefault(guess.category_id, []).append(guess)
-    annotated: dict[int, list[TrueSequence]] = {}
+    found: dict[int, list[PredictedSequence]] = defaultdict(list)
+    for guess in best_sequences(predicted):
+        found[guess.category_id].append(guess)
+    annotated: dict[int, list[TrueSequence]] = defaultdict(list)
     for sequence in video.sequences:
-        annotated.setdefault(sequence.category_id, []).append(sequence)
+        annotated[sequence.category_id].append(sequence)
     sequences: list[PredictedSequence | TrueSequence] = []
     categories = {}
     for category_id in sorted({*found, *annotated}, key=str_or_int):
-        best = sorted(found.get(category_id, []), key=lambda guess: -guess.score)
-        best = best[: MAX_DETECTIONS[-1]]
-        true = annotated.get(category_id, [])
+        best, true = found[category_id], annotated[category_id]
         rows = np.arange(len(sequences), len(sequences) + len(best) + len(true))
         categories[category_id] = PreparedCategory(best, true, *np.split(rows, [len(best)]))
         sequences += [*best, *true]
@@ -178,13 +185,9 @@ def prepare_video(
 def match_video(
     prepared: PreparedVideo, groups: tuple[TruthGroup, ...] = AREA_GROUPS
 ) -> list[MatchResult]:
-    """Match the sequences of a video, category by category.
-
-    Args:
-        prepared: The video.
-        groups: A groups of ground truth.
-    """
-    areas = mean_areas(prepared.masks[0].areas)  # N
+    """Match the sequences of a video, category by category, in A groups of ground truth."""
+    areas = prepared.masks[0].areas  # N T
+    areas = areas.sum(axis=1) / np.maximum(np.count_nonzero(areas, axis=1), 1)  # N, where visible
     low, high = np.array([group.area for group in groups]).T[..., None]  # A 1
     outside = (areas < low) | (areas > high)  # A N
     return [
@@ -192,17 +195,11 @@ def match_video(
             prepared.video.id,
             category_id,
             np.array([sequence.score for sequence in category.predicted], np.float64),
-            prepared.ious(category, min_iou=float(IOU_THRESHOLDS[0])),
+            prepared.ious(category),
             np.array([sequence.is_crowd for sequence in category.true], bool),
-            _ignored(category.true, groups),
+            ~np.array([[group.holds(one) for one in category.true] for group in groups], bool),
             outside[:, category.predicted_rows],
             IOU_THRESHOLDS,
         )
         for category_id, category in prepared.categories.items()
     ]
-
-
-def _ignored(true: list[TrueSequence], groups: tuple[TruthGroup, ...]) -> np.ndarray:
-    """Which sequences do not count in each group, (A, G) bool."""
-    ignored = [not group.holds(sequence) for group in groups for sequence in true]
-    return np.array(ignored, bool).reshape(len(groups), len(true))

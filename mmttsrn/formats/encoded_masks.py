@@ -29,21 +29,14 @@ def pack_masks(segmentations: Any) -> EncodedMasks | Any:
     segmentations = compress_masks(segmentations)
     if not isinstance(segmentations, list):
         return segmentations
-    size = None
-    counts: Counts = []
-    for segmentation in segmentations:
-        if not segmentation:
-            counts.append(None)
-            continue
-        if not isinstance(segmentation, dict) or segmentation.keys() != {"size", "counts"}:
+    masks = [segmentation for segmentation in segmentations if segmentation]
+    for mask in masks:
+        if not isinstance(mask, dict) or mask.keys() != {"size", "counts"}:
             return segmentations
-        if size is not None and segmentation["size"] != size:
+        if mask["size"] != masks[0]["size"] or not isinstance(mask["counts"], str):
             return segmentations
-        if not isinstance(segmentation["counts"], str):
-            return segmentations
-        size = segmentation["size"]
-        counts.append(segmentation["counts"])
-    return EncodedMasks(size, counts)
+    size = masks[0]["size"] if masks else None
+    return EncodedMasks(size, [mask["counts"] if mask else None for mask in segmentations])
 
 
 def compress_masks(segmentations: Any) -> Any:

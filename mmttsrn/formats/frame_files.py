@@ -14,14 +14,8 @@ def missing_files(paths: Iterable[str | os.PathLike]) -> list[str]:
     for path in paths:
         folder, name = os.path.split(path)
         if folder not in files_of:
-            files_of[folder] = _files_in(folder or ".")
+            exists = os.path.isdir(folder or ".")
+            files_of[folder] = set(os.listdir(folder or ".")) if exists else set()
         if name not in files_of[folder]:
             missing.append(os.fspath(path))
     return missing
-
-
-def _files_in(folder: str) -> set[str]:
-    if not os.path.isdir(folder):
-        return set()
-    with os.scandir(folder) as entries:
-        return {entry.name for entry in entries}

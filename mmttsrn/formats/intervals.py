@@ -35,11 +35,6 @@ class RunLengthError(ValueError):
         sequence: Index of its sequence.
         frame: Index of its frame.
         problem: What is wrong with it.
-
-    Args:
-        index: Its index among the frames of all sequences.
-        num_frames: T.
-        problem: What is wrong with it.
     """
 
     def __init__(self, index: int, num_frames: int, problem: str) -> None:
@@ -190,8 +185,6 @@ def _joined(edges: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Join intervals of a frame that touch each other: a run between them is empty."""
     apart = (edges[1:, 0] != edges[:-1, 1]) | (frames[1:] != frames[:-1])
     begins = np.append(True, apart)[: len(edges)]
-    if begins.all():
-        return edges, frames
     ends = np.append(apart, True)[: len(edges)]
     return np.stack([edges[begins, 0], edges[ends, 1]], axis=1), frames[begins]
 
@@ -199,26 +192,15 @@ def _joined(edges: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _intersect_with_numpy(masks: MaskIntervals, pairs: np.ndarray) -> np.ndarray:
     num_frames = masks.areas.shape[1]
     step = int(masks.intervals.max(initial=0)) + 1  # from frame to frame of a sequence in one row
+    frames = np.repeat(np.arange(masks.areas.size) % num_frames, np.diff(masks.first))
+    edges = masks.intervals + step * frames[:, None]
     shared = np.zeros((len(pairs), num_frames), np.int64)
-    for row, (i, j) in zip(shared, np.asarray(pairs).tolist(), strict=True):
-        frames, a = _in_one_row(masks, i, step)
-        _, b = _in_one_row(masks, j, step)
-        if len(a) and len(b):
-            np.add.at(row, frames, np.diff(_covered(a, b), axis=1)[:, 0])
+    for row, pair in zip(shared, np.asarray(pairs), strict=True):
+        a, b = (slice(*masks.first[[i * num_frames, (i + 1) * num_frames]]) for i in pair)
+        if a.start < a.stop and b.start < b.stop:
+            # Pixels of b before each edge of it, and between two edges in proportion.
+            covered = np.diff(edges[b].ravel(), prepend=0)
+            covered[::2] = 0
+            covered = np.interp(edges[a], edges[b].ravel(), covered.cumsum()).astype(np.int64)
+            np.add.at(row, frames[a], covered[:, 1] - covered[:, 0])
     return shared
-
-
-def _in_one_row(masks: MaskIntervals, sequence: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-    num_frames = masks.areas.shape[1]
-    first = masks.first[sequence * num_frames :][: num_frames + 1]
-    frames = np.repeat(np.arange(num_frames), np.diff(first))
-    return frames, masks.intervals[first[0] : first[-1]] + step * frames[:, None]
-
-
-def _covered(positions: np.ndarray, intervals: np.ndarray) -> np.ndarray:
-    """Count the pixels of intervals that are before each position."""
-    lengths = intervals[:, 1] - intervals[:, 0]
-    before = np.append(0, lengths.cumsum())  # each interval
-    index = np.searchsorted(intervals[:, 0], positions, side="right")
-    inside = np.where(index > 0, positions - intervals[index - 1, 0], 0)
-    return before[index] - np.where(index > 0, (lengths[index - 1] - inside).clip(min=0), 0)

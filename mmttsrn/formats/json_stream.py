@@ -16,14 +16,13 @@ from mmttsrn.errors import UserInputError
 BLOCK_BYTES = 4 * 2**20
 _OPEN, _CLOSE = b"{}"
 # Stands for an entry. The line breaks make it invalid inside of a string, where it would be lost.
-_PLACEHOLDER_KEY = "$"
 _PLACEHOLDER = b'\n{"$":%d}\n'
 
 Transform = Callable[[Any], Any]
 
 
 class _NotSplittable(Exception):
-    """The file is no valid json, or has braces in strings that look like structure."""
+    """The file is no strict json, or has braces in strings that look like structure."""
 
 
 def read_json(
@@ -49,7 +48,7 @@ def read_json(
                 return _read_entries(file, transform)
             except _NotSplittable:
                 file.seek(0)
-                return _read_at_once(path, file, transform)
+                return _change_entries(_read_at_once(path, file), transform)
     except OSError as error:
         raise UserInputError(
             f"{path}: cannot be read ({error.strerror or error}); check the path"
@@ -66,46 +65,23 @@ def _open(path: str | os.PathLike, backend_args: dict | None) -> BinaryIO:
 def _read_entries(file: BinaryIO, transform: Transform) -> Any:
     entries: list[Any] = []
     skeleton: list[bytes] = []
-    for text, is_entry in _split(file):
-        if not is_entry:
-            skeleton.append(text)
-            continue
-        skeleton.append(_PLACEHOLDER % len(entries))
-        entries.append(transform(_parse_entry(text)))
-    try:
-        frame = orjson.loads(b"".join(skeleton))
-    except orjson.JSONDecodeError:
-        raise _NotSplittable from None
-    return _fill_in(frame, entries)
 
-
-def _parse_entry(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(text)  # knows NaN and Infinity, which Python's json writes
-    except (ValueError, RecursionError):
-        raise _NotSplittable from None
-
-
-def _fill_in(frame: Any, entries: list[Any]) -> Any:
-    """Put the entries in the place of what stands for them."""
-    if isinstance(frame, dict):  # the top level
-        return {key: _fill_in_value(value, entries) for key, value in frame.items()}
-    return _fill_in_value(frame, entries)
-
-
-def _fill_in_value(value: Any, entries: list[Any]) -> Any:
-    if isinstance(value, list):
-        return [_fill_in_value(item, entries) for item in value]
-    if isinstance(value, dict):
-        index = value.get(_PLACEHOLDER_KEY)
-        if len(value) != 1 or type(index) is not int or not 0 <= index < len(entries):
+    def entry_of(placeholder: dict[str, Any]) -> Any:
+        index = placeholder.get("$")
+        if len(placeholder) != 1 or type(index) is not int or not 0 <= index < len(entries):
             raise _NotSplittable  # all other objects should have been cut out
         return entries[index]
-    return value
+
+    try:
+        for text, is_entry in _split(file):
+            if is_entry:
+                skeleton.append(_PLACEHOLDER % len(entries))
+                entries.append(transform(orjson.loads(text)))
+            else:
+                skeleton.append(text)
+        return _change_entries(orjson.loads(b"".join(skeleton)), entry_of)
+    except orjson.JSONDecodeError:
+        raise _NotSplittable from None
 
 
 def _split(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
@@ -147,21 +123,23 @@ def _split(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     yield rest, False
 
 
-def _read_at_once(path: str | os.PathLike, file: BinaryIO, transform: Transform) -> Any:
+def _read_at_once(path: str | os.PathLike, file: BinaryIO) -> Any:
     try:
-        content = json.load(file)
+        return json.load(file)
     except (ValueError, RecursionError) as error:
         raise UserInputError(
             f"{path}: not valid json ({error or type(error).__name__}); is the file complete?"
         ) from error
-    return _transform_entries(content, transform, 1 if isinstance(content, list) else 2)
 
 
-def _transform_entries(value: Any, transform: Transform, level: int) -> Any:
-    if isinstance(value, dict):
-        if level == 1:
-            return transform(value)
-        return {key: _transform_entries(item, transform, level - 1) for key, item in value.items()}
+def _change_entries(content: Any, change: Transform) -> Any:
+    """Replace the entries of parsed json by what a function makes of them."""
+    if isinstance(content, dict):
+        return {key: _change_listed(value, change) for key, value in content.items()}
+    return _change_listed(content, change)
+
+
+def _change_listed(value: Any, change: Transform) -> Any:
     if isinstance(value, list):
-        return [_transform_entries(item, transform, level) for item in value]
-    return value
+        return [_change_listed(item, change) for item in value]
+    return change(value) if isinstance(value, dict) else value

@@ -10,15 +10,10 @@ from mmttsrn.errors import UserInputError
 
 
 def check_output_file(path: Path, option: str, inputs: Iterable[str | os.PathLike] = ()) -> None:
-    """Check that a file can be written; folders that are missing are made later.
-
-    Args:
-        path: The file.
-        option: What the user calls it, for messages.
-        inputs: Files that it must not replace.
+    """Check that a file, an ``option`` of the user, can be written and is none of the inputs.
 
     Raises:
-        UserInputError: It cannot be written.
+        UserInputError: It cannot be written. Folders that are missing are made later.
     """
     if path.is_dir():
         raise UserInputError(f"{option} {path}: is a folder; give the name of a file")

@@ -1,8 +1,8 @@
 """Results of the official YouTube-VIS format: read, checked and written."""
 
 import json
-import math
 import os
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,11 +80,7 @@ def read_results(source: str | os.PathLike | list[dict[str, Any]], truth: Ground
 
 
 def checked_list(name: str, entries: Any) -> list[Any]:
-    """Return the entries of results if they are a list.
-
-    Raises:
-        UserInputError: They are not.
-    """
+    """Return the entries of results; raise UserInputError if they are no list."""
     if not isinstance(entries, list):
         raise UserInputError(f"{name}: top level: is a {type(entries).__name__}; {FORMAT_HINT}")
     return entries
@@ -114,13 +110,13 @@ def entry_problems(entry: Any, truth: GroundTruth) -> Iterator[str]:
     if missing:
         yield from (f"{key}: missing key; {FORMAT_HINT}" for key in missing)
         return
-    score = entry["score"]
-    if isinstance(score, bool) or not isinstance(score, (int, float)) or not _is_finite(score):
-        yield f"score: {score!r} is no finite number"
+    if not is_finite_number(entry["score"]):
+        yield f"score: {entry['score']!r} is no finite number"
     for key, known in (("category_id", truth.categories), ("video_id", truth.videos)):
-        if isinstance(entry[key], bool) or not _is_known(entry[key], known):
+        identifier = entry[key]
+        if type(identifier) not in (int, str) or identifier not in known:
             yield (
-                f"{key}: {_short(entry[key])} is not in {truth.name}; correct it, or take the file"
+                f"{key}: {_short(identifier)} is not in {truth.name}; correct it, or take the file"
                 " that these results belong to"
             )
             if key == "video_id":
@@ -128,15 +124,10 @@ def entry_problems(entry: Any, truth: GroundTruth) -> Iterator[str]:
     yield from _mask_problems(entry["segmentations"], truth.videos[entry["video_id"]])
 
 
-def _is_finite(number: float) -> bool:
-    try:
-        return math.isfinite(number)
-    except OverflowError:  # an integer that is too large
-        return False
-
-
-def _is_known(identifier: Any, known: dict[int, Any]) -> bool:
-    return isinstance(identifier, (int, str)) and identifier in known
+def is_finite_number(value: Any) -> bool:
+    """Whether a value is a number, other than NaN and infinity."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max
 
 
 def _short(value: Any) -> str:
@@ -190,12 +181,7 @@ def write_results(entries: list[dict[str, Any]], prefix: Path) -> None:
 
 
 def zip_results(results: str | os.PathLike, path: Path) -> None:
-    """Write the zip file that evaluation servers take, at once.
-
-    Args:
-        results: The results json.
-        path: The zip file.
-    """
+    """Write a results json to the zip file that evaluation servers take, at once."""
     # Zip files know no date before 1980; such a date of the json is no reason to fail.
     with (
         partial_file(path) as partial,

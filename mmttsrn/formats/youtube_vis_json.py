@@ -1,6 +1,6 @@
 """Checks of annotation files in the official YouTube-VIS format."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.rle import encode_segmentation
@@ -28,22 +28,37 @@ def check_youtube_vis(
             what to do.
     """
     if not isinstance(content, dict):
-        _fail(name, "top level", f"is a {type(content).__name__}, not an object", FORMAT_HINT)
+        problem = f"is a {type(content).__name__}, not an object"
+        raise UserInputError(f"{name}: top level: {problem}; {FORMAT_HINT}")
     for key in ("videos", "categories"):
         if not isinstance(content.get(key), list):
-            _fail(name, key, "missing or not a list", FORMAT_HINT)
-    _check_videos(name, content["videos"], need_frames)
-    _check_categories(name, content["categories"])
+            raise UserInputError(f"{name}: {key}: missing or not a list; {FORMAT_HINT}")
+    videos = _entries_by_id(
+        name, content, "videos", ("id", "width", "height"), "at least one video"
+    )
+    for index, video in enumerate(content["videos"]):
+        _check_video(f"{name}: videos[{index}]", video, need_frames)
+    categories = _entries_by_id(name, content, "categories", ("id", "name"), "its classes")
     if not _has_ground_truth(content):
         if need_annotations:
-            _fail(
-                name,
-                "annotations",
-                "missing, empty or without segmentations",
-                "train on a split that is annotated",
+            raise UserInputError(
+                f"{name}: annotations: missing, empty or without segmentations; train on a split"
+                " that is annotated"
             )
         content["annotations"] = []
-    _check_annotations(name, content)
+    for index, annotation in enumerate(content["annotations"]):
+        place = f"{name}: annotations[{index}]"
+        _require(annotation, ("video_id", "category_id", "segmentations"), place)
+        for key, kind, known in (
+            ("video_id", "videos", videos),
+            ("category_id", "categories", categories),
+        ):
+            if not isinstance(annotation[key], (int, str)) or annotation[key] not in known:
+                raise UserInputError(
+                    f"{place}.{key}: {annotation[key]!r} is not an id in '{kind}'; add it to"
+                    f" '{kind}' or correct it"
+                )
+        _check_annotation(place, annotation, videos[annotation["video_id"]])
 
 
 def _has_ground_truth(content: dict[str, Any]) -> bool:
@@ -55,120 +70,88 @@ def _has_ground_truth(content: dict[str, Any]) -> bool:
     )
 
 
-def _fail(name: str, field: str, problem: str, remedy: str) -> NoReturn:
-    raise UserInputError(f"{name}: {field}: {problem}; {remedy}")
-
-
-def _require(name: str, entry: Any, keys: tuple[str, ...], field: str) -> None:
+def _require(entry: Any, keys: tuple[str, ...], place: str) -> None:
     if not isinstance(entry, dict):
-        _fail(name, field, f"is a {type(entry).__name__}, not an object", FORMAT_HINT)
+        problem = f"is a {type(entry).__name__}, not an object"
+        raise UserInputError(f"{place}: {problem}; {FORMAT_HINT}")
     for key in keys:
         if entry.get(key) is None:
-            _fail(name, f"{field}.{key}", "missing key", FORMAT_HINT)
+            raise UserInputError(f"{place}.{key}: missing key; {FORMAT_HINT}")
 
 
-def _check_unique_id(name: str, entry: dict, seen: dict, kind: str, index: int) -> None:
-    if isinstance(entry["id"], bool) or not isinstance(entry["id"], (int, str)):
-        problem = f"{entry['id']!r} is no id"
-        _fail(name, f"{kind}[{index}].id", problem, "expected an integer")
-    if entry["id"] in seen:
-        _fail(
-            name,
-            f"{kind}[{index}].id",
-            f"{entry['id']} is already the id of {kind}[{seen[entry['id']]}]",
-            f"give each of the {kind} an id of its own",
-        )
-    seen[entry["id"]] = index
+def _entries_by_id(
+    name: str, content: dict[str, Any], kind: str, keys: tuple[str, ...], wanted: str
+) -> dict[Any, dict]:
+    """Check keys and ids of the videos or the categories."""
+    if not content[kind]:
+        raise UserInputError(f"{name}: {kind}: empty list; the file must list {wanted}")
+    entries: dict[Any, dict] = {}
+    for index, entry in enumerate(content[kind]):
+        place = f"{name}: {kind}[{index}]"
+        _require(entry, keys, place)
+        identifier = entry["id"]
+        if isinstance(identifier, bool) or not isinstance(identifier, (int, str)):
+            raise UserInputError(f"{place}.id: {identifier!r} is no id; expected an integer")
+        if identifier in entries:
+            first = list(entries).index(identifier)
+            raise UserInputError(
+                f"{place}.id: {identifier} is already the id of {kind}[{first}]; give each of the"
+                f" {kind} an id of its own"
+            )
+        entries[identifier] = entry
+    return entries
 
 
-def _check_videos(name: str, videos: list, need_frames: bool) -> None:
-    if not videos:
-        _fail(name, "videos", "empty list", "the file must list at least one video")
-    seen: dict[Any, int] = {}
-    for index, video in enumerate(videos):
-        field = f"videos[{index}]"
-        _require(name, video, ("id", "width", "height"), field)
-        _check_unique_id(name, video, seen, "videos", index)
-        for key in ("width", "height"):
-            if type(video[key]) is not int or video[key] < 1:
-                problem = f"{video[key]!r} is not a size in pixels"
-                _fail(name, f"{field}.{key}", problem, "expected a positive integer")
-        _check_frames(name, video, field, need_frames)
-
-
-def _check_frames(name: str, video: dict, field: str, need_frames: bool) -> None:
+def _check_video(place: str, video: dict, need_frames: bool) -> None:
+    for key in ("width", "height"):
+        if type(video[key]) is not int or video[key] < 1:
+            problem = f"{video[key]!r} is not a size in pixels"
+            raise UserInputError(f"{place}.{key}: {problem}; expected a positive integer")
     length = video.get("length")
     if not need_frames and video.get("file_names") is None and type(length) is int and length > 0:
         video["file_names"] = []
         return
-    _require(name, video, ("file_names",), field)
+    _require(video, ("file_names",), place)
     frames = video["file_names"]
-    if (
-        not frames
-        or not isinstance(frames, list)
-        or not all(isinstance(frame, str) for frame in frames)
-    ):
+    if not (frames and isinstance(frames, list) and all(isinstance(name, str) for name in frames)):
         problem = "must be a non-empty list of frame paths"
-        _fail(name, f"{field}.file_names", problem, FORMAT_HINT)
+        raise UserInputError(f"{place}.file_names: {problem}; {FORMAT_HINT}")
     length = video.setdefault("length", len(frames))
     if type(length) is not int or length != len(frames):
-        _fail(
-            name,
-            f"{field}.file_names",
-            f"lists {len(frames)} frames but length is {length}",
-            "the two must agree",
-        )
+        problem = f"lists {len(frames)} frames but length is {length}"
+        raise UserInputError(f"{place}.file_names: {problem}; the two must agree")
 
 
-def _check_categories(name: str, categories: list) -> None:
-    if not categories:
-        _fail(name, "categories", "empty list", "the file must list its classes")
-    seen: dict[Any, int] = {}
-    for index, category in enumerate(categories):
-        _require(name, category, ("id", "name"), f"categories[{index}]")
-        _check_unique_id(name, category, seen, "categories", index)
-
-
-def _check_annotations(name: str, content: dict[str, Any]) -> None:
-    videos = {video["id"]: video for video in content["videos"]}
-    category_ids = {category["id"] for category in content["categories"]}
-    for index, annotation in enumerate(content["annotations"]):
-        field = f"annotations[{index}]"
-        _require(name, annotation, ("video_id", "category_id", "segmentations"), field)
-        for key, known, where in (
-            ("video_id", videos, "videos"),
-            ("category_id", category_ids, "categories"),
-        ):
-            if not isinstance(annotation[key], (int, str)) or annotation[key] not in known:
-                problem = f"{annotation[key]!r} is not an id in '{where}'"
-                _fail(name, f"{field}.{key}", problem, f"add it to '{where}' or correct it")
-        _check_annotation(name, annotation, videos[annotation["video_id"]], field)
-
-
-def _check_annotation(name: str, annotation: dict, video: dict, field: str) -> None:
+def _check_annotation(place: str, annotation: dict, video: dict) -> None:
     """Check the per-frame lists of one annotation; encode its masks and fill boxes in place."""
     for key in ("segmentations", "bboxes", "areas"):
         entries = annotation.get(key)
         if entries is not None and not isinstance(entries, list):
             problem = f"is a {type(entries).__name__}, not a list"
-            _fail(name, f"{field}.{key}", problem, "expected one entry per frame")
+            raise UserInputError(f"{place}.{key}: {problem}; expected one entry per frame")
         if entries is not None and len(entries) != video["length"]:
-            problem = f"has {len(entries)} entries but video {video['id']} has {video['length']}"
-            remedy = "expected one entry per frame, null where the object is absent"
-            _fail(name, f"{field}.{key}", f"{problem} frames", remedy)
+            raise UserInputError(
+                f"{place}.{key}: has {len(entries)} entries but video {video['id']} has"
+                f" {video['length']} frames; expected one entry per frame, null where the object"
+                " is absent"
+            )
     segmentations = annotation["segmentations"]
     size = (video["height"], video["width"])
     for frame, segmentation in enumerate(segmentations):
         try:
             segmentations[frame] = _compressed(segmentation, *size) if segmentation else None
         except (TypeError, ValueError) as error:
-            remedy = f"correct the mask or the size of video {video['id']}"
-            _fail(name, f"{field}.segmentations[{frame}]", str(error), remedy)
+            raise UserInputError(
+                f"{place}.segmentations[{frame}]: {error}; correct the mask or the size of video"
+                f" {video['id']}"
+            ) from error
     annotation["bboxes"] = annotation.get("bboxes") or [None] * video["length"]
     for frame, box in enumerate(annotation["bboxes"]):
         if box and not _is_box(box):
             problem = f"{box!r} is no box"
-            _fail(name, f"{field}.bboxes[{frame}]", problem, "expected [x, y, width, height]")
+            raise UserInputError(
+                f"{place}.bboxes[{frame}]: {problem}; expected [x, y, width, height]"
+            )
 
 
 def _compressed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
@@ -182,8 +165,5 @@ def _compressed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
 
 
 def _is_box(box: Any) -> bool:
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(number, (int, float)) for number in box)
-    )
+    is_list = isinstance(box, list) and len(box) == 4
+    return is_list and all(isinstance(number, (int, float)) for number in box)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from mmttsrn.visualization.colors import instance_color
-from mmttsrn.visualization.labels import Font, draw_label, fit_label, place_label
+from mmttsrn.visualization.labels import Font, Rect, draw_label, fit_label, place_label
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,8 @@ class FrameInstances:
 
     def drawing_order(self) -> list[int]:
         """Visible instances, the highest score first."""
-        order = list(range(len(self.ids)))
-        scores = self.scores
-        if scores is not None:
-            order.sort(key=lambda index: -float(scores[index]))
+        scores = [0.0] * len(self.ids) if self.scores is None else self.scores
+        order = sorted(range(len(self.ids)), key=lambda index: -float(scores[index]))
         return [index for index in order if self._is_visible(index)]
 
     def box(self, index: int) -> np.ndarray:
@@ -151,14 +149,15 @@ def draw_instances(
         draw_masks(canvas, instances.masks[bottom_up], ids, style)
     boxes = {index: _drawn_box(instances, index, zoom, canvas.shape) for index in order}
     for index in reversed(order):
-        _draw_box(canvas, boxes[index], instance_color(instances.ids[index]), style.line_width)
+        x1, y1, x2, y2 = boxes[index]
+        corner = (max(x2 - 1, x1), max(y2 - 1, y1))
+        color = instance_color(instances.ids[index])
+        cv2.rectangle(canvas, (x1, y1), corner, color, style.line_width)
     _draw_labels(canvas, instances, boxes)
     return canvas
 
 
-def _drawn_box(
-    instances: FrameInstances, index: int, zoom: int, shape: tuple[int, ...]
-) -> tuple[int, int, int, int]:
+def _drawn_box(instances: FrameInstances, index: int, zoom: int, shape: tuple[int, ...]) -> Rect:
     """Box of one instance in pixels of the drawn frame, cut at its border."""
     box = np.rint(instances.box(index) * zoom).astype(int)
     height, width = shape[:2]
@@ -167,22 +166,11 @@ def _drawn_box(
     return int(x1), int(y1), int(x2), int(y2)
 
 
-def _draw_box(
-    canvas: np.ndarray, box: tuple[int, int, int, int], color: tuple[int, int, int], width: int
-) -> None:
-    x1, y1, x2, y2 = box
-    cv2.rectangle(canvas, (x1, y1), (max(x2 - 1, x1), max(y2 - 1, y1)), color, width)
-
-
-def _draw_labels(
-    canvas: np.ndarray,
-    instances: FrameInstances,
-    boxes: dict[int, tuple[int, int, int, int]],
-) -> None:
+def _draw_labels(canvas: np.ndarray, instances: FrameInstances, boxes: dict[int, Rect]) -> None:
     """Place labels in order of score, so that the best ones get the best places, then draw them."""
     height, width = canvas.shape[:2]
     font = Font.for_frame(height, width)
-    taken: list[tuple[int, int, int, int]] = []
+    taken: list[Rect] = []
     for index, box in boxes.items():
         text = fit_label(*instances.caption(index), max_width=width, font=font)
         label_width, label_height, _ = font.measure(text)

@@ -40,8 +40,6 @@ class RenderOptions:
             raise ValueError(
                 f"output_format is {self.output_format!r}, expected one of {', '.join(FORMATS)}"
             )
-        if not self.fps > 0:
-            raise ValueError(f"fps is {self.fps}, expected a positive number")
 
 
 def check_frames(videos: Sequence[Video], img_root: str | os.PathLike) -> None:

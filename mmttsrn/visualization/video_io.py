@@ -4,7 +4,6 @@ import os
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import cv2
 import mmcv
@@ -71,7 +70,7 @@ def _open_mp4(path: Path, fps: float, width: int, height: int) -> cv2.VideoWrite
     return writer
 
 
-class Mp4Writer:
+class Mp4Writer(ExitStack):
     """Writes RGB frames to an mp4 file; use it in a ``with`` statement.
 
     The file appears under its name only when it is complete: frames go to a file beside it that
@@ -88,34 +87,25 @@ class Mp4Writer:
     """
 
     def __init__(self, path: str | os.PathLike, fps: float) -> None:
-        if fps <= 0:
+        super().__init__()
+        if not fps > 0:
             raise ValueError(f"fps is {fps}, expected a positive number")
         self.path = Path(path)
         self.fps = fps
-        self._stack = ExitStack()
         self._writer: cv2.VideoWriter | None = None
         self._shape: tuple[int, ...] = ()
 
-    def __enter__(self) -> "Mp4Writer":
-        return self
-
     def write(self, frame: np.ndarray) -> None:
         """Append one RGB frame (H, W, 3), uint8."""
+        bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
+        padded = cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
         if self._writer is None:
             self._shape = frame.shape
-            height, width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
-            part = self._stack.enter_context(partial_file(self.path))
-            self._writer = _open_mp4(part, self.fps, width, height)
-            self._stack.callback(self._writer.release)
+            part = self.enter_context(partial_file(self.path))
+            self._writer = _open_mp4(part, self.fps, padded.shape[1], padded.shape[0])
+            self.callback(self._writer.release)
         if frame.shape != self._shape:
             raise ValueError(
                 f"{self.path}: frame of shape {frame.shape} in a video of shape {self._shape}"
             )
-        bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
-        if bottom or right:
-            frame = cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
-        self._writer = None
+        self._writer.write(cv2.cvtColor(padded, cv2.COLOR_RGB2BGR))

@@ -210,6 +210,11 @@ def test_parts_of_the_videos(ground_truth: dict) -> None:
     assert [stats["num_truths"] for stats in evaluation.video_stats().values()] == [1, 1]
 
 
+def test_groups_where_there_is_nothing_at_all(ground_truth: dict) -> None:
+    groups = evaluate_ytvis({**ground_truth, "annotations": []}, []).group_stats()
+    assert groups["all"] == {"mAP": -1.0, "mAP_50": -1.0, "AR@100": -1.0, "num_truths": 0}
+
+
 def test_categories_without_ground_truth_cost_no_memory(ground_truth: dict) -> None:
     """A file may list tens of thousands of them."""
     ground_truth["categories"] += [{"id": i, "name": str(i)} for i in range(100, 50_100)]

@@ -16,7 +16,7 @@ def test_missing_files_are_listed_in_order(tmp_path, monkeypatch):
 
 def test_each_folder_is_looked_up_once(tmp_path, monkeypatch):
     folders = []
-    original = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: folders.append(path) or original(path))
+    original = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: folders.append(path) or original(path))
     missing_files([tmp_path / f"{frame}.jpg" for frame in range(100)])
     assert folders == [str(tmp_path)]

@@ -1,6 +1,5 @@
 """Two results for the same ground truth, video by video."""
 
-import math
 from dataclasses import dataclass
 
 from mmttsrn.evaluation.result import Evaluation
@@ -25,9 +24,9 @@ class VideoDifference:
     other_ap: float
 
     @property
-    def difference(self) -> float:
-        """AP of the results less that of the other results; NaN without ground truth."""
-        return math.nan if self.num_truths == 0 else self.ap - self.other_ap
+    def difference(self) -> float | None:
+        """AP of the results less that of the other results; None without ground truth."""
+        return self.ap - self.other_ap if self.num_truths else None
 
 
 def compare_videos(evaluation: Evaluation, other: Evaluation) -> list[VideoDifference]:
@@ -48,8 +47,4 @@ def compare_videos(evaluation: Evaluation, other: Evaluation) -> list[VideoDiffe
         )
         for video in evaluation.truth.videos.values()
     ]
-    return sorted(differences, key=lambda video: (video.num_truths == 0, _order(video)))
-
-
-def _order(video: VideoDifference) -> float:
-    return 0.0 if video.num_truths == 0 else video.difference
+    return sorted(differences, key=lambda video: (video.num_truths == 0, video.difference or 0))

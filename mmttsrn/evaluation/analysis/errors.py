@@ -6,14 +6,15 @@ every term.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mmttsrn.evaluation.matching import match_sequences
 from mmttsrn.evaluation.overlaps import sequence_ious
-from mmttsrn.evaluation.precision_recall import MAX_DETECTIONS, RECALL_THRESHOLDS
+from mmttsrn.evaluation.precision_recall import RECALL_THRESHOLDS
+from mmttsrn.evaluation.ytvis import Progress, best_sequences
 from mmttsrn.formats.ground_truth import GroundTruth, TrueSequence, Video, decode_masks
 from mmttsrn.formats.intervals import MaskIntervals, intersections
 from mmttsrn.formats.results import PredictedSequence, Results
@@ -23,7 +24,6 @@ TRACK_ERRORS = ("identity switch", "fragment")
 FOREGROUND_IOU = 0.5  # from here on a detection is right
 BACKGROUND_IOU = 0.1  # below it a detection has nothing to do with an object
 
-Progress = Callable[[int, int], None]
 TruthId = tuple[int, int]  # video id, place among the sequences of the video
 
 
@@ -112,7 +112,7 @@ def analyse_errors(
 
 
 def _judge_video(video: Video, predicted: list[PredictedSequence], verdicts: _Verdicts) -> None:
-    best, true = _best_sequences(predicted), video.sequences
+    best, true = best_sequences(predicted), video.sequences
     masks = decode_masks(video, [*best, *true])
     rows = np.arange(len(best) + len(true))
     ious = sequence_ious(masks, rows[: len(best)], rows[len(best) :], BACKGROUND_IOU)  # D G
@@ -132,17 +132,6 @@ def _judge_video(video: Video, predicted: list[PredictedSequence], verdicts: _Ve
             verdicts.found.add(ids[j])
         elif kind == "track" and target is not None:
             verdicts.track_counts[_track_error(i, target, seen)] += 1
-
-
-def _best_sequences(predicted: Sequence[PredictedSequence]) -> list[PredictedSequence]:
-    """Return those that take part, by falling score."""
-    seen: Counter = Counter()
-    best = []
-    for guess in sorted(predicted, key=lambda guess: -guess.score):
-        seen[guess.category_id] += 1
-        if seen[guess.category_id] <= MAX_DETECTIONS[-1]:
-            best.append(guess)
-    return best
 
 
 def _right_choices(

@@ -1,34 +1,29 @@
 """AP by the number of frames of the videos."""
 
-from collections.abc import Sequence
+import sys
 
 from mmttsrn.evaluation.result import Evaluation
 from mmttsrn.formats.ground_truth import Video
 
-# Lowest and highest number of frames, both included; None for any number above.
-LENGTH_BINS: tuple[tuple[int, int | None], ...] = ((1, 16), (17, 32), (33, 64), (65, None))
+LENGTH_RANGES = {
+    "1-16": range(1, 17),
+    "17-32": range(17, 33),
+    "33-64": range(33, 65),
+    "65+": range(65, sys.maxsize),
+}
 _LONG_NAMES = {True: "long", False: "short", None: "not marked"}
 
 
-def length_stats(
-    evaluation: Evaluation, bins: Sequence[tuple[int, int | None]] = LENGTH_BINS
-) -> dict[str, dict[str, float]]:
-    """Numbers of the videos in each range of frames, by the name of the range.
-
-    Args:
-        evaluation: What is looked into.
-        bins: Ranges of frames. One that holds no video is left out.
+def length_stats(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """Numbers of the videos in each range of frames that holds any, by the name of the range.
 
     Returns:
         AP, AP at 0.50, AR, number of sequences and of videos.
     """
+    videos = evaluation.truth.videos.values()
     parts = {
-        bin_name(low, high): [
-            video
-            for video in evaluation.truth.videos.values()
-            if low <= video.length and (high is None or video.length <= high)
-        ]
-        for low, high in bins
+        name: [video for video in videos if video.length in lengths]
+        for name, lengths in LENGTH_RANGES.items()
     }
     return _part_stats(evaluation, parts)
 
@@ -48,11 +43,6 @@ def long_video_stats(evaluation: Evaluation) -> dict[str, dict[str, float]]:
         for is_long, name in _LONG_NAMES.items()
     }
     return _part_stats(evaluation, parts)
-
-
-def bin_name(low: int, high: int | None) -> str:
-    """Return what a range of frames is called, e.g. ``17-32`` or ``65+``."""
-    return f"{low}+" if high is None else f"{low}-{high}"
 
 
 def _part_stats(

@@ -1,6 +1,5 @@
 """All numbers of an evaluation as content of a json file, in full precision."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -52,11 +51,8 @@ def metrics_content(
     if other is not None:
         content["comparison"] = {
             "stats": other.stats,
-            "per_video": [_video_content(video) for video in differences],
+            "per_video": [
+                {**asdict(video), "difference": video.difference} for video in differences
+            ],
         }
     return content
-
-
-def _video_content(video: VideoDifference) -> dict[str, Any]:
-    difference = video.difference
-    return {**asdict(video), "difference": None if math.isnan(difference) else difference}

@@ -25,36 +25,36 @@ _LINES: dict[str, dict[str, Any]] = {
 _BAR_INCHES = 0.22
 
 
-def mean_curves(evaluation: Evaluation) -> dict[str, np.ndarray | None]:
+def mean_curves(evaluation: Evaluation) -> dict[str, np.ndarray]:
     """Precision at each recall threshold, mean over the classes with ground truth.
 
     Returns:
-        (R,) float64 at IoU 0.50, at 0.75 and as mean over all thresholds, by name; None where no
-        class has ground truth.
+        (R,) float64 at IoU 0.50, at 0.75 and as mean over all thresholds, by name; nothing where
+        no class has ground truth.
     """
     precision = evaluation.curves.precision[..., 0, -1]  # S R K
     precision = precision[..., (precision > -1).all(axis=(0, 1))]
+    if precision.shape[-1] == 0:
+        return {}
     chosen = {
         "IoU 0.50": precision[np.isclose(IOU_THRESHOLDS, 0.5)],
         "IoU 0.75": precision[np.isclose(IOU_THRESHOLDS, 0.75)],
         "mean over IoU": precision,
     }
-    found = precision.shape[-1] > 0
-    return {name: part.mean(axis=(0, 2)) if found else None for name, part in chosen.items()}
+    return {name: part.mean(axis=(0, 2)) for name, part in chosen.items()}
 
 
 def plot_precision_recall(evaluation: Evaluation, path: Path) -> None:
     """Draw precision against recall."""
     figure, axes = _figure(6.0, 4.8)
-    for name, curve in mean_curves(evaluation).items():
-        if curve is None:
-            _say(axes, "no class has ground truth")
-            break
+    curves = mean_curves(evaluation)
+    for name, curve in curves.items():
         label = f"{name}: AP {mean_of_valid(curve):.3f}"
         axes.plot(RECALL_THRESHOLDS, curve, label=label, **_LINES[name])
-    else:
-        # Below the axes, where no curve can be.
+    if curves:  # the legend goes below the axes, where no curve can be
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    else:
+        _say(axes, "no class has ground truth")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title("Precision and recall, mean over classes")
     axes.grid(color="#dddddd")

@@ -3,38 +3,22 @@
 Numbers are rounded to 4 decimals here only; ``n/a`` stands for -1, where nothing is to be found.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 from mmttsrn.evaluation.analysis.comparison import VideoDifference
 from mmttsrn.evaluation.analysis.errors import ErrorReport
 from mmttsrn.evaluation.analysis.lengths import length_stats, long_video_stats
-from mmttsrn.evaluation.result import Evaluation
+from mmttsrn.evaluation.result import STATS, Evaluation
+from mmttsrn.evaluation.truth_groups import AREA_GROUPS
 
-STAT_MEANINGS = {
-    "mAP": "average precision, mean over IoU 0.50 to 0.95",
-    "mAP_50": "at IoU 0.50",
-    "mAP_75": "at IoU 0.75",
-    "mAP_s": "small: mean area up to 128^2 pixels",
-    "mAP_m": "medium: 128^2 to 256^2",
-    "mAP_l": "large: from 256^2",
-    "AR@1": "average recall with 1 detection per video and class",
-    "AR@10": "with 10",
-    "AR@100": "with 100",
-    "AR_s": "with 100, small",
-    "AR_m": "with 100, medium",
-    "AR_l": "with 100, large",
-}
-AREA_GROUP_NAMES = ("all", "small", "medium", "large")
+AREA_GROUP_NAMES = tuple(group.name for group in AREA_GROUPS)
 MAX_VIDEOS = 20
 _GROUP_HEADER = ("mAP", "mAP_50", "AR@100")
 
 
 def summary_table(evaluation: Evaluation, title: str) -> str:
     """Return the twelve official numbers."""
-    rows = [
-        (name, format_score(value), STAT_MEANINGS[name]) for name, value in evaluation.stats.items()
-    ]
+    rows = [(name, format_score(value), STATS[name]) for name, value in evaluation.stats.items()]
     return text_table(title, None, rows, align="<><")
 
 
@@ -96,7 +80,7 @@ def comparison_table(evaluation: Evaluation, other: Evaluation, title: str) -> s
             name,
             format_score(value),
             format_score(other_stats[name]),
-            format_difference(math.nan if value < 0 else value - other_stats[name]),
+            format_difference(None if value < 0 else value - other_stats[name]),
         )
         for name, value in evaluation.stats.items()
     ]
@@ -104,12 +88,7 @@ def comparison_table(evaluation: Evaluation, other: Evaluation, title: str) -> s
 
 
 def video_table(differences: Sequence[VideoDifference], limit: int = MAX_VIDEOS) -> str:
-    """Return the videos of two results, worst first.
-
-    Args:
-        differences: As :func:`~.comparison.compare_videos` gives them.
-        limit: How many videos are shown.
-    """
+    """Return the first videos of what :func:`~.comparison.compare_videos` gives, worst first."""
     rows = [
         (
             str(video.video_id),
@@ -144,9 +123,9 @@ def format_score(value: float) -> str:
     return "n/a" if value < 0 else f"{value:.4f}"
 
 
-def format_difference(value: float) -> str:
-    """Return a difference of two numbers; NaN becomes ``n/a``."""
-    return "n/a" if math.isnan(value) else f"{value:+.4f}"
+def format_difference(value: float | None) -> str:
+    """Return a difference of two numbers; None becomes ``n/a``."""
+    return "n/a" if value is None else f"{value:+.4f}"
 
 
 def text_table(

@@ -6,7 +6,6 @@ a score is a probability.
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +16,8 @@ from mmttsrn.formats.encoded_masks import EncodedMasks, pack_masks
 from mmttsrn.formats.ground_truth import GroundTruth
 from mmttsrn.formats.intervals import RunLengthError, decode_intervals
 from mmttsrn.formats.json_stream import read_json
-from mmttsrn.formats.results import checked_list, entry_problems
+from mmttsrn.formats.results import checked_list, entry_problems, is_finite_number
 
-_LOWEST, _HIGHEST = -sys.float_info.max, sys.float_info.max
 _EXPECTED_MASK = "expected {size, counts} with compressed counts, a string, or null"
 
 
@@ -77,7 +75,10 @@ def check_submission(results: str | os.PathLike, truth: GroundTruth) -> Submissi
 def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
     if not isinstance(entry, dict):
         return _CheckedEntry(tuple(entry_problems(entry, truth)))
-    problems = _score_problems(entry)
+    problems = []
+    score: Any = entry.get("score")
+    if is_finite_number(score) and not 0 <= score <= 1:
+        problems.append(f"score: {score!r} is out of range, expected 0 to 1")
     frames = entry.get("segmentations")
     if isinstance(frames, list):
         forms = [_form_problem(segmentation) for segmentation in frames]
@@ -96,20 +97,9 @@ def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
         problems = [*(list(entry_problems(entry, truth)) or [fault]), *problems]
     if problems:
         return _CheckedEntry(tuple(_grouped(problems)))
-    score = float(entry["score"])
-    content = [entry["video_id"], entry["category_id"], score, masks.size, masks.counts]
+    content = [entry["video_id"], entry["category_id"], float(score), masks.size, masks.counts]
     digest = hashlib.blake2b(orjson.dumps(content), digest_size=16).digest()
     return _CheckedEntry((), entry["video_id"], digest)
-
-
-def _score_problems(entry: dict[str, Any]) -> list[str]:
-    score = entry.get("score")
-    # What is no finite number is found elsewhere.
-    if isinstance(score, bool) or not isinstance(score, (int, float)):
-        return []
-    if 0 <= score <= 1 or not _LOWEST <= score <= _HIGHEST:
-        return []
-    return [f"score: {score!r} is out of range, expected 0 to 1"]
 
 
 def _decoding_problem(entry: dict[str, Any], masks: Any, truth: GroundTruth) -> str | None:

@@ -22,10 +22,5 @@ class DumpTrackResults(DumpResults):
     default_prefix = "dump"  # it computes no figures; without a prefix MMEngine warns
 
     def process(self, data_batch: Any, predictions: Sequence[dict]) -> None:
-        """Keep the predictions of a batch.
-
-        Args:
-            data_batch: Data from the data loader; not used.
-            predictions: One sample per video, as a dict.
-        """
+        """Keep the predictions of a batch, one sample per video."""
         self.results += [asdict(video["pred_sequences"]) for video in predictions]

@@ -1,7 +1,7 @@
 """Metric that writes YouTube-VIS results and evaluates them where ground truth exists."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation.analysis.report import text_table
 from mmttsrn.evaluation.result import Evaluation
 from mmttsrn.evaluation.ytvis import evaluate
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
@@ -33,9 +34,8 @@ class YouTubeVISMetric(BaseMetric):
             directory of the running Runner, and no files when there is no Runner.
         classwise: Whether to log AP per class.
         backend_args: Arguments of the mmengine file backend that reads the json.
-        collect_device: Device for gathering results from ranks, ``"cpu"`` or ``"gpu"``.
-        prefix: Prefix of the metric names, ``youtube_vis`` by default.
-        collect_dir: Shared folder for gathering results on the CPU.
+        **kwargs: Arguments of :class:`mmengine.evaluator.BaseMetric` (``collect_device``,
+            ``prefix``, ``youtube_vis`` by default, ``collect_dir``).
 
     Returns (of ``evaluate``):
         ``youtube_vis/`` + each of the twelve official numbers (``mAP``, ``mAP_50``, ...,
@@ -50,11 +50,9 @@ class YouTubeVISMetric(BaseMetric):
         outfile_prefix: str | None = None,
         classwise: bool = False,
         backend_args: dict | None = None,
-        collect_device: str = "cpu",
-        prefix: str | None = None,
-        collect_dir: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(**kwargs)
         self.outfile_prefix = outfile_prefix
         self.classwise = classwise
         self.backend_args = backend_args
@@ -145,19 +143,16 @@ class YouTubeVISMetric(BaseMetric):
         return evaluated
 
     def _log_tables(self, evaluation: Evaluation, logger: MMLogger) -> None:
-        logger.info("mask AP\n" + _table(list(evaluation.stats.items())))
+        logger.info(_table("mask AP", evaluation.stats.items()))
         if self.classwise:
-            names = evaluation.truth.categories
-            rows = [
-                (names[category_id], values["mAP"])
-                for category_id, values in evaluation.category_stats().items()
+            names, stats = evaluation.truth.categories, evaluation.category_stats()
+            values = [
+                (names[category_id], numbers["mAP"]) for category_id, numbers in stats.items()
             ]
-            logger.info("mask AP per class\n" + _table(rows))
+            logger.info(_table("mask AP per class", values))
 
 
-def _table(rows: list[tuple[str, float]]) -> str:
+def _table(title: str, values: Iterable[tuple[str, float]]) -> str:
     """Name and value per line; -1 stands for "no such object in the ground truth"."""
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(
-        f"  {name:<{width}}  {'n/a' if value < 0 else f'{value:.3f}'}" for name, value in rows
-    )
+    rows = [(name, "n/a" if value < 0 else f"{value:.3f}") for name, value in values]
+    return text_table(title, None, rows, align="<<")

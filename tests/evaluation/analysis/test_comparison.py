@@ -1,5 +1,3 @@
-import math
-
 import pytest
 from vis_json import ground_truth, perfect_results
 
@@ -26,7 +24,7 @@ def test_largest_loss_is_first_and_no_ground_truth_last(differences):
 
 def test_difference_is_results_less_other(differences):
     assert [video.difference for video in differences[:3]] == pytest.approx([-1.0, 0.0, 1.0])
-    assert math.isnan(differences[3].difference)
+    assert differences[3].difference is None
 
 
 def test_facts_of_the_videos(differences):

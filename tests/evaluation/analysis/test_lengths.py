@@ -37,12 +37,6 @@ def test_videos_without_ground_truth_are_counted():
     }  # fmt: skip
 
 
-def test_ranges_can_be_chosen():
-    evaluation = evaluate_ytvis(ground_truth([3, 20, 70]), [])
-    stats = length_stats(evaluation, bins=[(1, 20), (21, None)])
-    assert {name: part["num_videos"] for name, part in stats.items()} == {"1-20": 2, "21+": 1}
-
-
 def test_long_videos_are_those_that_the_file_marks():
     truth = ground_truth([3, 20, 70, 5])
     for video, is_long in zip(truth["videos"], (False, True, True), strict=False):
