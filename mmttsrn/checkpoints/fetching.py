@@ -66,7 +66,11 @@ def cached_path(source: str) -> Path:
 
 
 def check_sha256(path: Path, expected: str, source: str) -> None:
-    """Refuse a file, called ``source``, whose SHA-256 does not begin with the digits expected."""
+    """Refuse a file, called ``source``, whose SHA-256 does not begin with the digits expected.
+
+    Raises:
+        UserInputError: The digits differ.
+    """
     found = pooch.file_hash(str(path))
     if not found.startswith(expected.lower()):
         shown = found[: max(len(expected), 8)]

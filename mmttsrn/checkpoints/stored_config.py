@@ -63,7 +63,11 @@ def parse_config(text: str, source: str) -> Config:
 
 
 def check_model_types(model: Mapping[str, Any], source: str) -> None:
-    """Refuse the ``model`` of a config from a file that names anything but registered classes."""
+    """Refuse the ``model`` of a config from a file that names anything but registered classes.
+
+    Raises:
+        UserInputError: A ``type`` is not the name of a registered model part.
+    """
     register_all_modules()
     for name in _types(model):
         if not any(_is_registered(registry, name) for registry in MODEL_REGISTRIES):
