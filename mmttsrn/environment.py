@@ -28,9 +28,8 @@ class RequiredPackage:
     def install_command(self, found: str | None = None) -> str:
         """Pip command that installs the package.
 
-        Args:
-            found: Distribution that provides it now; one of another name is removed first, because
-                pip would install the recommended one over its files.
+        A distribution of another name that provides it now is removed first, because pip would
+        install the recommended one over its files.
         """
         recommended = self.distributions[0]
         words = ["pip install", self.pip_options, f'"{recommended}>={self.minimum}"']
@@ -76,9 +75,6 @@ REQUIRED_PACKAGES = (
 
 def check_environment(packages: tuple[RequiredPackage, ...] = REQUIRED_PACKAGES) -> None:
     """Check that every required package is installed and recent enough.
-
-    Args:
-        packages: The packages to look for.
 
     Raises:
         ImportError: One line per missing or too old package, with the command that mends it.

@@ -2,7 +2,7 @@
 
 import importlib
 
-from mmengine.registry import init_default_scope as set_default_scope
+from mmengine.registry import init_default_scope
 
 HOST_SCOPE = "mmdet"
 MODULES = (
@@ -15,20 +15,16 @@ MODULES = (
 )
 
 
-def register_all_modules(init_default_scope: bool = True) -> None:
+def register_all_modules() -> None:
     """Import and so register all modules of mmttsrn and of its host, MMDetection.
 
     Configs do not need it: their registries import modules on first use. It is for code that
-    builds modules without a config's ``default_scope``.
-
-    Args:
-        init_default_scope: Make the host's scope the default, as configs do. Modules of this
-            package are then named ``mmttsrn.X`` and those of the host ``X``.
+    builds modules without a config's ``default_scope``. The host's scope becomes the default, as
+    in configs: modules of this package are named ``mmttsrn.X`` and those of the host ``X``.
     """
     from mmdet.utils import register_all_modules as register_host_modules
 
     register_host_modules(init_default_scope=False)
     for module in MODULES:
         importlib.import_module(module)
-    if init_default_scope:
-        set_default_scope(HOST_SCOPE)
+    init_default_scope(HOST_SCOPE)

@@ -7,32 +7,29 @@ YouTube-VIS format is used.
 import argparse
 import copy
 import json
+import runpy
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-try:
-    from mmttsrn.environment import check_mmcv_ops
+if __name__ == "__main__":  # before the imports, which fail without what is checked
+    runpy.run_path(str(Path(__file__).resolve().parents[0] / "setup" / "check_packages.py"))
 
-    check_mmcv_ops()
-    from mmengine.config import Config
-    from mmengine.runner import find_latest_checkpoint
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
 
-    from mmttsrn.apis.config_file import load_config
-    from mmttsrn.checkpoints.host_loading import safe_host_loading
-    from mmttsrn.cli.command_line import build_runner
-    from mmttsrn.cli.user_errors import report_user_errors
-    from mmttsrn.datasets.synthetic import write_moving_shapes
-    from mmttsrn.errors import UserInputError
-    from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
-    from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
-    from mmttsrn.visualization.video_io import require_mp4_encoder
-    from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
-except ImportError as error:  # a package is missing, too old or without ops
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
+from mmttsrn.apis.config_file import load_config
+from mmttsrn.checkpoints.host_loading import safe_host_loading
+from mmttsrn.cli.command_line import build_runner
+from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
+from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
+from mmttsrn.visualization.video_io import require_mp4_encoder
+from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
 
 CONFIG_KEYS = ("model", "train_dataloader", "test_dataloader", "test_evaluator", "visualizer")
 GENERATED_DATA = {"train_clips": 5, "val_clips": 3, "num_frames": 12, "size": [96, 160],

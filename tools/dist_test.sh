@@ -8,16 +8,6 @@ if [ $# -lt 3 ]; then
     echo "usage: bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [arguments of tools/test.py]" >&2
     exit 2
 fi
-CONFIG=$1
-CHECKPOINT=$2
-GPUS=$3
-TOOLS=$(cd "$(dirname "$0")" && pwd)
-. "$TOOLS/setup/launch_env.sh"
+. "$(dirname "$0")/setup/launch_env.sh"
 
-exec "$PYTHON" "$TOOLS/launch.py" \
-    --nnodes="$NNODES" \
-    --node_rank="$NODE_RANK" \
-    --master_addr="$MASTER_ADDR" \
-    --master_port="$PORT" \
-    --nproc_per_node="$GPUS" \
-    "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"
+launch_torchrun "$3" test.py "$1" "$2" --launcher pytorch "${@:4}"

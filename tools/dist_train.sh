@@ -8,15 +8,6 @@ if [ $# -lt 2 ]; then
     echo "usage: bash tools/dist_train.sh CONFIG GPUS [arguments of tools/train.py]" >&2
     exit 2
 fi
-CONFIG=$1
-GPUS=$2
-TOOLS=$(cd "$(dirname "$0")" && pwd)
-. "$TOOLS/setup/launch_env.sh"
+. "$(dirname "$0")/setup/launch_env.sh"
 
-exec "$PYTHON" "$TOOLS/launch.py" \
-    --nnodes="$NNODES" \
-    --node_rank="$NODE_RANK" \
-    --master_addr="$MASTER_ADDR" \
-    --master_port="$PORT" \
-    --nproc_per_node="$GPUS" \
-    "$TOOLS/train.py" "$CONFIG" --launcher pytorch "${@:3}"
+launch_torchrun "$2" train.py "$1" --launcher pytorch "${@:3}"

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 import torch
-from mmengine.analysis import FlopAnalyzer
+from mmengine.analysis import FlopAnalyzer, parameter_count
 from mmengine.analysis.jit_handles import get_shape
 from torch import Tensor, nn
 
@@ -76,12 +76,11 @@ def count_complexity(model: TTSRN, shape: tuple[int, int, int], device: str = "c
     analyzer = flop_analyzer(_RawForward(model), frames)
     with torch.no_grad():
         by_module = analyzer.by_module()
-    parameters = {name: _count_parameters(part) for name, part in model.named_children()}
-    parts = [name for name, count in parameters.items() if count]
+    parameters = parameter_count(model)
+    parts = {name: name for name, _ in model.named_children() if parameters[name]} | {TOTAL: ""}
     return Complexity(
-        parameters={name: parameters[name] for name in parts} | {TOTAL: _count_parameters(model)},
-        flops={name: int(by_module[f"model.{name}"]) for name in parts}
-        | {TOTAL: int(by_module[""])},
+        parameters={part: parameters[name] for part, name in parts.items()},
+        flops={part: int(by_module[f"model.{name}".rstrip(".")]) for part, name in parts.items()},
         operators={name: int(count) for name, count in analyzer.by_operator().items()},
         uncounted=dict(analyzer.unsupported_ops()),
     )
@@ -119,10 +118,6 @@ def deform_conv_flops(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
     cells = batch * prod(out[2:])
     sampling = 4 * cells * in_channels * prod(weight[2:])
     return Counter(deform_conv=cells * prod(weight) + sampling)
-
-
-def _count_parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 HANDLES = {

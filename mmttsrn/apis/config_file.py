@@ -67,11 +67,15 @@ def find_config(name: str) -> Path:
     if matches:
         names = ", ".join(PREFIX + path.relative_to(root).as_posix() for path in matches)
         raise UserInputError(f"several configs are named {name}: {names}; name one of them")
-    close = difflib.get_close_matches(Path(wanted).stem, [path.stem for path in shipped], n=1)
-    hint = (
-        f"did you mean {close[0]}?" if close else f"configs: {', '.join(p.stem for p in shipped)}"
-    )
+    stems = [path.stem for path in shipped]
+    close = difflib.get_close_matches(Path(wanted).stem, stems, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"configs: {', '.join(stems)}"
     raise UserInputError(f"{name}: there is no such config file; {hint}")
+
+
+def config_stem(name: str) -> str:
+    """Name of a config without scope, folder and suffix."""
+    return name.rpartition("::")[2].rpartition("/")[2].removesuffix(".py")
 
 
 def configs_folder() -> Path:

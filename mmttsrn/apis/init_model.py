@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import configs_folder, load_config
-from mmttsrn.checkpoints.fetching import check_published_name, fetch, is_remote
+from mmttsrn.checkpoints.fetching import check_published_name, fetch
 from mmttsrn.checkpoints.host_loading import local_path, safe_host_loading
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.metafile import ReleasedModel, released_models
@@ -20,8 +20,6 @@ from mmttsrn.checkpoints.state_difference import check_checkpoint
 from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet import TTSRN
-
-INDEX = "model-index.yml"
 
 
 def init_model(
@@ -67,29 +65,17 @@ def init_model(
 
 
 def list_models(metafile: str | PathLike[str] | None = None) -> dict[str, ReleasedModel]:
-    """Released models by name.
-
-    Args:
-        metafile: Metafile to read; by default those that ``model-index.yml`` of the package names.
-    """
+    """Released models of a metafile by name, by default of those that ``model-index.yml`` names."""
     if metafile is not None:
         paths = [Path(metafile)]
     else:
         root = configs_folder().parent
-        index = yaml.safe_load((root / INDEX).read_text(encoding="utf-8"))
+        index = yaml.safe_load((root / "model-index.yml").read_text(encoding="utf-8"))
         paths = [root / path for path in index["Import"]]
     models: dict[str, ReleasedModel] = {}
     for path in paths:
-        for name, model in released_models(path).items():
-            models[name] = _with_folder(model, path.parent)
+        models |= released_models(path)
     return models
-
-
-def _with_folder(model: ReleasedModel, folder: Path) -> ReleasedModel:
-    """Return the model with its weights, if their path is relative, below the metafile's folder."""
-    if is_remote(model.weights):
-        return model
-    return ReleasedModel(model.name, model.config, str(folder / model.weights), model.sha256)
 
 
 def _read_weights(

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mmttsrn.checkpoints.converters import SOURCE_FORMATS, Rule, SourceFormat, find_rule
+from mmttsrn.checkpoints.converters import SOURCE_FORMATS, Rule, find_rule
 from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth
 from mmttsrn.errors import UserInputError
 
 # The parts of the class branch that have one row for each class.
 CLASS_BRANCH = "head.cls_branch."
+OTHER_CLASSES = "another number of classes"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def convert(
     found = {name: find_rule(name, rules) for name in source}
     targets = [rule.target for rule in found.values() if not rule.leave_out]
     check_backbone_depth(targets, model, path)
-    tensors = {name: _selected(source[name], rule) for name, rule in found.items()}
+    tensors = {
+        name: rule.select(source[name]) if rule.select else source[name]
+        for name, rule in found.items()
+    }
     left_out = _left_out(found, tensors, model)
     loaded = {name: rule.target for name, rule in found.items() if name not in left_out}
     if not loaded:
@@ -83,23 +87,32 @@ def convert(
     state = {
         target: tensors[name].to(model[target].dtype).clone() for name, target in loaded.items()
     }
-    initialised = [name for name in model if name not in state and not _is_counter(name)]
-    state.update(_batch_counters(state, model))
-    changes = (_class_change(rule, tensors[name], model) for name, rule in found.items())
-    class_change = next(filter(None, changes), "")
+    counters = [name for name in model if name.endswith(f".{BATCH_COUNTER}")]
+    initialised = [name for name in model if name not in state and name not in counters]
+    # Frozen batch norms of other programs have no counters, and a checkpoint without them would
+    # count as incomplete.
+    state |= {
+        name: torch.zeros((), dtype=torch.long)
+        for name in counters
+        if name.replace(BATCH_COUNTER, "running_mean") in state
+    }
+    class_change = ""
+    for name, entry in left_out.items():
+        if entry.reason == OTHER_CLASSES and not class_change:
+            theirs, ours = len(tensors[name]) - 1, len(model[found[name].target]) - 1
+            class_change = f"{theirs} in the checkpoint, {ours} in the model"
     return Conversion(state, loaded, left_out, initialised, class_change)
 
 
 def _check_kind(source: Mapping[str, Tensor], kind: str, path: str) -> None:
-    form: SourceFormat = SOURCE_FORMATS[kind]
+    form = SOURCE_FORMATS[kind]
     if form.recognises(source):
         return
     others = [name for name, other in SOURCE_FORMATS.items() if other.recognises(source)]
-    hint = f"its names are those of --from {' or '.join(others)}" if others else ""
-    examples = ", ".join(list(source)[:3])
+    unknown = f"of no known kind ({', '.join(list(source)[:3])}, ...)"
+    names = f"those of --from {' or '.join(others)}" if others else unknown
     raise UserInputError(
-        f"{path}: not {form.title}, as --from {kind} expects; "
-        f"{hint or f'its names are of no known kind ({examples}, ...)'}"
+        f"{path}: not {form.title}, as --from {kind} expects; its names are {names}"
     )
 
 
@@ -107,24 +120,16 @@ def _left_out(
     found: Mapping[str, Rule], tensors: Mapping[str, Tensor], model: Mapping[str, Tensor]
 ) -> dict[str, LeftOut]:
     reasons = {name: _misfit(rule, tensors[name], model) for name, rule in found.items()}
-    misfits = {_layer(found[name].target) for name, reason in reasons.items() if reason}
-    left_out = {}
-    for name, rule in found.items():
-        reason = reasons[name]
-        if not reason and _layer(rule.target) in misfits:
-            reason = "the rest of its layer does not fit"
-        if reason:
-            left_out[name] = LeftOut(rule.target.partition(".")[0], reason)
-    return left_out
-
-
-def _selected(tensor: Tensor, rule: Rule) -> Tensor:
-    return tensor if rule.select is None else rule.select(tensor)
-
-
-def _layer(name: str) -> str:
-    """Return the layer of a parameter: a bias is nothing without its weight."""
-    return name.rpartition(".")[0]
+    # A bias is nothing without its weight.
+    layers = {name: rule.target.rpartition(".")[0] for name, rule in found.items()}
+    misfits = {layers[name] for name, reason in reasons.items() if reason}
+    return {
+        name: LeftOut(
+            rule.target.partition(".")[0], reasons[name] or "the rest of its layer does not fit"
+        )
+        for name, rule in found.items()
+        if layers[name] in misfits
+    }
 
 
 def _misfit(rule: Rule, tensor: Tensor, model: Mapping[str, Tensor]) -> str:
@@ -136,40 +141,7 @@ def _misfit(rule: Rule, tensor: Tensor, model: Mapping[str, Tensor]) -> str:
         return "the model has no such parameter"
     if own.shape == tensor.shape:
         return ""
-    if _class_change(rule, tensor, model):
-        return "another number of classes"
-    return f"of another shape: {_size(tensor)} instead of {_size(own)}"
-
-
-def _class_change(rule: Rule, tensor: Tensor, model: Mapping[str, Tensor]) -> str:
-    own = model.get(rule.target)
-    if (
-        own is None
-        or rule.leave_out
-        or not rule.target.startswith(CLASS_BRANCH)
-        or own.shape[0] == tensor.shape[0]
-        or own.shape[1:] != tensor.shape[1:]
-    ):
-        return ""
-    return f"{tensor.shape[0] - 1} in the checkpoint, {own.shape[0] - 1} in the model"
-
-
-def _batch_counters(state: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Counters, at zero, of the batch norms whose statistics were found.
-
-    Frozen batch norms of other programs have none, and a checkpoint without them would count as
-    incomplete.
-    """
-    return {
-        name: torch.zeros((), dtype=torch.long)
-        for name in model
-        if _is_counter(name) and name.replace(BATCH_COUNTER, "running_mean") in state
-    }
-
-
-def _is_counter(name: str) -> bool:
-    return name.endswith(f".{BATCH_COUNTER}")
-
-
-def _size(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "scalar"
+    if rule.target.startswith(CLASS_BRANCH) and own.shape[1:] == tensor.shape[1:]:
+        return OTHER_CLASSES
+    found, wanted = ("x".join(map(str, shape)) or "scalar" for shape in (tensor.shape, own.shape))
+    return f"of another shape: {found} instead of {wanted}"

@@ -7,36 +7,29 @@ from mmttsrn.checkpoints.conversion import Conversion
 
 ITEMS_SHOWN = 4
 NO_PART = "(none)"
-COLUMNS = ("module", "loaded", "left out", "newly initialised")
 
 
 def format_report(conversion: Conversion) -> str:
-    """Table and lists of what was loaded, left out and is newly initialised.
+    """Return a table and lists of what was loaded, left out and is newly initialised, as lines.
 
-    Args:
-        conversion: The conversion.
-
-    Returns:
-        Lines of text. Every name that was left out is there, or the pattern that covers it.
+    Every name that was left out is there, or the pattern that covers it.
     """
     lines = _table(conversion)
     if conversion.class_change:
         lines += ["", f"class layer re-initialised: {conversion.class_change}"]
-    lines += _left_out_lines(conversion)
-    lines += _initialised_lines(conversion)
-    return "\n".join(lines)
+    return "\n".join([*lines, *_left_out_lines(conversion), *_initialised_lines(conversion)])
 
 
 def _table(conversion: Conversion) -> list[str]:
-    loaded = _counts(conversion.loaded.values())
-    left_out = Counter(entry.part or NO_PART for entry in conversion.left_out.values())
-    initialised = _counts(conversion.initialised)
-    parts = sorted({*loaded, *left_out, *initialised}, key=lambda part: (part == NO_PART, part))
-    rows: list[Sequence[str]] = [COLUMNS]
-    rows += [
-        (part, str(loaded[part]), str(left_out[part]), str(initialised[part])) for part in parts
-    ]
-    rows.append(("total", *(str(counter.total()) for counter in (loaded, left_out, initialised))))
+    counters = (
+        Counter(map(_part, conversion.loaded.values())),
+        Counter(entry.part or NO_PART for entry in conversion.left_out.values()),
+        Counter(map(_part, conversion.initialised)),
+    )
+    parts = sorted({part for c in counters for part in c}, key=lambda part: (part == NO_PART, part))
+    rows = [["module", "loaded", "left out", "newly initialised"]]
+    rows += [[part, *(str(counter[part]) for counter in counters)] for part in parts]
+    rows.append(["total", *(str(counter.total()) for counter in counters)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -71,21 +64,12 @@ def _initialised_lines(conversion: Conversion) -> list[str]:
     return ["", title, *lines] if lines else []
 
 
-def _counts(names: Iterable[str]) -> Counter[str]:
-    return Counter(_part(name) for name in names)
-
-
 def _part(name: str) -> str:
     return name.partition(".")[0]
 
 
 def _summary(names: Sequence[str], universe: Iterable[str]) -> str:
-    """Return a few names, or the patterns that cover many, with their number.
-
-    Args:
-        names: The names.
-        universe: All names of which these are some.
-    """
+    """Return a few names of a universe, or the patterns that cover many, with their number."""
     if len(names) <= ITEMS_SHOWN:
         return ", ".join(names)
     patterns = list(_patterns(set(names), set(universe)))

@@ -9,33 +9,22 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import check_output_file, replace_file
 from mmttsrn.version import __version__
 
-SUFFIX = ".pth"
-
 
 def check_out_file(out: str, source: str) -> None:
     """Refuse an output name before any work is done.
 
-    Args:
-        out: File to write.
-        source: File that is read.
-
     Raises:
-        UserInputError: The name does not end with ``.pth``, or the file cannot be written.
+        UserInputError: It does not end with ``.pth``, is the source, or cannot be written.
     """
-    if not out.endswith(SUFFIX):
-        raise UserInputError(f"--out {out}: expected the name of a file that ends with {SUFFIX}")
+    if not out.endswith(".pth"):
+        raise UserInputError(f"--out {out}: expected the name of a file that ends with .pth")
     check_output_file(Path(out), "--out", [source])
 
 
 def save_converted(conversion: Conversion, out: str, kind: str, source: str, config: str) -> None:
     """Write converted weights as a checkpoint of MMEngine, whole or not at all.
 
-    Args:
-        conversion: The conversion.
-        out: File to write; its folder is made.
-        kind: Kind of the source.
-        source: File that was read.
-        config: Path or name of the model's config.
+    Its folder is made. Kind, file name of the source and stem of the config are kept as ``meta``.
     """
     meta = {
         "converted_from": kind,

@@ -16,7 +16,6 @@ import pooch
 from mmttsrn.errors import UserInputError
 from mmttsrn.version import __version__
 
-CACHE_VARIABLE = "MMTTSRN_CACHE"
 # hf://owner/repository[@revision]/path/of/the/file
 HUB_SOURCE = re.compile(r"hf://([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 # How published files are named: the first digits of the file's SHA-256 come last.
@@ -38,14 +37,14 @@ def fetch(source: str, sha256: str | None = None) -> Path:
     Raises:
         UserInputError: The file is missing, cannot be downloaded, or is another one than stated.
     """
-    path = cached_path(source) if is_remote(source) else Path(source).expanduser()
-    if is_remote(source) and not path.is_file():
-        _download(source, path, sha256)
-        return path
+    remote = is_remote(source)
+    path = cached_path(source) if remote else Path(source).expanduser()
     if not path.is_file():
-        raise UserInputError(f"{source}: there is no such checkpoint file")
-    if sha256 is not None:
-        check_sha256(path, sha256, f"{path} (from {source})" if is_remote(source) else None)
+        if not remote:
+            raise UserInputError(f"{source}: there is no such checkpoint file")
+        _download(source, path, sha256)
+    elif sha256 is not None:
+        check_sha256(path, sha256, f"{path} (from {source})" if remote else str(path))
     return path
 
 
@@ -56,10 +55,8 @@ def is_remote(source: str) -> bool:
 
 def cache_folder() -> Path:
     """Return the folder of downloads: ``MMTTSRN_CACHE``, or ``mmttsrn`` in the user's cache."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mmttsrn"
+    users = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("MMTTSRN_CACHE") or f"{users}/mmttsrn").expanduser()
 
 
 def cached_path(source: str) -> Path:
@@ -68,13 +65,8 @@ def cached_path(source: str) -> Path:
     return cache_folder() / hashlib.sha256(source.encode()).hexdigest()[:12] / name
 
 
-def check_sha256(path: Path, expected: str, source: str | None = None) -> None:
-    """Refuse a file whose SHA-256 does not begin with what is expected.
-
-    Args:
-        path: The file.
-        expected: The digits, or the first ones.
-        source: What the message calls the file; by default its path.
+def check_sha256(path: Path, expected: str, source: str) -> None:
+    """Refuse a file, called ``source``, whose SHA-256 does not begin with the digits expected.
 
     Raises:
         UserInputError: The digits differ.
@@ -83,7 +75,7 @@ def check_sha256(path: Path, expected: str, source: str | None = None) -> None:
     if not found.startswith(expected.lower()):
         shown = found[: max(len(expected), 8)]
         raise UserInputError(
-            f"{source or path}: hash mismatch: SHA-256 is {shown} instead of {expected}; the file "
+            f"{source}: hash mismatch: SHA-256 is {shown} instead of {expected}; the file "
             "is damaged or not the published one: delete it and get it again"
         )
 
@@ -92,7 +84,7 @@ def check_published_name(path: Path) -> None:
     """Check a file named as published ones are, ``NAME_YYYYMMDD-<8 digits>``, against its name."""
     match = PUBLISHED_NAME.fullmatch(path.name)
     if match is not None:
-        check_sha256(path, match.group(1))
+        check_sha256(path, match.group(1), str(path))
 
 
 def _download(source: str, target: Path, sha256: str | None) -> None:

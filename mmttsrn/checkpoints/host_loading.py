@@ -22,10 +22,10 @@ from mmttsrn.host_internals import checkpoint_loaders, checkpoints_read_by
 
 # Names that MMEngine knows the URL of.
 NAME_TABLES = {
-    "torchvision://": get_torchvision_models,
-    "modelzoo://": get_torchvision_models,
-    "open-mmlab://": get_external_models,
-    "openmmlab://": get_external_models,
+    "torchvision": get_torchvision_models,
+    "modelzoo": get_torchvision_models,
+    "open-mmlab": get_external_models,
+    "openmmlab": get_external_models,
 }
 
 
@@ -43,17 +43,7 @@ class CheckpointReader:
         self._read_ahead: dict[str, Any] = {}
 
     def read_ahead(self, source: str) -> dict[str, Any]:
-        """Read a checkpoint that MMEngine will ask for, and keep it until then.
-
-        Args:
-            source: As MMEngine will name it.
-
-        Returns:
-            The content, with at least ``state_dict``.
-
-        Raises:
-            UserInputError: See :func:`read_checkpoint`.
-        """
+        """Read a checkpoint by :func:`read_checkpoint`, and keep it until MMEngine asks for it."""
         content = read_checkpoint(source, allow_unsafe=self.allow_unsafe)
         self._read_ahead[source] = content
         return content
@@ -61,10 +51,8 @@ class CheckpointReader:
     def __call__(self, filename: str, map_location: Any = None) -> Any:
         """Hand out what was read ahead, once, or read it now.
 
-        Args:
-            filename: The source.
-            map_location: Ignored: what is read stays on the CPU until it is copied into a module or
-                an optimizer.
+        It stays on the CPU, whatever ``map_location``, until it is copied into a module or an
+        optimizer.
         """
         if filename in self._read_ahead:
             return self._read_ahead.pop(filename)
@@ -73,15 +61,9 @@ class CheckpointReader:
 
 @contextmanager
 def safe_host_loading(allow_unsafe: bool = False) -> Iterator[CheckpointReader]:
-    """Let MMEngine read checkpoints without running code from them.
+    """Let MMEngine read checkpoints by the reader that is yielded, without running their code.
 
     One within another changes nothing: what the outermost allows counts.
-
-    Args:
-        allow_unsafe: Read files by the unrestricted unpickler.
-
-    Yields:
-        What reads the checkpoints.
     """
     outer = next((x for x in checkpoint_loaders() if isinstance(x, CheckpointReader)), None)
     if outer is not None:
@@ -93,14 +75,7 @@ def safe_host_loading(allow_unsafe: bool = False) -> Iterator[CheckpointReader]:
 
 
 def read_checkpoint(source: str, *, allow_unsafe: bool = False) -> dict[str, Any]:
-    """Read a checkpoint to the CPU without running code from it.
-
-    Args:
-        source: Path, URL or hub id.
-        allow_unsafe: Read it even if that can run code from the file.
-
-    Returns:
-        The content, with at least ``state_dict``.
+    """Read a checkpoint by :func:`load_for_host`: a dict with at least ``state_dict``.
 
     Raises:
         UserInputError: There is no such file, it cannot be read safely, or it holds no weights.
@@ -135,25 +110,23 @@ def load_for_host(source: str, *, allow_unsafe: bool = False) -> Any:
 def local_path(source: str, sha256: str | None = None) -> Path:
     """Return the path of a checkpoint's file; in a distributed run the first process downloads it.
 
-    Processes that do not share its cache, as on another machine, download it then.
-
-    Args:
-        source: As for :func:`load_for_host`.
-        sha256: As for :func:`~mmttsrn.checkpoints.fetching.fetch`.
+    Processes that do not share its cache, as on another machine, download it then. The source is
+    one of :func:`load_for_host`, its hash one of :func:`~mmttsrn.checkpoints.fetching.fetch`.
     """
-    prefix = next((prefix for prefix in NAME_TABLES if source.startswith(prefix)), None)
-    if prefix is not None:
-        source = _look_up(source, prefix)
+    source = _look_up(source)
     if get_rank() == 0:
         fetch(source, sha256)
     barrier()
     return fetch(source, sha256)
 
 
-def _look_up(source: str, prefix: str) -> str:
-    name = source.removeprefix(prefix)
+def _look_up(source: str) -> str:
+    """Return the URL of a name that MMEngine has in its tables, and any other source as it is."""
+    scheme, _, name = source.partition("://")
+    if scheme not in NAME_TABLES:
+        return source
     try:
-        urls = NAME_TABLES[prefix]()
+        urls = NAME_TABLES[scheme]()
     except ImportError as error:
         raise UserInputError(
             f"{source}: needs {error.name}, which is not installed; give a URL or a path"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from mmttsrn.checkpoints.loading import SAFETENSORS_SUFFIX
+from mmttsrn.checkpoints.fetching import is_remote
 from mmttsrn.checkpoints.publishing import Release
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import replace_file
@@ -52,21 +52,22 @@ def read_metafile(path: Path) -> dict[str, Any]:
 
 
 def released_models(path: Path) -> dict[str, ReleasedModel]:
-    """Read the models of a metafile by name.
+    """Read the models of a metafile by name; weights by a relative path lie beside it.
 
     Raises:
         UserInputError: An entry lacks a field that loading needs.
     """
     models = {}
     for entry in read_metafile(path)["Models"]:
-        fields = {"Name": "name", "Config": "config", "Weights": "weights", "SHA256": "sha256"}
+        fields = ("Name", "Config", "Weights", "SHA256")
         missing = [field for field in fields if not isinstance(entry.get(field), str)]
         if missing:
             raise UserInputError(
                 f"{path}: model {entry.get('Name')}: no {' and no '.join(missing)}"
             )
-        model = ReleasedModel(**{argument: entry[field] for field, argument in fields.items()})
-        models[model.name] = model
+        name, config, weights, sha256 = (entry[field] for field in fields)
+        weights = weights if is_remote(weights) else str(path.parent / weights)
+        models[name] = ReleasedModel(name, config, weights, sha256)
     return models
 
 
@@ -93,26 +94,19 @@ def model_entry(
         if meta["metrics"]:
             metrics = {name: round(value, 4) for name, value in meta["metrics"].items()}
             entry["Results"] = [{"Task": TASK, "Dataset": dataset, "Metrics": metrics}]
-    weights, safetensors = ".pth", SAFETENSORS_SUFFIX
+    folder = f"{location.rstrip('/')}/" if location else ""
     return entry | {
-        "Weights": _place(location, release.files[weights].name),
-        "SHA256": release.sha256[weights],
-        "Safetensors": _place(location, release.files[safetensors].name),
-        "Safetensors SHA256": release.sha256[safetensors],
+        "Weights": folder + release.files[".pth"].name,
+        "SHA256": release.sha256[".pth"],
+        "Safetensors": folder + release.files[".safetensors"].name,
+        "Safetensors SHA256": release.sha256[".safetensors"],
     }
 
 
 def update_metafile(path: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Add a model, or put it in the place of the one of its name.
+    """Add an entry, or put it in the place of the one of its name; return the new content.
 
     The comment at the top of the file stays.
-
-    Args:
-        path: The metafile.
-        entry: What :func:`model_entry` returned.
-
-    Returns:
-        The new content.
     """
     content = read_metafile(path)
     names = [model.get("Name") for model in content["Models"]]
@@ -126,7 +120,3 @@ def update_metafile(path: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
     text = "".join(lines[:first]) + body
     replace_file(path, lambda draft: draft.write_text(text, encoding="utf-8"))
     return content
-
-
-def _place(location: str, name: str) -> str:
-    return f"{location.rstrip('/')}/{name}" if location else name

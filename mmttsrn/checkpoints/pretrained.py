@@ -10,6 +10,7 @@ from mmttsrn.checkpoints.fetching import cached_path
 from mmttsrn.checkpoints.host_loading import local_path
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth, named_tensors
+from mmttsrn.checkpoints.state_difference import StateDifference, compare_state
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import WEIGHT_INITIALIZERS
 
@@ -47,10 +48,7 @@ class PretrainedWeights:
         self.prefix = prefix
 
     def __call__(self, module: nn.Module) -> None:
-        """Load the weights into a module.
-
-        Args:
-            module: The module that has this as its ``init_cfg``.
+        """Load the weights into the module that has this as its ``init_cfg``.
 
         Raises:
             UserInputError: The file is missing, cannot be downloaded or read, or does not fit. The
@@ -66,14 +64,11 @@ class PretrainedWeights:
                 for name, tensor in state.items()
                 if name.startswith(prefix)
             }
-        fitting = _fitting(state, module, f"{owner}.init_cfg: {path}", self.prefix)
-        module.load_state_dict(fitting, strict=False)
-        missing = [
-            name
-            for name in module.state_dict()
-            if name not in fitting and not name.endswith(BATCH_COUNTER)
-        ]
-        message = f"{owner}: {len(fitting)} of {len(state)} tensors loaded from {path}"
+        difference = self._compare(module, state, f"{owner}.init_cfg: {path}")
+        module.load_state_dict(state, strict=False)
+        loaded = len(module.state_dict()) - len(difference.missing)
+        missing = [name for name in difference.missing if not name.endswith(BATCH_COUNTER)]
+        message = f"{owner}: {loaded} of {len(state)} tensors loaded from {path}"
         if missing:
             message += f"; not in it, so newly initialised: {', '.join(missing)}"
         print_log(message, logger="current")
@@ -84,7 +79,14 @@ class PretrainedWeights:
         """Return the file with the weights, downloaded if need be."""
         if self.checkpoint is None:
             assert self.url is not None
-            return self._download(owner, self.url)
+            try:
+                return local_path(self.url, self.sha256)
+            except UserInputError as error:
+                raise UserInputError(
+                    f"{owner}.init_cfg: {error}; the command is "
+                    f"{_command(self.url, cached_path(self.url))}; init_cfg.checkpoint=FILE takes "
+                    "another place, init_cfg=None starts from random weights"
+                ) from error
         path = Path(self.checkpoint).expanduser()
         if path.is_file():
             return path
@@ -94,41 +96,24 @@ class PretrainedWeights:
             "(or set init_cfg=None to start from random weights)"
         )
 
-    def _download(self, owner: str, url: str) -> Path:
-        """Return the path of the file in the cache."""
-        try:
-            return local_path(url, self.sha256)
-        except UserInputError as error:
+    def _compare(self, module: nn.Module, state: dict[str, Tensor], origin: str) -> StateDifference:
+        """Compare the weights with the module; refuse those of another architecture."""
+        own, difference = module.state_dict(), compare_state(module, state)
+        shared = len(own) - len(difference.missing)
+        if not shared:
+            names = ", ".join(list(state)[:3]) or f"none that begins with {self.prefix!r}"
             raise UserInputError(
-                f"{owner}.init_cfg: {error}; the command is {_command(url, cached_path(url))}; "
-                "init_cfg.checkpoint=FILE takes another place, init_cfg=None starts from random "
-                "weights"
-            ) from error
-
-
-def _fitting(
-    state: dict[str, Tensor], module: nn.Module, origin: str, prefix: str | None
-) -> dict[str, Tensor]:
-    """Return the tensors that the module has, if they are those of its architecture."""
-    own = module.state_dict()
-    shared = {name: tensor for name, tensor in state.items() if name in own}
-    if not shared:
-        names = ", ".join(list(state)[:3]) or f"none that begins with {prefix!r}"
-        raise UserInputError(
-            f"{origin}: nothing in it fits (its names: {names}); set init_cfg.prefix, e.g. "
-            '"backbone." for a whole model, or convert the file with '
-            "tools/model_converters/convert_checkpoint.py"
-        )
-    misshapen = [name for name, tensor in shared.items() if tensor.shape != own[name].shape]
-    if misshapen:
-        name = misshapen[0]
-        raise UserInputError(
-            f"{origin}: weights of another architecture: {len(misshapen)} of {len(shared)} tensors "
-            f"have another shape, e.g. {name} is {tuple(state[name].shape)} instead of "
-            f"{tuple(own[name].shape)}"
-        )
-    check_backbone_depth(state, own, origin)
-    return shared
+                f"{origin}: nothing in it fits (its names: {names}); set init_cfg.prefix, e.g. "
+                '"backbone." for a whole model, or convert the file with '
+                "tools/model_converters/convert_checkpoint.py"
+            )
+        if difference.misshapen:
+            raise UserInputError(
+                f"{origin}: weights of another architecture: {len(difference.misshapen)} of "
+                f"{shared} tensors have another shape, e.g. {difference.misshapen[0]}"
+            )
+        check_backbone_depth(state, own, origin)
+        return difference
 
 
 def _command(url: str, path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pooch
 import torch
+from mmengine.analysis import parameter_count
 from mmengine.config import Config
 from safetensors.torch import save_file
 from torch import Tensor
@@ -22,7 +23,6 @@ from mmttsrn.checkpoints.stored_config import config_hash, portable_text
 from mmttsrn.errors import UserInputError
 
 VERSIONED_PACKAGES = ("mmttsrn", "torch", "mmengine", "mmcv", "mmdet")
-SUFFIXES = (".pth", SAFETENSORS_SUFFIX)
 # Frames of the clip on which the files are compared with the checkpoint, in pixels.
 CHECK_SIZE = (64, 96)
 
@@ -101,8 +101,7 @@ def publish(
             suffix: draft.replace(out_dir / f"{name}_{date}-{digests[suffix][:8]}{suffix}")
             for suffix, draft in drafts.items()
         }
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Release(name, files, digests, parameters, meta)
+    return Release(name, files, digests, parameter_count(model)[""], meta)
 
 
 def published_meta(
@@ -130,17 +129,10 @@ def published_meta(
 
 
 def validation_metrics(checkpoint: Mapping[str, Any], file_name: str) -> dict[str, float]:
-    """Return metrics of the weights of a checkpoint, where it is certain that they are theirs.
+    """Return metrics of a checkpoint's weights by name, where it is certain that they are theirs.
 
     MMEngine saves first and validates then: what a checkpoint has logged is the result of older
-    weights. Only ``best_*.pth`` is saved after its own validation.
-
-    Args:
-        checkpoint: Its content.
-        file_name: Name of its file.
-
-    Returns:
-        Values by name; empty for any other checkpoint than the best one at its time.
+    weights. Only ``best_*.pth`` is saved after its own validation; any other file has none.
     """
     hub = checkpoint.get("message_hub") or {}
     best = (hub.get("runtime_info") or {}).get("best_ckpt")
@@ -167,7 +159,7 @@ def check_outputs(model: Any) -> list[Tensor]:
 
 def _write(folder: Path, meta: dict[str, Any], state: dict[str, Tensor]) -> dict[str, Path]:
     # torch.save writes the name of the file into it: one name for all gives equal bytes.
-    pth, safetensors = (folder / f"checkpoint{suffix}" for suffix in SUFFIXES)
+    pth, safetensors = (folder / f"checkpoint{end}" for end in (".pth", SAFETENSORS_SUFFIX))
     torch.save({"meta": meta, "state_dict": state}, pth)
     # One entry only: safetensors writes several in a random order.
     save_file(state, safetensors, metadata={META_ENTRY: json.dumps(meta)})

@@ -40,6 +40,8 @@ def training_types_allowed() -> Iterator[None]:
 
 
 def _training_types() -> list[Any]:
+    core: tuple[Any, ...] = (np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0])
+    codes = np.typecodes["All"].replace("O", "")  # everything but arrays of objects
     # A pair is what a file gets for a name.
     return [
         HistoryBuffer,
@@ -47,23 +49,15 @@ def _training_types() -> list[Any]:
         (_method_of, "builtins.getattr"),
         slice,
         argparse.Namespace,  # how DETR and its descendants store their options
-        *_numpy_types(),
+        np.ndarray,
+        np.dtype,
+        *((f, f"{module}.{f.__name__}") for f in core for module in NUMPY_CORE_MODULES),
+        *{type(np.dtype(code)) for code in codes},
     ]
 
 
 def _scheduler_classes() -> list[type]:
     return [cls for cls in PARAM_SCHEDULERS.module_dict.values() if isclass(cls)]
-
-
-def _numpy_types() -> list[Any]:
-    core: tuple[Any, ...] = (np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0])
-    builders = [
-        (function, f"{module}.{function.__name__}")
-        for function in core
-        for module in NUMPY_CORE_MODULES
-    ]
-    codes = np.typecodes["All"].replace("O", "")  # everything but arrays of objects
-    return [np.ndarray, np.dtype, *builders, *{type(np.dtype(code)) for code in codes}]
 
 
 def _method_of(owner: Any, name: Any) -> FunctionType:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from mmengine.model import is_model_wrapper
-from torch import Tensor, nn
+from torch import Tensor, is_tensor, nn
 
 from mmttsrn.errors import UserInputError
 
@@ -62,7 +62,7 @@ def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
     if isinstance(content, Mapping) and "state_dict" not in content:
         content = {"state_dict": content}  # bare weights, as third parties publish them
     state = content["state_dict"] if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not state or not _all_tensors(state.values()):
+    if not isinstance(state, Mapping) or not state or not all(map(is_tensor, state.values())):
         raise UserInputError(f"{source}: not a checkpoint: it holds no named tensors")
     return dict(content)
 
@@ -101,7 +101,3 @@ def check_backbone_depth(given: Iterable[str], own: Iterable[str], path: str) ->
 
 def _blocks(names: Iterable[str]) -> set[str]:
     return {match.group(1) for name in names if (match := BACKBONE_BLOCK.search(name))}
-
-
-def _all_tensors(values: Iterable[Any]) -> bool:
-    return all(isinstance(value, Tensor) for value in values)

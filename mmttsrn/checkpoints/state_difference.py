@@ -1,7 +1,7 @@
 """Check that a checkpoint belongs to a model before anything is done with it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from mmttsrn.checkpoints.state import bare_model, bare_names
 from mmttsrn.errors import UserInputError
-
-EXAMPLES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,9 @@ class StateDifference:
             "of another shape": self.misshapen,
         }
         return "; ".join(
-            f"{len(names)} {kind} ({_examples(names)})" for kind, names in kinds.items() if names
+            f"{len(names)} {kind} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            for kind, names in kinds.items()
+            if names
         )
 
 
@@ -71,12 +71,7 @@ def check_checkpoint(model: nn.Module, checkpoint: Mapping[str, Any], path: str)
 
 
 def compare_state(model: nn.Module, state: Mapping[str, Tensor]) -> StateDifference:
-    """Compare a checkpoint's state with that of a model.
-
-    Args:
-        model: The model, wrapped for distributed use or not.
-        state: Tensors by name.
-    """
+    """Compare a checkpoint's state with that of a model, wrapped for distributed use or not."""
     own = bare_model(model).state_dict()
     given = bare_names(state)
     own_parts = {_part(name) for name in own}
@@ -101,8 +96,3 @@ def trained_with(checkpoint: Mapping[str, Any]) -> str | None:
 
 def _part(name: str) -> str:
     return name.partition(".")[0]
-
-
-def _examples(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:EXAMPLES_SHOWN])
-    return f"{shown}, ..." if len(names) > EXAMPLES_SHOWN else shown

@@ -55,18 +55,15 @@ def parse_config(text: str, source: str) -> Config:
     try:
         return Config(dict(_assignments(ast.parse(text))))
     except (SyntaxError, ValueError, TypeError, KeyError, RecursionError, MemoryError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserInputError(
-            f"{source}: meta.cfg: not a config as MMEngine stores it ({_first_line(error)}); give "
+            f"{source}: meta.cfg: not a config as MMEngine stores it ({reason}); give "
             "the config file"
         ) from error
 
 
 def check_model_types(model: Mapping[str, Any], source: str) -> None:
-    """Refuse a model config from a file that names anything but registered classes.
-
-    Args:
-        model: The ``model`` of the config.
-        source: Where it is from, for the message.
+    """Refuse the ``model`` of a config from a file that names anything but registered classes.
 
     Raises:
         UserInputError: A ``type`` is not the name of a registered model part.
@@ -95,25 +92,20 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, Any]]:
     for statement in tree.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                yield name, ast.literal_eval(_dict_calls_as_literals(value))
+                yield name, ast.literal_eval(_DictCallsAsLiterals().visit(value))
             case _:
                 raise ValueError(f"line {statement.lineno} is not an assignment to a name")
 
 
-def _dict_calls_as_literals(node: ast.expr) -> ast.expr:
-    """Return the expression with every ``dict(a=1)`` as ``{"a": 1}``, which is a literal."""
+class _DictCallsAsLiterals(ast.NodeTransformer):
+    """Turns every ``dict(a=1)`` into ``{"a": 1}``, which is a literal."""
 
-    class Rewriter(ast.NodeTransformer):
-        def visit_Call(self, call: ast.Call) -> ast.AST:
-            self.generic_visit(call)
-            if isinstance(call.func, ast.Name) and call.func.id == "dict" and not call.args:
-                keys: list[ast.expr | None] = [
-                    None if word.arg is None else ast.Constant(word.arg) for word in call.keywords
-                ]
-                return ast.Dict(keys=keys, values=[word.value for word in call.keywords])
+    def visit_Call(self, call: ast.Call) -> ast.expr:
+        self.generic_visit(call)
+        if not isinstance(call.func, ast.Name) or call.func.id != "dict" or call.args:
             return call  # which literal_eval refuses
-
-    return Rewriter().visit(node)
+        keys = [None if word.arg is None else ast.Constant(word.arg) for word in call.keywords]
+        return ast.Dict(keys=list(keys), values=[word.value for word in call.keywords])
 
 
 def _types(node: Any) -> Iterator[Any]:
@@ -132,11 +124,6 @@ def _is_registered(root: Registry, name: Any) -> bool:
     if not isinstance(name, str):
         return False
     scope, _, plain = name.rpartition(".")
-    registries = {"": [root], root.scope: [root]}
-    registries |= {child: [registry] for child, registry in root.children.items()}
-    registries[""].extend(registries.get(HOST_SCOPE, ()))
-    return any(plain in registry.module_dict for registry in registries.get(scope, ()))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    registries = {root.scope: root, **root.children}
+    scopes = [scope] if scope else [root.scope, HOST_SCOPE]
+    return any(s in registries and plain in registries[s].module_dict for s in scopes)

@@ -11,6 +11,7 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmttsrn.apis.config_file import config_stem
 from mmttsrn.checkpoints.loading import OVERRIDE_FLAG
 from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
@@ -39,13 +40,7 @@ class CfgOptionsAction(DictAction):
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that every command takes, named as in MMDetection."""
     parser.add_argument("--work-dir", help="folder for logs and results")
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=CfgOptionsAction,
-        metavar="KEY=VALUE",
-        help='settings of the config to change, e.g. model.head.num_classes=3 or key="[a,b]"',
-    )
+    add_cfg_options_argument(parser)
     add_override_argument(parser)
     parser.add_argument(
         "--launcher",
@@ -55,6 +50,17 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # PyTorch's launchers pass either spelling.
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
+
+
+def add_cfg_options_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option that changes settings of the config."""
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=CfgOptionsAction,
+        metavar="KEY=VALUE",
+        help='settings of the config to change, e.g. model.head.num_classes=3 or key="[a,b]"',
+    )
 
 
 def add_override_argument(parser: argparse.ArgumentParser) -> None:
@@ -68,18 +74,11 @@ def add_override_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:
-    """Set the work folder: that of the command line, of the config, or ``./work_dirs/<config>``.
-
-    Args:
-        cfg: The config to change.
-        work_dir: Value of ``--work-dir``.
-        config_name: Path or name of the config.
-    """
+    """Set the work folder: that of the command line, of the config, or ``./work_dirs/<config>``."""
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get("work_dir") is None:
-        stem = config_name.rpartition("::")[2].rpartition("/")[2].removesuffix(".py")
-        cfg.work_dir = os.path.join("work_dirs", stem)
+        cfg.work_dir = os.path.join("work_dirs", config_stem(config_name))
 
 
 def prepare_distributed(cfg: Config, launcher: str, local_rank: int) -> None:
@@ -88,10 +87,7 @@ def prepare_distributed(cfg: Config, launcher: str, local_rank: int) -> None:
     MMEngine selects a CUDA device for each process and wraps the model for it. On the CPU the
     group is started here with gloo, which MMEngine then uses, and the wrapper gets no device.
 
-    Args:
-        cfg: The config to change.
-        launcher: Value of ``--launcher``.
-        local_rank: Rank of the process on this machine, where the environment does not say it.
+    ``local_rank`` is that of the process on its machine, for where the environment does not say it.
 
     Raises:
         UserInputError: The launcher works with accelerators only.
@@ -120,11 +116,7 @@ def prepare_distributed(cfg: Config, launcher: str, local_rank: int) -> None:
 
 
 def enable_amp(cfg: Config) -> None:
-    """Turn on mixed precision: float16 with loss scaling, or bfloat16 without an accelerator.
-
-    Args:
-        cfg: The config to change.
-    """
+    """Turn on mixed precision: float16 with loss scaling, or bfloat16 without an accelerator."""
     if get_device() == "cpu":
         cfg.optim_wrapper.type = f"{BFloat16OptimWrapper.__module__}.BFloat16OptimWrapper"
     else:

@@ -15,15 +15,11 @@ MERGE_KEYS = ("_delete_", "_scope_")  # which MMEngine's merging of configs read
 
 
 def set_cfg_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
-    """Merge the options of a command line into a config, after a look at them.
+    """Merge the options of a command line, by dotted key, into a config, after a look at them.
 
     Of a key that is new to the config a warning tells; what cannot have an effect is refused.
 
     MMEngine adds a new key in silence; only the class that is built knows whether it takes it.
-
-    Args:
-        cfg: The config.
-        options: Values by dotted key, as ``--cfg-options`` gives them.
 
     Raises:
         UserInputError: A path leads below a value or out of a list, or names a used variable.

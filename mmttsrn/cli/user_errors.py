@@ -1,12 +1,14 @@
 """How a command tells its user what is wrong: one line, no traceback, exit status 2."""
 
+import argparse
 import os
 import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mmttsrn.errors import USER_ERROR_STATUS, UserInputError
 
@@ -27,7 +29,7 @@ def report_user_errors() -> Iterator[None]:
 
     Those are :class:`~mmttsrn.errors.UserInputError`, wherever it was raised, files that cannot be
     opened, and a ``type`` in the config that no registry knows or that does not take one of the
-    keys beside it. Anything else keeps its traceback.
+    keys beside it. Anything else keeps its traceback. It wraps a block or decorates a function.
 
     Of several processes the first one speaks. Another one waits for the launcher to end it, and
     speaks only if that does not happen, which means that the first has no such error.
@@ -65,6 +67,18 @@ def one_line(error: BaseException) -> str | None:
     while BUILD_PREFIX.match(message):
         message = BUILD_PREFIX.sub("", message)
     return " ".join(message.split())
+
+
+def positive(kind: type) -> Callable[[str], Any]:
+    """Return a type of command-line arguments: a number of a kind, above 0."""
+
+    def number(text: str) -> Any:
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        return value
+
+    return number
 
 
 def warn_user(message: str) -> None:

@@ -70,6 +70,8 @@ def test_misspelt_key_of_a_part_is_named_before_and_after_the_build(refusal, cap
 CHECKED = [
     "train.py",
     "test.py",
+    "demo.py",
+    "analysis_tools/benchmark_deform_conv.py",
     "analysis_tools/get_flops.py",
     "model_converters/convert_checkpoint.py",
     "model_converters/publish_model.py",

@@ -5,18 +5,18 @@ a machine whose speed drifts slows both. The medians and the ratio of the rounds
 """
 
 import argparse
+import runpy
 import statistics
-import sys
 import time
+from pathlib import Path
 
-try:
-    import torch
-    from torch import Tensor
+if __name__ == "__main__":  # before the imports, which fail without what is checked
+    runpy.run_path(str(Path(__file__).resolve().parents[1] / "setup" / "check_packages.py"))
 
-    from mmttsrn.models.mask_heads.deform_conv import OffsetDeformConv2d
-except ImportError as error:  # a package is missing, too old or without ops
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
+import torch
+from torch import Tensor
+
+from mmttsrn.models.mask_heads.deform_conv import OffsetDeformConv2d
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,8 +43,8 @@ def timed_pass(conv: OffsetDeformConv2d, x: Tensor) -> tuple[float, Tensor]:
     return time.perf_counter() - start, y.detach()
 
 
-def main() -> int:
-    """Run the comparison; returns the exit code."""
+def main() -> None:
+    """Run the comparison."""
     args = parse_args()
     torch.manual_seed(0)
     conv = OffsetDeformConv2d(*args.channels).to(args.device)
@@ -69,8 +69,7 @@ def main() -> int:
         f"{min(ratios):.1f} to {max(ratios):.1f} in {args.rounds} rounds; "
         f"largest difference of the outputs {difference:.1e}"
     )
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -23,8 +23,6 @@ from pycocotools import mask as mask_utils
 HEIGHT, WIDTH = 720, 1280
 NUM_CATEGORIES = 40
 NUM_VERTICES = 96
-# What each program reports, in seconds; "all" is its whole work from paths to numbers.
-PHASES = ("read", "prepare", "evaluate", "all")
 
 
 def generate_case(folder: Path, num_videos: int, seed: int) -> None:
@@ -118,10 +116,8 @@ def _annotation(
 def _uncompressed(mask: dict[str, Any]) -> dict[str, Any]:
     pixels = mask_utils.decode(mask).ravel(order="F")
     changes = np.flatnonzero(np.diff(pixels, prepend=0))
-    return {
-        "size": mask["size"],
-        "counts": np.diff(changes, prepend=0, append=len(pixels)).tolist(),
-    }
+    counts = np.diff(changes, prepend=0, append=len(pixels))
+    return {"size": mask["size"], "counts": counts.tolist()}
 
 
 def _result(
@@ -257,14 +253,13 @@ def compare(folder: Path, rounds: int) -> None:
         "prepare": "load: areas, decoding (s)",
         "evaluate": "evaluate and accumulate (s)",
         "all": "all, from paths to numbers (s)",
+        "taken": "memory beyond the imports (MB)",
+        "peak": "memory of the process (MB)",
     }
-    for phase in PHASES:
-        _print_row(labels[phase], [run[phase] for run in mmdet], [run[phase] for run in ours])
-    taken = [[run["peak"] - run["imports"] for run in runs] for runs in (mmdet, ours)]
-    _print_row("memory beyond the imports (MB)", *taken)
-    _print_row(
-        "memory of the process (MB)", *[[run["peak"] for run in runs] for runs in (mmdet, ours)]
-    )
+    for run in (*mmdet, *ours):
+        run["taken"] = run["peak"] - run["imports"]
+    for key, label in labels.items():
+        _print_row(label, [run[key] for run in mmdet], [run[key] for run in ours])
 
 
 def _print_row(label: str, theirs: list[float], ours: list[float]) -> None:

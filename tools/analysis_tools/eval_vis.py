@@ -9,11 +9,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import positive, report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation import Evaluation
 from mmttsrn.evaluation.analysis import report
@@ -52,18 +51,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--boundary",
-        action="store_true",
+        dest="iou_type",
+        action="store_const",
+        const="boundary",
+        default="mask",
         help="take the IoU of the masks' boundaries where it is smaller (not for --errors)",
     )
-    parser.add_argument("--threads", type=_positive, help="all cores by default")
+    parser.add_argument("--threads", type=positive(int), help="all cores by default")
     return parser.parse_args(argv)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
 
 
 def check_outputs(args: argparse.Namespace) -> None:
@@ -106,9 +101,8 @@ def evaluate_results(
     args: argparse.Namespace, truth: GroundTruth, results: Results, title: str
 ) -> Evaluation:
     """Evaluate with a progress bar."""
-    iou_type = "boundary" if args.boundary else "mask"
     with progress_bar(title) as progress:
-        return evaluate(truth, results, iou_type, args.threads, progress)
+        return evaluate(truth, results, args.iou_type, args.threads, progress)
 
 
 def tables(
@@ -119,8 +113,8 @@ def tables(
     differences: list[VideoDifference],
 ) -> list[str]:
     """Return the tables that the options ask for."""
-    iou = "boundary" if args.boundary else "mask"
-    found = [report.summary_table(evaluation, f"{args.results} on {args.gt}, {iou} IoU")]
+    title = f"{args.results} on {args.gt}, {args.iou_type} IoU"
+    found = [report.summary_table(evaluation, title)]
     if args.per_class:
         found.append(report.category_table(evaluation))
     if args.by_size:
@@ -149,14 +143,10 @@ def write_plots(folder: Path, evaluation: Evaluation, errors: ErrorReport) -> li
     return paths
 
 
-def write_metrics(path: Path, content: dict[str, Any]) -> None:
-    """Write the numbers."""
-    text = json.dumps(content, indent=1, allow_nan=False)
-    replace_file(path, lambda partial: partial.write_text(text + "\n"))
-
-
-def run(args: argparse.Namespace) -> None:
-    """Read and evaluate everything; then write and print."""
+@report_user_errors()
+def main(argv: list[str] | None = None) -> None:
+    """Read and evaluate, then write and print; bad input ends it with one line and status 2."""
+    args = parse_args(argv)
     check_outputs(args)
     truth = load_truth(args.gt)
     results = read_results(args.results, truth)
@@ -177,21 +167,15 @@ def run(args: argparse.Namespace) -> None:
             "ground_truth": args.gt,
             "results": args.results,
             "other_results": args.compare,
-            "iou_type": "boundary" if args.boundary else "mask",
+            "iou_type": args.iou_type,
         }
-        content = metrics_content(evaluation, errors, other, differences)
-        write_metrics(args.out, {**sources, **content})
+        content = sources | metrics_content(evaluation, errors, other, differences)
+        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+        replace_file(args.out, lambda partial: partial.write_text(text))
         written.append(args.out)
     print("\n\n".join(tables(args, evaluation, errors, other, differences)))
     for path in written:
         print(f"wrote {path}")
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Evaluate; bad input ends the program with one line and exit status 2."""
-    args = parse_args(argv)
-    with report_user_errors():
-        run(args)
 
 
 if __name__ == "__main__":

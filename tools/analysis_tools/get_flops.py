@@ -12,8 +12,8 @@ from mmengine.config import Config
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.complexity import TOTAL, Complexity, count_complexity
-from mmttsrn.apis.config_file import load_config
-from mmttsrn.cli.command_line import CfgOptionsAction
+from mmttsrn.apis.config_file import config_stem, load_config
+from mmttsrn.cli.command_line import add_cfg_options_argument
 from mmttsrn.cli.config_options import set_cfg_options
 from mmttsrn.cli.user_errors import report_user_errors
 
@@ -44,13 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--operators", action="store_true", help="list the FLOPs of each kind of operation as well"
     )
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=CfgOptionsAction,
-        metavar="KEY=VALUE",
-        help="settings of the configs to change",
-    )
+    add_cfg_options_argument(parser)
     args = parser.parse_args()
     if min(args.shape) < 1:
         parser.error(f"argument --shape: expected positive numbers, got {args.shape}")
@@ -74,29 +68,24 @@ def row(name: str, complexity: Complexity) -> str:
         else "-"
         for part in PARTS
     ]
-    return f"| {' | '.join([f'`{name}`' if BOX_ONLY not in name else name, *cells])} |"
+    return f"| {' | '.join([name, *cells])} |"
 
 
-def stem(config: str) -> str:
-    """Name of a config without folder and suffix."""
-    return config.rpartition("::")[2].rpartition("/")[2].removesuffix(".py")
-
-
-def run(args: argparse.Namespace) -> None:
-    """Count and print."""
-    models = [(stem(config), config, False) for config in args.configs]
+@report_user_errors()
+def main() -> None:
+    """Count and print; bad input ends it with one line and exit status 2."""
+    args = parse_args()
+    models = [(f"`{config_stem(config)}`", load_config(config)) for config in args.configs]
     if args.box_only:
-        first = args.configs[0]
-        models.append((f"`{stem(first)}`{BOX_ONLY}", first, True))
-    configs = [load_config(config) for _, config, _ in models]
-    for cfg in configs:
+        models.append((f"{models[0][0]}{BOX_ONLY}", load_config(args.configs[0])))
+    for _, cfg in models:
         set_cfg_options(cfg, args.cfg_options)
     shape = tuple(args.shape)
     print(f"clip of {shape[0]} x {shape[1]} x {shape[2]}; parameters / FLOPs\n")
     print(f"| config | {' | '.join(PARTS)} |")
     print(f"| {' | '.join(['---'] * (len(PARTS) + 1))} |", flush=True)
-    for (name, _, box_only), cfg in zip(models, configs, strict=True):
-        if box_only:
+    for name, cfg in models:
+        if name.endswith(BOX_ONLY):
             cfg.model.mask_head = cfg.model.criterion = None
         complexity = count_complexity(build_from_config(cfg), padded_shape(cfg, shape), args.device)
         print(row(name, complexity), flush=True)
@@ -104,13 +93,6 @@ def run(args: argparse.Namespace) -> None:
             for operator, flops in sorted(complexity.operators.items(), key=lambda x: -x[1]):
                 print(f"    {operator:<20} {flops / 1e9:>10,.2f} G")
             print(f"    not counted: {', '.join(sorted(complexity.uncounted))}")
-
-
-def main() -> None:
-    """Count; bad input ends it with one line and exit status 2."""
-    args = parse_args()
-    with report_user_errors():
-        run(args)
 
 
 if __name__ == "__main__":

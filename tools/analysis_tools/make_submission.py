@@ -36,8 +36,10 @@ def _zip_name(text: str) -> Path:
     return path
 
 
-def run(args: argparse.Namespace) -> None:
-    """Check, then write."""
+@report_user_errors()
+def main(argv: list[str] | None = None) -> None:
+    """Check, then write the zip file; bad input ends the program with exit status 2."""
+    args = parse_args(argv)
     check_output_file(args.out, "--out", [args.videos_json, args.results])
     truth = read_ground_truth(args.videos_json)
     check = check_submission(args.results, truth)
@@ -55,13 +57,6 @@ def run(args: argparse.Namespace) -> None:
     )
     zip_results(args.results, args.out)
     print(f"{args.out} is the file to submit")
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Make the zip file; bad input ends the program with exit status 2."""
-    args = parse_args(argv)
-    with report_user_errors():
-        run(args)
 
 
 if __name__ == "__main__":

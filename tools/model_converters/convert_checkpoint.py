@@ -16,7 +16,7 @@ from mmttsrn.checkpoints.conversion_report import format_report
 from mmttsrn.checkpoints.converted_file import check_out_file, save_converted
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS
 from mmttsrn.checkpoints.state import named_tensors
-from mmttsrn.cli.command_line import CfgOptionsAction, add_override_argument
+from mmttsrn.cli.command_line import add_cfg_options_argument, add_override_argument
 from mmttsrn.cli.config_options import set_cfg_options
 from mmttsrn.cli.user_errors import report_user_errors
 
@@ -37,30 +37,24 @@ def parse_args() -> argparse.Namespace:
         help="config of the model that gets the weights, or the name of a config of the package",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write: .pth")
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=CfgOptionsAction,
-        metavar="KEY=VALUE",
-        help="settings of the config to change, e.g. model.head.num_classes=3",
-    )
+    add_cfg_options_argument(parser)
     add_override_argument(parser)
     return parser.parse_args()
 
 
+@report_user_errors()
 def main() -> None:
     """Read the checkpoint, build the model's shapes, convert, write, report."""
     args = parse_args()
-    with report_user_errors():
-        check_out_file(args.out, args.source)
-        cfg = load_config(args.to)
-        set_cfg_options(cfg, args.cfg_options)
-        content = load_checkpoint_file(args.source, allow_unsafe=args.allow_unsafe_checkpoint)
-        source = named_tensors(content, args.source)
-        conversion = convert(source, args.kind, state_without_values(cfg), args.source)
-        save_converted(conversion, args.out, args.kind, args.source, args.to)
-        print(format_report(conversion))
-        print(f"\nwrote {args.out}")
+    check_out_file(args.out, args.source)
+    cfg = load_config(args.to)
+    set_cfg_options(cfg, args.cfg_options)
+    content = load_checkpoint_file(args.source, allow_unsafe=args.allow_unsafe_checkpoint)
+    source = named_tensors(content, args.source)
+    conversion = convert(source, args.kind, state_without_values(cfg), args.source)
+    save_converted(conversion, args.out, args.kind, args.source, args.to)
+    print(format_report(conversion))
+    print(f"\nwrote {args.out}")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ MMCV = "onedl-mmcv"
 # Installed as they are: what of their dependencies is needed stands in hosts_runtime.txt.
 WITHOUT_DEPENDENCIES = ("onedl-mmdetection", "imaug")
 IMPORT_HOST = "import mmdet.datasets, mmdet.engine, mmdet.evaluation, mmdet.models"
+PIP_PROBE = "import sys, pip; sys.exit(sys.version_info < (3, 10))"
 # Cheap enough to run on every `make test`: metadata only, nothing is imported.
 QUICK_PROBE = """
 from importlib import metadata, util
@@ -37,11 +38,7 @@ assert util.find_spec("mmttsrn") is not None
 
 
 def main() -> int:
-    """Build or complete the environment.
-
-    Returns:
-        Exit status: 0 when the environment is ready.
-    """
+    """Build or complete the environment; returns the exit status, 0 when it is ready."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="folder to build in")
     parser.add_argument(
@@ -73,12 +70,7 @@ def main() -> int:
 
 
 def build(venv: Path, torch: str) -> None:
-    """Run every step; steps that are done already take a second or two.
-
-    Args:
-        venv: Absolute path of the environment's folder.
-        torch: Pip arguments that install PyTorch.
-    """
+    """Run every step; steps that are done already take a second or two."""
     start = time.monotonic()
     check_python()
     check_disk(venv)
@@ -99,28 +91,24 @@ def install_packages(pip: PipRunner, venv: Path, torch: str) -> None:
     """Install everything in the order in which one thing needs the other.
 
     The long compilation comes after all that pip can fetch, so that what is cheap fails first.
-
-    Args:
-        pip: Runs pip in the environment.
-        venv: Absolute path of the environment's folder.
-        torch: Pip arguments that install PyTorch.
     """
-    announce(1, "PyTorch and the build tools")
+    print("[1/4] PyTorch and the build tools", flush=True)
     constraints = write_constraints(venv, torch_pin=None)
     build_tools = ["-r", str(REQUIREMENTS / "build.txt"), "-c", str(constraints)]
     pip.install(*shlex.split(torch), *build_tools)
     found = pip.output("-c", "from importlib.metadata import version; print(version('torch'))")
     constraints = write_constraints(venv, torch_pin=f"torch=={found}")
 
-    announce(2, "packages")
+    print("[2/4] packages", flush=True)
     names = ("runtime", "hosts_runtime", "tests", "lint")
     files = [f for name in names for f in ("-r", str(REQUIREMENTS / f"{name}.txt"))]
     pip.install(*files, "onedl-mmengine", "-c", str(constraints))
 
-    announce(3, "MMCV with compiled ops: about ten minutes on two cores, unless pip has it cached")
+    what = "MMCV with compiled ops: about ten minutes on two cores, unless pip has it cached"
+    print(f"[3/4] {what}", flush=True)
     install_mmcv(pip, constraints)
 
-    announce(4, "MMDetection and mmttsrn")
+    print("[4/4] MMDetection and mmttsrn", flush=True)
     pip.install("--no-deps", *WITHOUT_DEPENDENCIES, "-c", str(constraints))
     pip.install("--no-deps", "--no-build-isolation", "-e", str(ROOT))
     if not pip.succeeds("-c", IMPORT_HOST):
@@ -173,28 +161,22 @@ def check_same_python(venv: Path) -> None:
         )
 
 
-def runs(venv: Path) -> bool:
-    """Whether the environment's interpreter and pip start."""
-    command = [
-        str(venv / "bin" / "python"),
-        "-c",
-        "import sys, pip; sys.exit(sys.version_info < (3, 10))",
-    ]
+def runs(venv: Path, code: str = PIP_PROBE) -> bool:
+    """Whether the environment's interpreter runs some code to its end; by default that pip starts.
+
+    It runs where it finds the installed packages only.
+    """
+    command = [str(venv / "bin" / "python"), "-c", code]
     try:
-        return subprocess.run(command, capture_output=True).returncode == 0
+        return subprocess.run(command, capture_output=True, cwd=venv).returncode == 0
     except OSError:
         return False
 
 
 def write_constraints(venv: Path, torch_pin: str | None) -> Path:
-    """Write the tested versions with another pin of PyTorch, which ``TORCH=`` may choose.
+    """Write the tested versions, with PyTorch as ``TORCH=`` may choose it; return the file's path.
 
-    Args:
-        venv: Folder of the environment.
-        torch_pin: What is installed, so that no later step replaces it; None to leave it open.
-
-    Returns:
-        Path of the file.
+    The pin is what is installed, so that no later step replaces it; None leaves it open.
     """
     tested = (REQUIREMENTS / "constraints.txt").read_text(encoding="utf-8").splitlines()
     lines = [line for line in tested if not line.startswith("torch==")]
@@ -206,13 +188,8 @@ def write_constraints(venv: Path, torch_pin: str | None) -> Path:
 def is_up_to_date(venv: Path, torch: str) -> bool:
     """Whether the environment was completed from the present requirements and still stands."""
     stamp = stamp_file(venv)
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != fingerprint(torch):
-        return False
-    command = [str(venv / "bin" / "python"), "-c", QUICK_PROBE]
-    try:
-        return subprocess.run(command, capture_output=True, cwd=venv).returncode == 0
-    except OSError:
-        return False
+    completed = stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint(torch)
+    return completed and runs(venv, QUICK_PROBE)
 
 
 def fingerprint(torch: str) -> str:
@@ -228,11 +205,6 @@ def fingerprint(torch: str) -> str:
 def stamp_file(venv: Path) -> Path:
     """File that marks a completed environment."""
     return venv / "setup.stamp"
-
-
-def announce(number: int, what: str) -> None:
-    """Say which of the four steps begins."""
-    print(f"[{number}/4] {what}", flush=True)
 
 
 if __name__ == "__main__":

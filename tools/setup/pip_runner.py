@@ -55,15 +55,10 @@ class PipRunner:
         }
 
     def install(self, *arguments: str, progress: Callable[[Path], str] | None = None) -> str:
-        """Run ``pip install`` with the arguments.
+        """Run ``pip install`` with the arguments and return what it has written.
 
-        Args:
-            arguments: Arguments of ``pip install``.
-            progress: Called with the folder that pip builds in, every half minute; its result is
-                shown beside the elapsed time.
-
-        Returns:
-            What pip has written.
+        Every half minute ``progress`` is called with the folder that pip builds in; its result is
+        shown beside the elapsed time.
 
         Raises:
             SetupError: pip failed; the message tells why and where the log is.

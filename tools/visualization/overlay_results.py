@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import positive, report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.visualization.render import FORMATS, RenderOptions, render_videos
@@ -33,23 +33,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--video-id", type=int, nargs="+", help="only these videos; all without this option"
     )
-    parser.add_argument("--max-videos", type=_positive(int), help="only the first videos")
-    parser.add_argument("--fps", type=_positive(float), default=6.0, help="frames a second of mp4")
+    parser.add_argument("--max-videos", type=positive(int), help="only the first videos")
+    parser.add_argument("--fps", type=positive(float), default=6.0, help="frames a second of mp4")
     parser.add_argument("--format", choices=FORMATS, default="mp4", help="what to write")
     parser.add_argument(
         "--with-gt", action="store_true", help="show ground truth to the left of the results"
     )
     return parser.parse_args(argv)
-
-
-def _positive(kind: type) -> type:
-    def parse(text: str) -> int | float:
-        number = kind(text)
-        if not number > 0:
-            raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-        return number
-
-    return parse
 
 
 def select_videos(
@@ -71,8 +61,10 @@ def select_videos(
     return chosen[:max_videos]
 
 
-def run(args: argparse.Namespace) -> None:
-    """Read both files, check them, then draw video by video."""
+@report_user_errors()
+def main(argv: list[str] | None = None) -> None:
+    """Check both files, then draw; bad input ends the program with one line and exit status 2."""
+    args = parse_args(argv)
     if args.format != "jpg":
         require_mp4_encoder()
     truth = read_ground_truth(args.ann_file, need_frames=True)
@@ -92,13 +84,6 @@ def run(args: argparse.Namespace) -> None:
         counts = f"{drawn.video.length} frames, {len(drawn.predicted)} instances"
         print(f"[{number}/{len(chosen)}] {' and '.join(map(str, paths))}: {counts}", flush=True)
     print(f"wrote {len(chosen)} videos to {Path(args.out)} in {time.monotonic() - start:.1f} s")
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Draw the overlays; bad input ends the program with one line and exit status 2."""
-    args = parse_args(argv)
-    with report_user_errors():
-        run(args)
 
 
 if __name__ == "__main__":

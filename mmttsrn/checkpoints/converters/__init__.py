@@ -1,9 +1,8 @@
 """Foreign checkpoint formats, one module each: their names and what they are called here."""
 
 from mmttsrn.checkpoints.converters.detr import DETR
-from mmttsrn.checkpoints.converters.mmpretrain_svt import MMPRETRAIN_SVT
 from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat, find_rule
-from mmttsrn.checkpoints.converters.twins import TWINS
+from mmttsrn.checkpoints.converters.twins import MMPRETRAIN_SVT, TWINS
 from mmttsrn.checkpoints.converters.vistr import VISTR, VISTR_R50, VISTR_R101
 
 # By the value of ``--from``.

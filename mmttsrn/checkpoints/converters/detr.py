@@ -1,14 +1,10 @@
 """DETR on COCO, for boxes or with its mask head: where a model for video starts from."""
 
-from collections.abc import Collection, Sequence
-
 from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat
 
-BATCH_COUNTERS = Rule(r"(.+\.)num_batches_tracked", "backbone", "a counter that nothing reads")
 
-
-def transformer_rules(model: str) -> tuple[Rule, ...]:
-    """Rules for backbone, transformer and box head, which DETR and VisTR name alike.
+def shared_rules(model: str) -> tuple[Rule, ...]:
+    """Rules for what DETR and VisTR name alike: all but queries, classes and the last convolutions.
 
     The layers of their ResNet have torchvision's names, which are also MMDetection's.
 
@@ -16,30 +12,18 @@ def transformer_rules(model: str) -> tuple[Rule, ...]:
         model: Regular expression of the prefix of the inner model.
     """
     transformer = model + r"transformer\."
+    fpn = "mask_head.fpn."
     return (
-        BATCH_COUNTERS,
+        Rule(r"(.+\.)num_batches_tracked", "backbone", "a counter that nothing reads"),
         Rule(model + r"backbone\.0\.body\.(.+)", r"backbone.\1"),
         Rule(model + r"input_proj\.(.+)", r"neck.input_proj.\1"),
         Rule(transformer + r"encoder\.layers\.(.+)", r"neck.layers.\1"),
         Rule(transformer + r"decoder\.layers\.(.+)", r"head.layers.\1"),
         Rule(transformer + r"decoder\.norm\.(.+)", r"head.norm.\1"),
         Rule(model + r"bbox_embed\.layers\.(.+)", r"head.bbox_branch.layers.\1"),
-    )
-
-
-def mask_head_rules() -> tuple[Rule, ...]:
-    """Rules for attention maps and convolutions of the mask head, which both name alike."""
-    fpn = "mask_head.fpn."
-    return (
         Rule(r"bbox_attention\.(.+)", r"mask_head.box_attention.\1"),
-        *(
-            rule
-            for i in range(4)
-            for rule in (
-                Rule(rf"mask_head\.lay{i + 1}\.(.+)", rf"{fpn}convs.{i}.\1"),
-                Rule(rf"mask_head\.gn{i + 1}\.(.+)", rf"{fpn}norms.{i}.\1"),
-            )
-        ),
+        *(Rule(rf"mask_head\.lay{i + 1}\.(.+)", rf"{fpn}convs.{i}.\1") for i in range(4)),
+        *(Rule(rf"mask_head\.gn{i + 1}\.(.+)", rf"{fpn}norms.{i}.\1") for i in range(4)),
         *(Rule(rf"mask_head\.adapter{i + 1}\.(.+)", rf"{fpn}adapters.{i}.\1") for i in range(3)),
         Rule(r"mask_head\.gn5\.(.+)", rf"{fpn}out_norm.\1"),
     )
@@ -51,19 +35,11 @@ MODEL = r"(?:(?:detr|vistr)\.)?"
 RULES = (
     Rule(MODEL + r"query_embed\..+", "head", "queries for the objects of one image"),
     Rule(MODEL + r"class_embed\..+", "head", "the COCO classes"),
-    *transformer_rules(MODEL),
-    *mask_head_rules(),
+    *shared_rules(MODEL),
     Rule(
         r"mask_head\.(?:lay5|out_lay)\..+",
         "mask_head",
         "plain convolutions where we have deformable and 3-D ones",
     ),
 )
-
-
-def detr_rules(names: Collection[str]) -> Sequence[Rule]:
-    """Rules of a DETR checkpoint."""
-    return RULES
-
-
-DETR = SourceFormat("a DETR", MODEL + r"transformer\.encoder\.layers\.", detr_rules)
+DETR = SourceFormat("a DETR", MODEL + r"transformer\.encoder\.layers\.", lambda names: RULES)

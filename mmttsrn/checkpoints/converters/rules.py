@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
-
-NO_RULE = "no name of this format"
 
 
 @dataclass(frozen=True)
@@ -59,5 +57,5 @@ def find_rule(name: str, rules: Sequence[Rule]) -> Rule:
     for rule in rules:
         match = re.fullmatch(rule.pattern, name)
         if match is not None:
-            return Rule(rule.pattern, match.expand(rule.target), rule.leave_out, rule.select)
-    return Rule(name, "", leave_out=NO_RULE)
+            return replace(rule, target=match.expand(rule.target))
+    return Rule(name, "", leave_out="no name of this format")
