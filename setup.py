@@ -26,7 +26,7 @@ def read_version() -> str:
 
 
 def read_requirements(name: str) -> list[str]:
-    """Requirement lines of ``requirements/<name>.txt``, without comments and options."""
+    """Read the lines of ``requirements/<name>.txt``, without comments and options."""
     lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     stripped = [line.split("#")[0].strip() for line in lines]
     return [line for line in stripped if line and not line.startswith("-")]

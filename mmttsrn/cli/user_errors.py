@@ -19,7 +19,9 @@ RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 # Written by registries of some MMEngine versions before the message of what they failed to build.
 BUILD_PREFIX = re.compile(r"^class `\w+` in [\w/.]+\.py: ")
-UNKNOWN_ARGUMENT = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument '(\w+)'")
+WRONG_ARGUMENT = re.compile(
+    r"([\w.<>]+)\(\) (got an unexpected keyword|missing \d+ required [\w-]+) arguments?:? ('.+')"
+)
 UNKNOWN_TYPE = re.compile(r"([\w.]+) is not in the (.+?) registry")
 
 
@@ -60,7 +62,7 @@ def one_line(error: BaseException) -> str | None:
         type_, registry = match.groups()
         return f"type {type_!r} is not in the {registry} registry; check its spelling"
     if isinstance(error, TypeError):
-        return _unknown_argument(error)
+        return _wrong_argument(error)
     message = str(error).strip()
     if "Traceback (most recent call last)" in message:  # from a worker of a data loader
         message = re.sub(r"^[\w.]+: ", "", message.splitlines()[-1])
@@ -87,14 +89,14 @@ def warn_user(message: str) -> None:
         print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
-def _unknown_argument(error: TypeError) -> str | None:
-    """Return the line about a key that the class of a ``type`` does not take, if it is that."""
-    match = UNKNOWN_ARGUMENT.search(str(error))
+def _wrong_argument(error: TypeError) -> str | None:
+    """Return the line about a key that the class of a ``type`` does not take, or lacks."""
+    match = WRONG_ARGUMENT.search(str(error))
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     names = [frame.f_code.co_name for frame in frames]
     if match is None or "build_from_cfg" not in names:
         return None
-    function, key = match.groups()
+    function, problem, keys = match.groups()
     owner = function.removesuffix(".__init__")
     # Between registry and error stand the constructors of one object, or it is a fault of theirs.
     start = len(names) - names[::-1].index("build_from_cfg")
@@ -107,7 +109,8 @@ def _unknown_argument(error: TypeError) -> str | None:
         ):
             return None
         owner = built.__qualname__
-    return f"type {owner!r} takes no argument {key!r}; check the config and --cfg-options"
+    verb = "needs the" if problem.startswith("missing") else "takes no"
+    return f"type {owner!r} {verb} argument {keys}; check the config and --cfg-options"
 
 
 def process_rank() -> int:

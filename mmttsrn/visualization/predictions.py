@@ -12,7 +12,7 @@ def predicted_instances(
     classes: Sequence[str] | None = None,
     score_thr: float = 0.0,
 ) -> FrameInstances:
-    """The instances of one frame.
+    """Take the instances of one frame.
 
     Args:
         results: Sequences of a video.

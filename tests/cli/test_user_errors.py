@@ -116,6 +116,16 @@ def test_key_that_a_type_does_not_take(capsys, parts, type_):
     )
 
 
+def test_arguments_that_a_type_lacks(capsys, parts):
+    def needy(height: int, width: int) -> None:
+        """Need two arguments."""
+
+    parts.register_module(module=needy)
+    with pytest.raises(SystemExit), report_user_errors():
+        parts.build(dict(type="needy"))
+    assert "needs the argument 'height' and 'width'; check the config" in capsys.readouterr().err
+
+
 def test_faults_of_a_constructor_keep_their_traceback(parts):
     with pytest.raises(TypeError), report_user_errors():
         parts.build(dict(type="Faulty"))

@@ -8,7 +8,7 @@ from mmttsrn.datasets.synthetic import write_moving_shapes
 
 
 def parse_args() -> argparse.Namespace:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Writes the data set; returns the exit code."""
+    """Write the data set; return the exit code."""
     args = parse_args()
     start = time.monotonic()
     try:

@@ -65,7 +65,7 @@ def check_disk(folder: Path) -> None:
 
 
 def compiler_jobs() -> int:
-    """Number of compilers to run at a time: one per core, as far as the memory allows."""
+    """Choose how many compilers run at a time: one per core, as far as the memory allows."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9

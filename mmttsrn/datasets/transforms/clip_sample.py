@@ -59,7 +59,7 @@ class ClipSample(BaseTransform):
         self.test_mode = test_mode
 
     def transform(self, video_infos: dict[str, Any]) -> dict[str, list]:
-        """Samples the clip and collates its frame dicts to a dict of lists."""
+        """Sample the clip and collate its frame dicts to a dict of lists."""
         length = video_infos["video_length"]
         key_frame = video_infos.get("key_frame_id")
         return self.prepare_data(video_infos, self.sample_frames(length, key_frame))

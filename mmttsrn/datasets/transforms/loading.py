@@ -38,7 +38,7 @@ class LoadVideoFrame(LoadImageFromFile):
         )
 
     def transform(self, results: dict) -> dict:
-        """Adds ``img`` (H, W, 3) BGR uint8, ``img_shape`` and ``ori_shape`` (H, W)."""
+        """Add ``img`` (H, W, 3) BGR uint8, ``img_shape`` and ``ori_shape`` (H, W)."""
         path = results["img_path"]
         image = self._read(path)
         expected = (results.get("height", image.shape[0]), results.get("width", image.shape[1]))
