@@ -17,14 +17,7 @@ TRANSFORMER = dict(embed_dims=EMBED_DIMS, num_layers=2, num_heads=4, ffn_channel
 
 TINY: dict[str, Any] = dict(
     type="mmttsrn.TTSRN",
-    data_preprocessor=dict(
-        type="mmdet.TrackDataPreprocessor",
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_mask=True,
-        pad_size_divisor=32,
-    ),
+    data_preprocessor=PAPER["data_preprocessor"],
     backbone=dict(
         type="mmttsrn.TwinsSVT",
         arch=dict(embed_dims=WIDTHS, num_heads=(1, 2, 4, 8), depths=(1, 1, 2, 1)),
