@@ -1,4 +1,4 @@
-"""What the neck hands to the heads."""
+"""What neck and pixel decoder hand to the heads."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,24 @@ class ClipFeatures:
 
     Attributes:
         memory: Encoder output (N, T, h, w, C) at the coarsest stride.
-        positions: Position encodings (N, T, h, w, C) of the memory cells.
+        positions: Position encodings (N, T, h, w, C) of the memory cells; None without a neck.
         padding_mask: (N, T, h, w) bool, true where a memory cell is padding.
         fine_maps: Backbone maps (N, T, C_i, H_i, W_i), from the finest (stride 4) on.
+        levels: Maps of a pixel decoder (N, T, C, H_i, W_i), from the coarsest on; empty without.
+        mask_features: Its map (N, T, C_m, H/4, W/4) that masks are read from; None without one.
     """
 
     memory: Tensor
-    positions: Tensor
+    positions: Tensor | None
     padding_mask: Tensor
     fine_maps: tuple[Tensor, ...]
+    levels: tuple[Tensor, ...] = ()
+    mask_features: Tensor | None = None
+
+    @property
+    def maps(self) -> tuple[Tensor, ...]:
+        """All maps (N, T, C_i, H_i, W_i) from the finest on; the memory is the last one."""
+        return (*self.fine_maps, self.memory.permute(0, 1, 4, 2, 3))
 
     @property
     def key_padding_mask(self) -> Tensor | None:

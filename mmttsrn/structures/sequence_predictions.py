@@ -25,17 +25,23 @@ class SequencePredictions:
             mask heads compute matched sequences only; see :func:`dense_masks` for logits that are
             there already.
         states: Decoder states (N, T, Q, C), which a mask head reads.
+        pixel_logits: Class logits of pixels, maps (N, T, K+1, h, w); empty from a decoder without.
     """
 
     logits: Tensor
     boxes: Tensor | None = None
     masks: MaskFunction | None = None
     states: Tensor | None = None
+    pixel_logits: tuple[Tensor, ...] = ()
 
     @property
     def gives(self) -> frozenset[str]:
-        """What there is besides logits, of ``boxes`` and ``masks``."""
-        parts = {"boxes": self.boxes, "masks": self.masks}
+        """What there is besides logits, of ``boxes``, ``masks`` and ``pixel_logits``."""
+        parts = {
+            "boxes": self.boxes,
+            "masks": self.masks,
+            "pixel_logits": self.pixel_logits or None,
+        }
         return frozenset(name for name, part in parts.items() if part is not None)
 
     def mask_logits(self, clip: int | None = None) -> Tensor | None:

@@ -2,5 +2,6 @@
 
 from mmttsrn.models.heads.branches import MLPBranch, SirenBranch
 from mmttsrn.models.heads.instance_sequence_head import InstanceSequenceHead
+from mmttsrn.models.heads.masked_attention_head import MaskedAttentionHead
 
-__all__ = ["InstanceSequenceHead", "MLPBranch", "SirenBranch"]
+__all__ = ["InstanceSequenceHead", "MLPBranch", "MaskedAttentionHead", "SirenBranch"]

@@ -117,13 +117,18 @@ class InstanceSequenceHead(BaseModule):
             Logits, boxes and states of every decoder layer, the last one last.
 
         Raises:
-            UserInputError: If the clips are longer than ``num_frames``.
+            UserInputError: If the clips are longer than ``num_frames``, or the model has no neck.
         """
         n, t = features.memory.shape[:2]
         if t > self.num_frames:
             raise UserInputError(
                 f"InstanceSequenceHead: clips of {t} frames, but num_frames={self.num_frames}; "
                 "shorten the clips or raise head.num_frames"
+            )
+        if features.positions is None:
+            raise UserInputError(
+                "InstanceSequenceHead: needs an encoded memory; set model.neck, for example to "
+                "mmttsrn.SpatioTemporalEncoder"
             )
         value = features.memory.flatten(1, 3)
         key = value + features.positions.flatten(1, 3)

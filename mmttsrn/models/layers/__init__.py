@@ -1,12 +1,20 @@
 """Layers shared by necks and heads."""
 
 from mmttsrn.models.layers.position_encoding import SinePositionEncoding3D
+from mmttsrn.models.layers.resizing import cell_shares, resize_padding_mask
 from mmttsrn.models.layers.siren import SineLayer
-from mmttsrn.models.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from mmttsrn.models.layers.transformer import (
+    MaskedAttentionLayer,
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
+    "MaskedAttentionLayer",
     "SineLayer",
     "SinePositionEncoding3D",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
+    "cell_shares",
+    "resize_padding_mask",
 ]

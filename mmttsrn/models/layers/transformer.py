@@ -111,3 +111,54 @@ class TransformerDecoderLayer(_FeedForwardLayer):
         )
         x = self.norm2(x + self.dropout(out))
         return self.norm3(x + self._ffn(x))
+
+
+class MaskedAttentionLayer(_FeedForwardLayer):
+    """Cross-attention to a part of the cells, self-attention of queries, feed-forward; post-norm.
+
+    Args:
+        embed_dims: Channels C of a token.
+        num_heads: Attention heads.
+        ffn_channels: Hidden width of the feed-forward part.
+        dropout: Dropout probability of attention weights, residuals and hidden units.
+        act_cfg: Activation of the feed-forward part.
+
+    Source: Mask2Former (CVPR 2022), section 3.2.
+    """
+
+    def __init__(
+        self, embed_dims: int, num_heads: int, ffn_channels: int, dropout: float, act_cfg: dict
+    ) -> None:
+        super().__init__()
+        self.multihead_attn = nn.MultiheadAttention(
+            embed_dims, num_heads, dropout, batch_first=True
+        )
+        self.self_attn = nn.MultiheadAttention(embed_dims, num_heads, dropout, batch_first=True)
+        self._add_ffn(embed_dims, ffn_channels, dropout, act_cfg)
+        self.norm1 = nn.LayerNorm(embed_dims)
+        self.norm2 = nn.LayerNorm(embed_dims)
+        self.norm3 = nn.LayerNorm(embed_dims)
+
+    def forward(
+        self, x: Tensor, query_pos: Tensor, key: Tensor, value: Tensor, blocked: Tensor
+    ) -> Tensor:
+        """Update queries.
+
+        Args:
+            x: Queries (N, Q, C).
+            query_pos: Query embeddings (N, Q, C), added to queries and keys.
+            key: Cells plus their position encodings (N, S, C).
+            value: Cells (N, S, C).
+            blocked: (N*heads, Q, S) bool, true for cells that a query does not attend to.
+
+        Returns:
+            Queries (N, Q, C).
+        """
+        out, _ = self.multihead_attn(
+            x + query_pos, key, value, attn_mask=blocked, need_weights=False
+        )
+        x = self.norm1(x + self.dropout(out))
+        q = x + query_pos
+        out, _ = self.self_attn(q, q, x, need_weights=False)
+        x = self.norm2(x + self.dropout(out))
+        return self.norm3(x + self._ffn(x))

@@ -2,6 +2,21 @@
 
 from mmttsrn.models.losses.loss_terms import LossTerm, MatchedLayer
 from mmttsrn.models.losses.sequence_set_loss import SequenceSetLoss
+from mmttsrn.models.losses.sequence_terms import (
+    PixelClassTerm,
+    SequenceClassTerm,
+    SequencePixelTerm,
+    SequenceRegionTerm,
+)
 from mmttsrn.models.losses.smoothed_giou_loss import SmoothedGIoULoss
 
-__all__ = ["LossTerm", "MatchedLayer", "SequenceSetLoss", "SmoothedGIoULoss"]
+__all__ = [
+    "LossTerm",
+    "MatchedLayer",
+    "PixelClassTerm",
+    "SequenceClassTerm",
+    "SequencePixelTerm",
+    "SequenceRegionTerm",
+    "SequenceSetLoss",
+    "SmoothedGIoULoss",
+]

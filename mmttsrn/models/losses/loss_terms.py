@@ -1,6 +1,6 @@
 """Terms of the set loss: each names what it needs of a decoder layer and gives one loss."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmttsrn.models.layers import cell_shares
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import SequencePredictions, SequenceTargets
 
@@ -33,6 +34,11 @@ class MatchedLayer:
     def valid(self) -> Tensor:
         """(M, T) bool, whether the true sequence is visible."""
         return self.true("valid")
+
+    @property
+    def num_sequences(self) -> Tensor:
+        """Scalar that sums over sequences are divided by: the normalizer by clip length."""
+        return self.normalizer / self.valid.shape[1]
 
     def true(self, field: str) -> Tensor:
         """Rows of a field of the true sequences, in the order of the matches."""
@@ -64,6 +70,33 @@ class MatchedLayer:
             mask_logits[:, None], size=true_masks.shape[-2:], mode="bilinear", align_corners=False
         )
         return logits.flatten(1), true_masks.flatten(1)
+
+    @cached_property
+    def mask_volumes(self) -> tuple[Tensor, Tensor]:
+        """Mask logits (M, T, h, w) and true masks (M, T, H, W) bool of the matches."""
+        assert self.predictions.masks is not None
+        return self.predictions.masks(self.matches[:, :2]), self.true("masks")
+
+    @torch.no_grad()
+    def mask_ious(self, clip: int) -> Tensor:
+        """IoU (Q, n) of the masks of all queries of a clip and its true ones, as volumes."""
+        logits, masks = self.predictions.mask_logits(clip), self.targets[clip].masks
+        assert logits is not None
+        assert masks is not None
+        soft = cell_shares(masks, logits)
+        found, true = (m.flatten(1).to(logits.dtype) for m in (logits > 0, soft >= 0.5))
+        inter = found @ true.T
+        return inter / (found.sum(1)[:, None] + true.sum(1) - inter).clamp(min=1)
+
+    def cached(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
+        """Return what was computed under a key, so that terms share it."""
+        if key not in self._cache:
+            self._cache[key] = compute()
+        return self._cache[key]
+
+    @cached_property
+    def _cache(self) -> dict[Hashable, Tensor]:
+        return {}
 
     @cached_property
     def inside(self) -> Tensor:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.layers import TransformerEncoderLayer
+from mmttsrn.models.layers import TransformerEncoderLayer, resize_padding_mask
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures
 
@@ -86,7 +85,7 @@ class SpatioTemporalEncoder(BaseModule):
         (n, t), (h, w) = maps[-1].shape[:2], maps[-1].shape[-2:]
         x = self.input_proj(maps[-1].flatten(0, 1))  # N*T, C, h, w
         x = x.unflatten(0, (n, t)).permute(0, 1, 3, 4, 2).flatten(1, 3)  # N, T*h*w, C
-        mask = F.interpolate(padding_mask.float(), size=(h, w)).bool()  # N, T, h, w
+        mask = resize_padding_mask(padding_mask, (h, w))  # N, T, h, w
         positions = self.positional_encoding(mask).to(x.dtype)
         key_mask = mask.flatten(1) if mask.any() else None
         pos = positions.flatten(1, 3)

@@ -1,6 +1,7 @@
 """Matching, linking and post-processing of instance sequences."""
 
 from mmttsrn.models.task_modules.clip_linker import ClipLinker, plan_clips
+from mmttsrn.models.task_modules.instance_query_post_processor import InstanceQueryPostProcessor
 from mmttsrn.models.task_modules.sequence_costs import (
     SequenceBoxL1Cost,
     SequenceClassCost,
@@ -14,6 +15,7 @@ from mmttsrn.models.task_modules.sequence_post_processor import SequencePostProc
 
 __all__ = [
     "ClipLinker",
+    "InstanceQueryPostProcessor",
     "InstanceSequenceMatcher",
     "SequenceBoxL1Cost",
     "SequenceClassCost",

@@ -7,9 +7,11 @@ Costs by frame are means over the frames, by ``SequenceTargets.frame_weights``.
 
 import torch
 import torch.nn.functional as F
+from mmcv.ops import point_sample
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.models.layers import cell_shares
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import InstanceSequences, SequenceTargets
 
@@ -92,25 +94,42 @@ class SequenceIoUCost(SequenceCost):
 class _SequenceMaskCost(SequenceCost):
     """Base of the costs that compare masks, all frames of ``matched_frames`` together.
 
-    True masks are averaged down to the size of the predicted ones.
+    Args:
+        weight: Factor of the cost.
+        num_points: Random points of each frame that masks are compared at; None for all cells of
+            the predicted masks, to whose size the true ones are averaged down.
 
     Source: Mask2Former for video (2021): masks of all frames as one volume.
     """
 
     needs = frozenset({"masks"})
 
+    def __init__(self, weight: float = 1.0, num_points: int | None = None) -> None:
+        super().__init__(weight)
+        self.num_points = num_points
+
     def __call__(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
         """Cost (Q, n) from mask logits."""
         logits = predictions.mask_logits
         assert logits is not None
         assert targets.masks is not None
-        h, w = logits.shape[-2:]
-        masks = F.adaptive_avg_pool2d(targets.masks.to(logits.dtype), (h, w))
-        counted = (targets.frame_weights > 0).to(logits.dtype)[..., None, None]  # n, T, 1, 1
+        masks = targets.masks.to(logits.dtype)
+        counted = (targets.frame_weights > 0).to(logits.dtype)[..., None]  # n, T, 1
+        if self.num_points is None:
+            masks = cell_shares(masks, logits).flatten(2)
+            logits = logits.flatten(2)
+        else:
+            points = logits.new_empty(logits.shape[1], self.num_points, 2).uniform_()  # T, P, 2
+            logits, masks = (
+                torch.stack([point_sample(frames[:, None], points)[:, 0] for frames in volumes])
+                if len(volumes)
+                else volumes.new_zeros(0, len(points), self.num_points)
+                for volumes in (logits, masks)
+            )
         return self.weight * self._compare(logits, masks, counted.expand_as(masks))
 
     def _compare(self, logits: Tensor, masks: Tensor, counted: Tensor) -> Tensor:
-        """(Q, n) from (Q, T, h, w), (n, T, h, w) in 0..1 and what counts, (n, T, h, w) 0 or 1."""
+        """(Q, n) from (Q, T, P), (n, T, P) in 0..1 and what counts, (n, T, P) 0 or 1."""
         raise NotImplementedError
 
 

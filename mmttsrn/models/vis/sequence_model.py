@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.models.layers import resize_padding_mask
 from mmttsrn.models.task_modules import plan_clips
 from mmttsrn.registry import MODELS, TASK_UTILS
 from mmttsrn.structures import (
@@ -30,7 +31,8 @@ class SequenceModel(BaseModule):
 
     Args:
         backbone: Config of the backbone, called on (N*T, 3, H, W).
-        neck: Config of the spatio-temporal neck.
+        neck: Config of the spatio-temporal neck; None to hand on the backbone's maps.
+        pixel_decoder: Config of a pixel decoder, for heads that read its maps.
         head: Config of the head, a decoder: ``head(features)`` gives the
             :class:`SequencePredictions` of each layer, and ``gives``, ``num_classes``,
             ``num_frames`` and ``num_instances`` say what to expect of them.
@@ -53,17 +55,19 @@ class SequenceModel(BaseModule):
     def __init__(
         self,
         backbone: dict,
-        neck: dict,
         head: dict,
         post_processor: dict,
         clip_linker: dict,
+        neck: dict | None = None,
+        pixel_decoder: dict | None = None,
         mask_head: dict | None = None,
         criterion: dict | None = None,
         clip_overlap: int | None = None,
     ) -> None:
         super().__init__()
         self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck)
+        self.neck = MODELS.build(neck) if neck else None
+        self.pixel_decoder = MODELS.build(pixel_decoder) if pixel_decoder else None
         self.head = MODELS.build(head)
         self.mask_head = MODELS.build(mask_head) if mask_head else None
         self.criterion = None
@@ -82,9 +86,18 @@ class SequenceModel(BaseModule):
             )
 
     def extract_features(self, frames: Tensor, padding_mask: Tensor) -> ClipFeatures:
-        """Run backbone and neck on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W)."""
-        maps = self.backbone(frames.flatten(0, 1))
-        return self.neck([m.unflatten(0, frames.shape[:2]) for m in maps], padding_mask)
+        """Run all but the heads on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W)."""
+        maps = [m.unflatten(0, frames.shape[:2]) for m in self.backbone(frames.flatten(0, 1))]
+        if self.neck is not None:
+            features: ClipFeatures = self.neck(maps, padding_mask)
+        else:
+            features = ClipFeatures(
+                memory=maps[-1].permute(0, 1, 3, 4, 2),
+                positions=None,
+                padding_mask=resize_padding_mask(padding_mask, maps[-1].shape[-2:]),
+                fine_maps=tuple(maps[:-1]),
+            )
+        return features if self.pixel_decoder is None else self.pixel_decoder(features)
 
     def decode(self, frames: Tensor, padding_mask: Tensor) -> list[SequencePredictions]:
         """Predictions of every decoder layer; arguments as for ``forward``."""

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from golden import load_arrays, load_json
 
 from mmttsrn.models import SequencePostProcessor
-from mmttsrn.models.task_modules.sequence_post_processor import resize_mask_logits
+from mmttsrn.models.task_modules.mask_encoding import resize_mask_logits
 from mmttsrn.structures import FinishedFrames, FrameSizes, InstanceSequences, SequenceResults
 
 CASES = load_json("postprocess/expected.json")

@@ -1,0 +1,220 @@
+"""Transformer decoder whose queries are shared by the frames and attend inside their masks."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.models.layers import MaskedAttentionLayer, resize_padding_mask
+from mmttsrn.registry import MODELS
+from mmttsrn.structures import ClipFeatures, SequencePredictions, dense_masks
+
+
+@MODELS.register_module()
+class MaskedAttentionHead(BaseModule):
+    """Head: Q queries, each an instance in all frames, with class and masks from every layer.
+
+    A query attends to the cells of all frames together, of one map of the pixel decoder in each
+    layer, and only where its own mask of the layer before is foreground; a query whose mask is
+    empty attends everywhere. A mask is the dot product of the query's mask embedding with the mask
+    features. Class and masks of the initial queries come first, then those of the L layers.
+
+    Args:
+        num_classes: Real classes K; the no-object class is the extra last logit.
+        cls_branch: Config of the class branch; ``in_channels`` and ``out_channels`` are added.
+        mask_branch: Config of the branch of mask embeddings, likewise.
+        positional_encoding: Config of a module that maps a padding mask (N, T, h, w) to encodings
+            (N, T, C, h, w), such as ``mmdet.SinePositionalEncoding3D``.
+        num_frames: Largest clip length T.
+        num_instances: Queries Q.
+        embed_dims: Channels C of queries and of the levels.
+        mask_channels: Channels C_m of the mask features.
+        layer_levels: The level, counted from the coarsest, that each of the L layers attends to.
+        num_heads: Attention heads.
+        ffn_channels: Hidden width of the feed-forward parts.
+        dropout: Dropout probability inside the layers.
+        act_cfg: Activation of the feed-forward parts.
+        pool_features: Let the class branch see, besides the query, the mean of the mask features
+            inside the mask and along its edge.
+        pixel_classes: Classify every cell of the finest level and of the mask features as well, in
+            training, for a dense loss.
+        mask_padding: Keep queries from attending to padding. Mask2Former lets them.
+        init_cfg: MMEngine initialisation.
+
+    Raises:
+        UserInputError: There is no layer.
+
+    Source: Mask2Former (CVPR 2022), section 3.2, and Mask2Former for video (2021); with the
+    sinusoidal branches of TT-SRN.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        cls_branch: dict,
+        mask_branch: dict,
+        positional_encoding: dict,
+        num_frames: int = 8,
+        num_instances: int = 100,
+        embed_dims: int = 256,
+        mask_channels: int = 256,
+        layer_levels: Sequence[int] = (0, 1, 2) * 3,
+        num_heads: int = 8,
+        ffn_channels: int = 2048,
+        dropout: float = 0.0,
+        act_cfg: dict | None = None,
+        pool_features: bool = False,
+        pixel_classes: bool = False,
+        mask_padding: bool = True,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if not layer_levels:
+            raise UserInputError("MaskedAttentionHead: layer_levels is empty; name a level a layer")
+        self.gives = frozenset({"masks", "pixel_logits"} if pixel_classes else {"masks"})
+        self.num_classes = num_classes
+        self.num_frames = num_frames
+        self.num_instances = num_instances
+        self.num_heads = num_heads
+        self.layer_levels = tuple(layer_levels)
+        self.mask_padding = mask_padding
+        self.query_feat = nn.Embedding(num_instances, embed_dims)
+        self.query_embed = nn.Embedding(num_instances, embed_dims)
+        self.level_embed = nn.Embedding(max(self.layer_levels) + 1, embed_dims)
+        self.positional_encoding = MODELS.build(positional_encoding)
+        self.layers = nn.ModuleList(
+            MaskedAttentionLayer(
+                embed_dims, num_heads, ffn_channels, dropout, act_cfg or dict(type="ReLU")
+            )
+            for _ in self.layer_levels
+        )
+        self.norm = nn.LayerNorm(embed_dims)
+        self.pool_proj = nn.Linear(2 * mask_channels, embed_dims) if pool_features else None
+        self.cls_branch = MODELS.build(
+            dict(cls_branch, in_channels=embed_dims, out_channels=num_classes + 1)
+        )
+        self.mask_branch = MODELS.build(
+            dict(mask_branch, in_channels=embed_dims, out_channels=mask_channels)
+        )
+        self.pixel_branches = nn.ModuleList(
+            nn.Conv2d(channels, num_classes + 1, 1)
+            for channels in ((embed_dims, mask_channels) if pixel_classes else ())
+        )
+
+    def init_weights(self) -> None:
+        """Xavier-uniform matrices in the decoder, as in DETR; ``init_cfg`` has the last word."""
+        for parameter in self.layers.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+        super().init_weights()
+
+    def forward(self, features: ClipFeatures) -> list[SequencePredictions]:
+        """Predict instance sequences.
+
+        Args:
+            features: Output of the pixel decoder for clips of T frames.
+
+        Returns:
+            Logits and masks of the initial queries and after every layer, the last one last.
+
+        Raises:
+            UserInputError: The clips are longer than ``num_frames``, or the model has no pixel
+                decoder, or one with fewer levels than ``layer_levels`` asks for.
+        """
+        self._check(features)
+        mask_features = features.mask_features
+        assert mask_features is not None
+        keys = {level: self._keys(features, level) for level in sorted(set(self.layer_levels))}
+        n = len(mask_features)
+        x = self.query_feat.weight.expand(n, -1, -1)
+        query_pos = self.query_embed.weight.expand(n, -1, -1)
+        logits, masks = self._predict(x, mask_features)
+        layers = [(logits, masks)]
+        for layer, level in zip(self.layers, self.layer_levels, strict=True):
+            size = features.levels[level].shape[-2:]
+            value, pos = keys[level]
+            blocked = self._blocked(masks, features, size)
+            x = cast(MaskedAttentionLayer, layer)(x, query_pos, value + pos, value, blocked)
+            logits, masks = self._predict(x, mask_features)
+            layers.append((logits, masks))
+        t = mask_features.shape[1]
+        pixel_logits = self._classify_pixels(features) if self.training else ()
+        return [
+            SequencePredictions(
+                logits[:, None].expand(-1, t, -1, -1),
+                masks=dense_masks(masks),
+                pixel_logits=pixel_logits if index == len(self.layers) else (),
+            )
+            for index, (logits, masks) in enumerate(layers)
+        ]
+
+    def _check(self, features: ClipFeatures) -> None:
+        if features.mask_features is None:
+            raise UserInputError(
+                "MaskedAttentionHead: needs the maps of a pixel decoder; add model.pixel_decoder"
+            )
+        t = features.mask_features.shape[1]
+        if t > self.num_frames:
+            raise UserInputError(
+                f"MaskedAttentionHead: clips of {t} frames, but num_frames={self.num_frames}; "
+                "shorten the clips or raise head.num_frames"
+            )
+        if max(self.layer_levels) >= len(features.levels):
+            raise UserInputError(
+                f"MaskedAttentionHead: layer_levels={self.layer_levels} but the pixel decoder "
+                f"gives {len(features.levels)} levels, 0 to {len(features.levels) - 1}"
+            )
+
+    def _keys(self, features: ClipFeatures, level: int) -> tuple[Tensor, Tensor]:
+        """Values and position encodings of the cells of a level, (N, T*h*w, C) each."""
+        cells = features.levels[level]
+        padding = resize_padding_mask(features.padding_mask, cells.shape[-2:])
+        if not self.mask_padding:
+            padding = torch.zeros_like(padding)
+        pos = self.positional_encoding(padding).to(cells.dtype)  # N, T, C, h, w
+        value, pos = (m.movedim(2, -1).flatten(1, 3) for m in (cells, pos))
+        return value + self.level_embed.weight[level], pos
+
+    def _predict(self, x: Tensor, mask_features: Tensor) -> tuple[Tensor, Tensor]:
+        """Class logits (N, Q, K+1) and mask logits (N, Q, T, h, w) of queries (N, Q, C)."""
+        state = self.norm(x)
+        masks = torch.einsum("nqc,ntchw->nqthw", self.mask_branch(state), mask_features)
+        if self.pool_proj is not None:
+            state = state + self.pool_proj(_pool(masks.detach(), mask_features))
+        return self.cls_branch(state), masks
+
+    def _blocked(self, masks: Tensor, features: ClipFeatures, size: Sequence[int]) -> Tensor:
+        """Cells that a query does not attend to: (N*heads, Q, T*h*w) bool."""
+        n, q = masks.shape[:2]
+        resized = F.interpolate(
+            masks.detach().flatten(0, 1), size=tuple(size), mode="bilinear", align_corners=False
+        )
+        blocked = (resized < 0).view(n, q, -1)
+        if self.mask_padding and features.padding_mask.any():
+            padding = resize_padding_mask(features.padding_mask, size).flatten(1)[:, None]
+            blocked = blocked | padding
+            blocked = torch.where(blocked.all(-1, keepdim=True), padding, blocked)
+        else:
+            blocked = blocked & ~blocked.all(-1, keepdim=True)
+        return blocked.repeat_interleave(self.num_heads, 0)
+
+    def _classify_pixels(self, features: ClipFeatures) -> tuple[Tensor, ...]:
+        maps = (features.levels[-1], features.mask_features)
+        return tuple(
+            branch(cast(Tensor, m).flatten(0, 1)).unflatten(0, cast(Tensor, m).shape[:2])
+            for branch, m in zip(self.pixel_branches, maps, strict=False)
+        )
+
+
+def _pool(masks: Tensor, maps: Tensor) -> Tensor:
+    """Means of maps (N, T, C, h, w) inside masks (N, Q, T, h, w) and at their edges: (N, Q, 2C)."""
+    inside = masks.sigmoid()
+    pooled = []
+    for weights in (inside, 4 * inside * (1 - inside)):
+        total = weights.sum((2, 3, 4))[..., None].clamp(min=1)
+        pooled.append(torch.einsum("nqthw,ntchw->nqc", weights, maps) / total)
+    return torch.cat(pooled, -1)

@@ -1,0 +1,176 @@
+"""Loss terms of decoders that give one class and one mask volume for each sequence."""
+
+import torch
+from mmcv.ops import point_sample
+from torch import Tensor
+
+from mmttsrn.models.layers import cell_shares
+from mmttsrn.models.losses.loss_terms import LossTerm, MatchedLayer
+from mmttsrn.registry import MODELS
+
+
+@MODELS.register_module()
+class SequenceClassTerm(LossTerm):
+    """Class of every query: that of its match, no-object for all others.
+
+    Args:
+        loss: Config of the class loss of logits (P, K+1).
+        no_object_weight: Weight of the no-object class.
+        same_class_iou: An unmatched query whose mask overlaps that of a true sequence at least so
+            much, as IoU, has that one's class; None for never.
+        ignore_iou: Likewise, from here on it counts for nothing.
+
+    Source: DETR (ECCV 2020) and Mask2Former (CVPR 2022).
+    """
+
+    def __init__(
+        self,
+        loss: dict,
+        no_object_weight: float = 0.1,
+        same_class_iou: float | None = None,
+        ignore_iou: float | None = None,
+    ) -> None:
+        super().__init__(loss)
+        self.no_object_weight = no_object_weight
+        self.same_class_iou = same_class_iou
+        self.ignore_iou = ignore_iou
+
+    def forward(self, layer: MatchedLayer) -> Tensor:
+        """Weighted mean over all queries."""
+        logits = layer.predictions.logits.mean(1)  # N, Q, K+1
+        num_classes = logits.shape[-1] - 1
+        classes = logits.new_full(logits.shape[:-1], num_classes, dtype=torch.int64)
+        ignored = torch.zeros_like(classes, dtype=torch.bool)
+        if self.same_class_iou is not None or self.ignore_iou is not None:
+            self._judge_unmatched(layer, classes, ignored)
+        clip, predicted, _ = layer.matches.unbind(1)
+        classes[clip, predicted] = layer.true("labels")
+        ignored[clip, predicted] = False
+        weights = torch.where(classes == num_classes, self.no_object_weight, 1.0) * ~ignored
+        return self.loss(
+            logits.flatten(0, 1),
+            classes.flatten(),
+            weight=weights.flatten(),
+            avg_factor=weights.sum().clamp(min=1e-6),
+        )
+
+    def _judge_unmatched(self, layer: MatchedLayer, classes: Tensor, ignored: Tensor) -> None:
+        for index, targets in enumerate(layer.targets):
+            if not len(targets):
+                continue
+            iou, best = layer.mask_ious(index).max(1)  # Q
+            if self.ignore_iou is not None:
+                ignored[index] = iou >= self.ignore_iou
+            if self.same_class_iou is not None:
+                same = iou >= self.same_class_iou
+                classes[index] = torch.where(same, targets.labels[best], classes[index])
+                ignored[index] &= ~same
+
+
+class _SequenceMaskTerm(LossTerm):
+    """Base of the terms on the masks of all frames as one volume, empty where absent.
+
+    Args:
+        loss: Config of the mask loss.
+        num_points: Points of each frame that the loss is taken at; None for all cells of the
+            predicted masks, to whose size the true ones are averaged down.
+        oversample_ratio: Random points that are drawn for each that is taken.
+        importance_ratio: Share of the points that are the most uncertain of those drawn.
+
+    Source: Mask2Former (CVPR 2022), section 3.3: points as in PointRend (CVPR 2020).
+    """
+
+    needs = frozenset({"masks"})
+
+    def __init__(
+        self,
+        loss: dict,
+        num_points: int | None = None,
+        oversample_ratio: float = 3.0,
+        importance_ratio: float = 0.75,
+    ) -> None:
+        super().__init__(loss)
+        self.num_points = num_points
+        self.oversample_ratio = oversample_ratio
+        self.importance_ratio = importance_ratio
+
+    def _masks(self, layer: MatchedLayer) -> tuple[Tensor, Tensor]:
+        """Mask logits and true masks 0..1 of the matches, (M, T*P) each."""
+        logits, masks = layer.mask_volumes
+        if self.num_points is None:
+            soft = cell_shares(masks, logits)
+            return logits.flatten(1), soft.flatten(1)
+        points = layer.cached(
+            ("points", self.num_points, self.oversample_ratio, self.importance_ratio),
+            lambda: self._choose_points(logits.detach()),
+        )
+        volumes = (logits, masks.to(logits.dtype))
+        at_points = (point_sample(volume.flatten(0, 1)[:, None], points) for volume in volumes)
+        first, second = (values.view(len(logits), -1) for values in at_points)
+        return first, second
+
+    def _choose_points(self, logits: Tensor) -> Tensor:
+        """Draw points (M*T, P, 2) xy in 0..1, most of them where masks (M, T, h, w) are unsure."""
+        assert self.num_points is not None
+        frames = logits.flatten(0, 1)
+        drawn = frames.new_empty(
+            len(frames), int(self.num_points * self.oversample_ratio), 2
+        ).uniform_()
+        num_important = int(self.num_points * self.importance_ratio)
+        certainty = point_sample(frames[:, None], drawn)[:, 0].abs()
+        important = certainty.topk(num_important, dim=1, largest=False).indices
+        chosen = drawn.gather(1, important[..., None].expand(-1, -1, 2))
+        rest = frames.new_empty(len(frames), self.num_points - num_important, 2).uniform_()
+        return torch.cat([chosen, rest], 1)
+
+
+@MODELS.register_module()
+class SequencePixelTerm(_SequenceMaskTerm):
+    """Mask volumes by a loss of pixels, averaged over the pixels of a volume."""
+
+    def forward(self, layer: MatchedLayer) -> Tensor:
+        """Mean over the pixels and true sequences."""
+        logits, masks = self._masks(layer)
+        pixels = max(logits.shape[1], 1)
+        return self.loss(logits, masks, avg_factor=layer.num_sequences * pixels)
+
+
+@MODELS.register_module()
+class SequenceRegionTerm(_SequenceMaskTerm):
+    """Mask volumes by a loss of whole regions, such as dice."""
+
+    def forward(self, layer: MatchedLayer) -> Tensor:
+        """Mean over the true sequences."""
+        logits, masks = self._masks(layer)
+        return self.loss(logits, masks, avg_factor=layer.num_sequences)
+
+
+@MODELS.register_module()
+class PixelClassTerm(LossTerm):
+    """Class of every cell of the maps that a head classifies: of the largest share in the cell.
+
+    Args:
+        loss: Config of the class loss of logits (P, K+1).
+    """
+
+    needs = frozenset({"pixel_logits"})
+
+    def forward(self, layer: MatchedLayer) -> Tensor:
+        """Mean over the cells and maps."""
+        losses = [self._map_loss(logits, layer) for logits in layer.predictions.pixel_logits]
+        return torch.stack(losses).mean()
+
+    def _map_loss(self, logits: Tensor, layer: MatchedLayer) -> Tensor:
+        classes = torch.stack([_cell_classes(logits, t.masks, t.labels) for t in layer.targets])
+        flat = logits.movedim(2, -1).flatten(0, -2)
+        return self.loss(flat, classes.flatten())
+
+
+def _cell_classes(logits: Tensor, masks: Tensor | None, labels: Tensor) -> Tensor:
+    """Classes (T, h, w) of the cells of (N, T, K+1, h, w) from masks (n, T, H, W)."""
+    assert masks is not None
+    t, classes, h, w = logits.shape[1:]
+    shares = logits.new_zeros(classes, t, h, w)
+    shares.index_add_(0, labels, cell_shares(masks, logits))
+    shares[-1] = 1 - shares.sum(0)
+    return shares.argmax(0)

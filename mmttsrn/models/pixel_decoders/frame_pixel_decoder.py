@@ -1,0 +1,37 @@
+"""Pixel decoders of MMDetection, frame by frame."""
+
+from dataclasses import replace
+
+from mmengine.model import BaseModule
+
+from mmttsrn.registry import MODELS
+from mmttsrn.structures import ClipFeatures
+
+
+@MODELS.register_module()
+class FramePixelDecoder(BaseModule):
+    """Pixel decoder: one for images, such as ``mmdet.MSDeformAttnPixelDecoder``, on each frame.
+
+    Args:
+        decoder: Config of a module that maps maps (B, C_i, H_i, W_i), from the finest on, to the
+            mask features (B, C_m, H/4, W/4) and a list of maps (B, C, H_i, W_i), from the coarsest
+            on.
+        init_cfg: MMEngine initialisation.
+
+    Source: Mask2Former (CVPR 2022), section 3.2.
+    """
+
+    def __init__(self, decoder: dict, init_cfg: dict | list[dict] | None = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.decoder = MODELS.build(decoder)
+
+    def forward(self, features: ClipFeatures) -> ClipFeatures:
+        """Decode the maps of a batch of clips; gives ``levels`` and ``mask_features``."""
+        maps = features.maps
+        batch = maps[0].shape[:2]
+        mask_features, levels = self.decoder([m.flatten(0, 1) for m in maps])
+        return replace(
+            features,
+            levels=tuple(level.unflatten(0, batch) for level in levels),
+            mask_features=mask_features.unflatten(0, batch),
+        )
