@@ -32,7 +32,7 @@ from mmttsrn.visualization.video_io import require_mp4_encoder
 from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
 
 CONFIG_KEYS = ("model", "train_dataloader", "test_dataloader", "test_evaluator", "visualizer")
-GENERATED_DATA = {"train_clips": 5, "val_clips": 3, "num_frames": 12, "size": [96, 160],
+GENERATED_DATA = {"train_clips": 400, "val_clips": 24, "num_frames": 12, "size": [96, 160],
                   "max_objects": 3}  # fmt: skip
 QUICK_DATA = {"train_clips": 2, "val_clips": 1, "num_frames": 5, "size": [64, 96],
               "max_objects": 2}  # fmt: skip
@@ -45,7 +45,7 @@ WHOLE_SET_PLACES = ("instances.json", "annotations.json", "annotations/instances
 IMAGE_PLACES = ("{}/JPEGImages", "JPEGImages", "{}_all_frames/JPEGImages", "{}", "images", ".")
 HELD_OUT_NAMES = ("valid", "val")
 
-MAX_OVERLAYS = 8  # per split
+MAX_OVERLAYS = 8
 SCORE_THR = 0.3
 INTERRUPTED = 130  # exit status of a program that was ended by Ctrl-C
 
@@ -56,14 +56,12 @@ class Split:
 
     Attributes:
         title: What they are called in the output.
-        result_name: File name of the results, without suffix.
         ann_file: Official YouTube-VIS json.
         img_root: Folder that its file_names are relative to.
         truth: What the json holds.
     """
 
     title: str
-    result_name: str
     ann_file: Path
     img_root: Path
     truth: GroundTruth
@@ -76,7 +74,7 @@ def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
     cfg.randomness = {"seed": args.seed}
     cfg.model.head.num_classes = len(train.truth.categories)
     _set_data(cfg.train_dataloader, train, train)
-    # Both splits are tested after the training.
+    # The clips are tested after the training.
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.quick:
         cfg.train_cfg = {"type": "IterBasedTrainLoop", "max_iters": QUICK_ITERATIONS}
@@ -90,9 +88,9 @@ def configure_test(cfg: Config, train: Split, split: Split, checkpoint: str) -> 
     cfg = copy.deepcopy(cfg)
     cfg.load_from = checkpoint
     # MMEngine keeps what has a name: a name of its own gives this run its own.
-    cfg.experiment_name = cfg.visualizer.name = f"demo_test_{split.result_name}"
+    cfg.experiment_name = cfg.visualizer.name = "demo_test"
     _set_data(cfg.test_dataloader, split, train)
-    cfg.test_evaluator.outfile_prefix = str(Path(cfg.work_dir) / split.result_name)
+    cfg.test_evaluator.outfile_prefix = str(Path(cfg.work_dir) / "results")
     return cfg
 
 
@@ -113,7 +111,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--data", help="folder of your data set in YouTube-VIS format")
     parser.add_argument("--work-dir", default="work_dirs/demo", help="folder to write to")
-    parser.add_argument("--config", default="ttsrn_tiny_shapes", help="config to train")
+    parser.add_argument("--config", default="ttsrn-m2f_tiny_shapes", help="config to train")
     parser.add_argument("--seed", type=int, default=0, help="of generated data and training")
     parser.add_argument(
         "--quick", action="store_true", help="a few iterations, to see that every step works"
@@ -150,22 +148,20 @@ def find_splits(folder: Path) -> tuple[Split, Split | None]:
             f"--data {folder}: no annotations to train on; looked for {', '.join(train_places)}"
         )
     held_out_json = _first_file(folder, held_out_places)
+    train = _load_split("training", train_json, folder, ("train",))
     if held_out_json is None:
         looked_for = ", ".join(held_out_places)
         print(f"note: no held-out clips in {folder} (looked for {looked_for}), so the results are "
               "those of the training clips")  # fmt: skip
-        return _load_split("training", "results", train_json, folder, ("train",)), None
-    train = _load_split("training", "results_train", train_json, folder, ("train",))
-    return train, _load_split("held-out", "results", held_out_json, folder, HELD_OUT_NAMES)
+        return train, None
+    return train, _load_split("held-out", held_out_json, folder, HELD_OUT_NAMES)
 
 
 def _first_file(folder: Path, places: list[str]) -> Path | None:
     return next((folder / place for place in places if (folder / place).is_file()), None)
 
 
-def _load_split(
-    title: str, result_name: str, ann_file: Path, folder: Path, names: tuple[str, ...]
-) -> Split:
+def _load_split(title: str, ann_file: Path, folder: Path, names: tuple[str, ...]) -> Split:
     truth = read_ground_truth(ann_file, need_frames=True)
     videos = list(truth.videos.values())
     first_frame = videos[0].file_names[0]
@@ -173,7 +169,7 @@ def _load_split(
     for place in places:
         if (folder / place / first_frame).is_file():
             check_frames(videos, folder / place)
-            return Split(title, result_name, ann_file, folder / place, truth)
+            return Split(title, ann_file, folder / place, truth)
     raise UserInputError(
         f"{ann_file}: frame {first_frame} not found in {folder}; looked in {', '.join(places)}"
     )
@@ -203,8 +199,7 @@ def check_splits(train: Split, held_out: Split | None) -> None:
 
 def remove_old_outputs(work_dir: Path) -> None:
     """Remove what an earlier run wrote, so that nothing in the folder is from another model."""
-    for pattern in ("results.json", "results.zip", "results_train.json", "results_train.zip",
-                    "overlay/**/*.mp4"):  # fmt: skip
+    for pattern in ("results.json", "results.zip", "overlay/*.mp4"):
         for path in work_dir.glob(pattern):
             path.unlink()
 
@@ -221,7 +216,7 @@ def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float 
     """Test a checkpoint on a split and write results and overlays; return mask AP, if any."""
     print(f"testing: {split.title} clips", flush=True)
     metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
-    results_file = Path(cfg.work_dir) / f"{split.result_name}.json"
+    results_file = Path(cfg.work_dir) / "results.json"
     videos = videos_to_draw(split.truth)
     add_predictions(videos, split.truth, results_file, SCORE_THR)
     shown = list(videos.values())[:MAX_OVERLAYS]
@@ -229,31 +224,23 @@ def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float 
         print(f"note: no instance in the {split.title} clips reaches score {SCORE_THR}, so none is "
               "drawn")  # fmt: skip
     options = RenderOptions("mp4", with_ground_truth=split.truth.has_sequences)
-    folder = overlay_folder(cfg.work_dir, split)
-    for _ in render_videos(shown, split.img_root, folder, options):
+    for _ in render_videos(shown, split.img_root, Path(cfg.work_dir) / "overlay", options):
         pass
     return metrics.get("youtube_vis/mAP")
 
 
-def overlay_folder(work_dir: str, split: Split) -> Path:
-    """Folder of the overlay videos of a split."""
-    return Path(work_dir) / "overlay" / split.title
-
-
 def summary(
-    work_dir: str, checkpoint: str, aps: list[tuple[Split, float | None]], seconds: float
+    work_dir: str, checkpoint: str, split: Split, ap: float | None, seconds: float
 ) -> Iterator[str]:
     """Return the last lines: where everything is, how good it is and how long it took."""
+    results = Path(work_dir) / "results"
+    shown = f"{ap:.3f}" if ap is not None else "none, they have no ground truth"
     yield "-" * 80
     yield f"demo finished in {int(seconds // 60)} min {int(seconds % 60)} s"
     yield f"checkpoint                 {checkpoint}"
-    for split, _ in aps:
-        prefix = Path(work_dir) / split.result_name
-        yield f"{f'results, {split.title} clips':<26} {prefix}.json, to submit: {prefix}.zip"
-        yield f"{f'overlays, {split.title} clips':<26} {overlay_folder(work_dir, split)}/*.mp4"
-    for split, ap in aps:
-        shown = f"{ap:.3f}" if ap is not None else "none, they have no ground truth"
-        yield f"{f'mask AP, {split.title} clips':<26} {shown}"
+    yield f"{f'results, {split.title} clips':<26} {results}.json, to submit: {results}.zip"
+    yield f"{f'overlays, {split.title} clips':<26} {Path(work_dir) / 'overlay'}/*.mp4"
+    yield f"{f'mask AP, {split.title} clips':<26} {shown}"
 
 
 def run(args: argparse.Namespace) -> None:
@@ -269,9 +256,9 @@ def run(args: argparse.Namespace) -> None:
     cfg = configure(args.config, train, args)
     remove_old_outputs(work_dir)
     checkpoint = train_model(cfg)
-    splits = [train] if held_out is None else [train, held_out]
-    aps = [(split, evaluate(cfg, train, split, checkpoint)) for split in splits]
-    for line in summary(args.work_dir, checkpoint, aps, time.monotonic() - start):
+    tested = held_out or train
+    ap = evaluate(cfg, train, tested, checkpoint)
+    for line in summary(args.work_dir, checkpoint, tested, ap, time.monotonic() - start):
         print(line)
 
 

@@ -66,14 +66,13 @@ def test_usual_layouts(demo, tmp_path, train_json, train_images, held_out_json, 
     assert (train.ann_file, train.img_root) == (tmp_path / train_json, tmp_path / train_images)
     assert held_out.ann_file == tmp_path / held_out_json
     assert held_out.img_root == tmp_path / held_out_images
-    assert (train.result_name, held_out.result_name) == ("results_train", "results")
 
 
 def test_one_json_for_everything(demo, tmp_path, capsys):
     _write_split(tmp_path / "instances.json", tmp_path / "JPEGImages")
     train, held_out = demo.find_splits(tmp_path)
     assert held_out is None
-    assert train.result_name == "results"
+    assert train.ann_file == tmp_path / "instances.json"
     assert "no held-out clips" in capsys.readouterr().out
 
 
@@ -198,7 +197,7 @@ def run(demo, monkeypatch, tmp_path, capsys):
 
 def test_outputs_and_last_lines(run, tmp_path, shapes):
     work_dir = tmp_path / "work"
-    for leftover in ("results_train.zip", "overlay/training/old.mp4", "mine.json"):
+    for leftover in ("results.zip", "overlay/old.mp4", "mine.json"):
         (work_dir / leftover).parent.mkdir(parents=True, exist_ok=True)
         (work_dir / leftover).touch()
     status, lines, errors = run("--data", str(shapes))
@@ -206,21 +205,17 @@ def test_outputs_and_last_lines(run, tmp_path, shapes):
     written = {path.relative_to(work_dir).as_posix() for path in work_dir.rglob("*.*")}
     assert written == {
         "mine.json",
-        *["results.json", "results.zip", "results_train.json", "results_train.zip"],
-        *["overlay/training/clip_000.mp4", "overlay/training/clip_001.mp4"],
-        "overlay/held-out/clip_000.mp4",
+        *["results.json", "results.zip", "overlay/clip_000.mp4"],
     }
-    assert "demo finished in 0 min" in lines[-8]
-    assert f"{work_dir}/iter_3.pth" in lines[-7]
-    assert f"{work_dir}/results_train.json" in lines[-6]
-    assert f"{work_dir}/results.zip" in lines[-4]
-    assert lines[-2].split() == ["mask", "AP,", "training", "clips", "1.000"]
+    assert "demo finished in 0 min" in lines[-5]
+    assert f"{work_dir}/iter_3.pth" in lines[-4]
+    assert f"{work_dir}/results.zip" in lines[-3]
     assert lines[-1].split() == ["mask", "AP,", "held-out", "clips", "1.000"]
 
 
 def test_overlay_videos_have_ground_truth_beside_the_results(run, tmp_path, shapes):
     run("--data", str(shapes))
-    capture = cv2.VideoCapture(str(tmp_path / "work/overlay/training/clip_001.mp4"))
+    capture = cv2.VideoCapture(str(tmp_path / "work/overlay/clip_000.mp4"))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
     assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 2 * 96 * 6
 
@@ -265,7 +260,7 @@ def test_whole_demo_twice_in_one_folder(demo, tmp_path, capsys):
         lines = capsys.readouterr().out.splitlines()
         assert "mask AP, held-out clips" in lines[-1]
     names = {path.name for path in tmp_path.iterdir() if path.is_file()}
-    expected = {"iter_3.pth", "results.json", "results.zip", "results_train.json"}
+    expected = {"iter_3.pth", "results.json", "results.zip"}
     assert expected <= names
     entries = json.loads((tmp_path / "results.json").read_text())
     assert {entry["category_id"] for entry in entries} <= set(range(1, len(CLASSES) + 1))
