@@ -14,10 +14,12 @@ STAGES = ("before_train", "before_val", "before_test")
 
 
 class Model(nn.Module):
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, name: str = "head") -> None:
         super().__init__()
-        self.head = nn.Linear(1, num_classes)
-        self.head.num_classes = num_classes
+        self.backbone = nn.Linear(1, 1)
+        head = nn.Linear(1, num_classes)
+        head.num_classes = num_classes
+        self.add_module(name, head)
 
 
 def runner(model: nn.Module, stage: str, classes: tuple[str, ...] | None) -> SimpleNamespace:
@@ -28,12 +30,14 @@ def runner(model: nn.Module, stage: str, classes: tuple[str, ...] | None) -> Sim
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("num_classes", [1, 3])
-def test_more_and_fewer_classes_are_refused(stage: str, num_classes: int) -> None:
+@pytest.mark.parametrize("name", ["head", "track_head"])
+def test_more_and_fewer_classes_are_refused(stage: str, num_classes: int, name: str) -> None:
+    model = Model(num_classes, name)
     with pytest.raises(UserInputError) as error:
-        getattr(ClassCountCheckHook(), stage)(runner(Model(num_classes), stage, ("cat", "dog")))
+        getattr(ClassCountCheckHook(), stage)(runner(model, stage, ("cat", "dog")))
     assert str(error.value) == (
-        f"model.head.num_classes={num_classes}, but train.json has 2 classes (cat, dog); "
-        "set model.head.num_classes=2"
+        f"model.{name}.num_classes={num_classes}, but train.json has 2 classes (cat, dog); "
+        f"set model.{name}.num_classes=2"
     )
 
 

@@ -10,7 +10,10 @@ from mmttsrn.registry import HOOKS
 
 @HOOKS.register_module()
 class ClassCountCheckHook(Hook):
-    """Stops a run whose head does not have as many classes as its data set, before it starts."""
+    """Stops a run whose head does not have as many classes as its data set, before it starts.
+
+    A head is a part of the model, a direct child, with ``num_classes``.
+    """
 
     def before_train(self, runner: Runner) -> None:
         """Check the training set."""
@@ -27,10 +30,14 @@ class ClassCountCheckHook(Hook):
     def _check(self, runner: Runner, dataset: object) -> None:
         metainfo = getattr(dataset, "metainfo", {})
         classes = metainfo.get("classes")
-        predicted = bare_model(runner.model).get_submodule("head").num_classes
-        if classes is not None and len(classes) != predicted:
+        # A model of MMDetection names its head after what it does, such as track_head.
+        for name, head in bare_model(runner.model).named_children():
+            predicted = getattr(head, "num_classes", None)
+            if classes is None or predicted in (None, len(classes)):
+                continue
+            key = f"model.{name}.num_classes"
             raise UserInputError(
-                f"model.head.num_classes={predicted}, but {metainfo.get('ann_file', 'the data')} "
+                f"{key}={predicted}, but {metainfo.get('ann_file', 'the data')} "
                 f"has {len(classes)} classes ({', '.join(classes[:4])}"
-                f"{', ...' if len(classes) > 4 else ''}); set model.head.num_classes={len(classes)}"
+                f"{', ...' if len(classes) > 4 else ''}); set {key}={len(classes)}"
             )
