@@ -11,6 +11,9 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.formats.frame_files import missing_files
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
 
+# Names by label of a data set whose categories are one class.
+MERGED_CLASSES = ("object",)
+
 
 class YouTubeVISVideos(BaseDataset):
     """Videos with instance sequences, read from an official YouTube-VIS json as published.
@@ -25,9 +28,12 @@ class YouTubeVISVideos(BaseDataset):
     two videos share one. Frames without instances stay, so clips have no gaps.
 
     ``metainfo`` of a loaded dataset has ``classes`` (names by label), ``cat_ids`` (json category
-    ids by label), ``ann_file`` and ``has_ground_truth``; a metric finds them as ``dataset_meta``.
+    ids by label), ``class_agnostic``, ``ann_file`` and ``has_ground_truth``; a metric finds them
+    as ``dataset_meta``.
 
     Args:
+        class_agnostic: Whether all categories of the file are one class, ``object``, label 0.
+            ``cat_ids`` then holds the lowest category id of the file, which results get.
         check_images: Whether to check at load that every frame file exists (local files only).
         **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset` (``ann_file``, ``data_root``,
             ``data_prefix=dict(img_path=...)``, ``pipeline``, ``test_mode``, ...).
@@ -39,7 +45,14 @@ class YouTubeVISVideos(BaseDataset):
         UserInputError: The json or the frame files are not usable; one line says where and why.
     """
 
-    def __init__(self, *args: Any, check_images: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        class_agnostic: bool = False,
+        check_images: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.class_agnostic = class_agnostic
         self.check_images = check_images
         super().__init__(*args, **kwargs)
 
@@ -52,7 +65,11 @@ class YouTubeVISVideos(BaseDataset):
             backend_args=self.backend_args,
         )
         self._choose_classes(truth.categories)
-        self._metainfo.update(ann_file=self.ann_file, has_ground_truth=truth.has_sequences)
+        self._metainfo.update(
+            class_agnostic=self.class_agnostic,
+            ann_file=self.ann_file,
+            has_ground_truth=truth.has_sequences,
+        )
         data_list, first_img_id = [], 1
         for video in truth.videos.values():
             data_list.append(self._parse_video(video, first_img_id))
@@ -92,6 +109,9 @@ class YouTubeVISVideos(BaseDataset):
     def _choose_classes(self, categories: dict[int, str]) -> None:
         """Set classes and category ids by label on this dataset, never on its class."""
         names = self._metainfo.get("classes")
+        if self.class_agnostic:
+            self._merge_classes(categories)
+            return
         if names is None:
             ids, names = list(categories), list(categories.values())
         else:
@@ -111,6 +131,17 @@ class YouTubeVISVideos(BaseDataset):
         self._metainfo.update(classes=tuple(names), cat_ids=tuple(ids))
         self.cat_ids = ids
         self.cat2label = {category_id: label for label, category_id in enumerate(ids)}
+
+    def _merge_classes(self, categories: dict[int, str]) -> None:
+        names = self._metainfo.get("classes")
+        if names is not None and tuple(names) != MERGED_CLASSES:
+            raise UserInputError(
+                f"metainfo.classes: is {names!r}, but class_agnostic=True makes all categories of"
+                f" {self.ann_file} one class; leave out classes or set class_agnostic=False"
+            )
+        self.cat_ids = [next(iter(categories))]
+        self._metainfo.update(classes=MERGED_CLASSES, cat_ids=tuple(self.cat_ids))
+        self.cat2label = dict.fromkeys(categories, 0)
 
     def _parse_video(self, video: Video, first_img_id: int) -> dict:
         images: list[dict[str, Any]] = [
