@@ -177,7 +177,8 @@ def test_config_with_all_categories_as_one_class(demo, tmp_path):
 
 
 def _arguments(dataloader):
-    return {k: v for k, v in dataloader.dataset.items() if k not in ("type", "pipeline")}
+    names = ("ann_file", "data_root", "data_prefix", "class_agnostic", "metainfo")
+    return {key: dataloader.dataset[key] for key in names if key in dataloader.dataset}
 
 
 def _perfect_runner(cfg):
