@@ -7,6 +7,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from pycocotools import mask as mask_utils
 
+from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.frame_files import missing_files
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
@@ -55,6 +56,9 @@ class YouTubeVISVideos(BaseDataset):
         self.class_agnostic = class_agnostic
         self.check_images = check_images
         super().__init__(*args, **kwargs)
+        for transform in self.pipeline.transforms:
+            if isinstance(transform, ClipCopyPaste):
+                transform.videos = self
 
     def load_data_list(self) -> list[dict]:
         """Read ``ann_file``; called once by ``full_init``."""
