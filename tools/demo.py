@@ -72,7 +72,8 @@ def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
     cfg = load_config(config, required_keys=CONFIG_KEYS)
     cfg.work_dir = args.work_dir
     cfg.randomness = {"seed": args.seed}
-    cfg.model.head.num_classes = len(train.truth.categories)
+    is_merged = cfg.train_dataloader.dataset.get("class_agnostic", False)
+    cfg.model.head.num_classes = 1 if is_merged else len(train.truth.categories)
     _set_data(cfg.train_dataloader, train, train)
     # The clips are tested after the training.
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -95,13 +96,12 @@ def configure_test(cfg: Config, train: Split, split: Split, checkpoint: str) -> 
 
 
 def _set_data(dataloader: Config, split: Split, train: Split) -> None:
-    classes = list(train.truth.categories.values())  # in the order of labels
     dataloader.dataset.update(
-        data_root="",
-        ann_file=str(split.ann_file),
-        data_prefix={"img_path": str(split.img_root)},
-        metainfo={"classes": classes},
+        data_root="", ann_file=str(split.ann_file), data_prefix={"img_path": str(split.img_root)}
     )
+    if not dataloader.dataset.get("class_agnostic", False):
+        classes = list(train.truth.categories.values())  # in the order of labels
+        dataloader.dataset.metainfo = {"classes": classes}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -7,9 +7,13 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from pycocotools import mask as mask_utils
 
+from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.frame_files import missing_files
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
+
+# Names by label of a data set whose categories are one class.
+MERGED_CLASSES = ("object",)
 
 
 class YouTubeVISVideos(BaseDataset):
@@ -25,9 +29,12 @@ class YouTubeVISVideos(BaseDataset):
     two videos share one. Frames without instances stay, so clips have no gaps.
 
     ``metainfo`` of a loaded dataset has ``classes`` (names by label), ``cat_ids`` (json category
-    ids by label), ``ann_file`` and ``has_ground_truth``; a metric finds them as ``dataset_meta``.
+    ids by label), ``class_agnostic``, ``ann_file`` and ``has_ground_truth``; a metric finds them
+    as ``dataset_meta``.
 
     Args:
+        class_agnostic: Whether all categories of the file are one class, ``object``, label 0.
+            ``cat_ids`` then holds the lowest category id of the file, which results get.
         check_images: Whether to check at load that every frame file exists (local files only).
         **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset` (``ann_file``, ``data_root``,
             ``data_prefix=dict(img_path=...)``, ``pipeline``, ``test_mode``, ...).
@@ -39,9 +46,19 @@ class YouTubeVISVideos(BaseDataset):
         UserInputError: The json or the frame files are not usable; one line says where and why.
     """
 
-    def __init__(self, *args: Any, check_images: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        class_agnostic: bool = False,
+        check_images: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.class_agnostic = class_agnostic
         self.check_images = check_images
         super().__init__(*args, **kwargs)
+        for transform in self.pipeline.transforms:
+            if isinstance(transform, ClipCopyPaste):
+                transform.videos = self
 
     def load_data_list(self) -> list[dict]:
         """Read ``ann_file``; called once by ``full_init``."""
@@ -52,7 +69,11 @@ class YouTubeVISVideos(BaseDataset):
             backend_args=self.backend_args,
         )
         self._choose_classes(truth.categories)
-        self._metainfo.update(ann_file=self.ann_file, has_ground_truth=truth.has_sequences)
+        self._metainfo.update(
+            class_agnostic=self.class_agnostic,
+            ann_file=self.ann_file,
+            has_ground_truth=truth.has_sequences,
+        )
         data_list, first_img_id = [], 1
         for video in truth.videos.values():
             data_list.append(self._parse_video(video, first_img_id))
@@ -92,6 +113,9 @@ class YouTubeVISVideos(BaseDataset):
     def _choose_classes(self, categories: dict[int, str]) -> None:
         """Set classes and category ids by label on this dataset, never on its class."""
         names = self._metainfo.get("classes")
+        if self.class_agnostic:
+            self._merge_classes(categories)
+            return
         if names is None:
             ids, names = list(categories), list(categories.values())
         else:
@@ -111,6 +135,17 @@ class YouTubeVISVideos(BaseDataset):
         self._metainfo.update(classes=tuple(names), cat_ids=tuple(ids))
         self.cat_ids = ids
         self.cat2label = {category_id: label for label, category_id in enumerate(ids)}
+
+    def _merge_classes(self, categories: dict[int, str]) -> None:
+        names = self._metainfo.get("classes")
+        if names is not None and tuple(names) != MERGED_CLASSES:
+            raise UserInputError(
+                f"metainfo.classes: is {names!r}, but class_agnostic=True makes all categories of"
+                f" {self.ann_file} one class; leave out classes or set class_agnostic=False"
+            )
+        self.cat_ids = [next(iter(categories))]
+        self._metainfo.update(classes=MERGED_CLASSES, cat_ids=tuple(self.cat_ids))
+        self.cat2label = dict.fromkeys(categories, 0)
 
     def _parse_video(self, video: Video, first_img_id: int) -> dict:
         images: list[dict[str, Any]] = [

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmttsrn.evaluation.boundary import boundary_counts
+from mmttsrn.evaluation.class_agnostic import merge_classes, merge_result_classes
 from mmttsrn.evaluation.matching import MatchResult, match_category
 from mmttsrn.evaluation.overlaps import sequence_ious
 from mmttsrn.evaluation.precision_recall import IOU_THRESHOLDS, MAX_DETECTIONS, accumulate
@@ -36,6 +37,7 @@ def evaluate_ytvis(
     iou_type: str = "mask",
     num_threads: int | None = None,
     progress: Progress | None = None,
+    class_agnostic: bool = False,
 ) -> Evaluation:
     """Evaluate results against ground truth with the numbers of the official YouTube-VIS program.
 
@@ -51,12 +53,17 @@ def evaluate_ytvis(
             their boundary regions.
         num_threads: How many threads compare masks; one per core by default.
         progress: Called with the number of videos done and of all.
+        class_agnostic: Whether all classes of both are taken as one, as by ``useCats=0`` of COCO;
+            its id is the lowest one of the file's categories.
 
     Raises:
         UserInputError: An input is broken; the message names file, entry and field.
     """
     truth = read_ground_truth(gt)
-    return evaluate(truth, read_results(results, truth), iou_type, num_threads, progress)
+    found = read_results(results, truth)
+    if class_agnostic:
+        truth, found = merge_classes(truth), merge_result_classes(found, truth)
+    return evaluate(truth, found, iou_type, num_threads, progress)
 
 
 def evaluate(

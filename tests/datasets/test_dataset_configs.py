@@ -1,8 +1,12 @@
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.registry import DATASETS
+from pycocotools import mask as mask_utils
 
 from mmttsrn.setup_env import register_all_modules
 
@@ -85,3 +89,31 @@ def test_published_layouts(
         assert loader.dataset.data_root == root
         assert loader.dataset.ann_file == ann_file
         assert loader.dataset.data_prefix.img_path == str(Path(split) / images)
+
+
+def test_augmented_clips_have_one_size_and_still_frames_stay_equal(tmp_path: Path) -> None:
+    register_all_modules()
+    steps = Config.fromfile(CONFIGS / "youtube_vis_tiny_augmented.py").train_pipeline
+    steps = [step for step in steps if step.type != "mmttsrn.ClipCopyPaste"]
+    image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "still.png"), image)
+    mask = np.zeros((180, 320), np.uint8, order="F")
+    mask[40:140, 60:260] = 1
+    instance = {"bbox": [60, 40, 260, 140], "bbox_label": 0, "mask": mask_utils.encode(mask),
+                "instance_id": 5, "ignore_flag": 0}  # fmt: skip
+    frame = {"img_path": str(tmp_path / "still.png"), "height": 180, "width": 320,
+             "instances": [instance]}  # fmt: skip
+    images = [frame | {"img_id": index, "frame_id": index} for index in range(12)]
+    seen = set()
+    for seed in range(8):
+        np.random.seed(seed)
+        sample = Compose(steps)({"video_id": 1, "video_length": 12, "images": images})
+        inputs, frames = sample["inputs"], sample["data_samples"].video_data_samples
+        assert inputs.shape == (4, 3, 96, 160)
+        assert (inputs == inputs[:1]).all()
+        first = frames[0].gt_instances
+        for other in (frame.gt_instances for frame in frames):
+            assert np.array_equal(other.masks.masks, first.masks.masks)
+            assert other.bboxes.tolist() == first.bboxes.tolist()
+        seen.add(int(inputs.sum()))
+    assert len(seen) == 8

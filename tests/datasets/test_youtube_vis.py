@@ -116,6 +116,27 @@ def test_classes_can_be_chosen_without_touching_the_class(
     assert "classes" not in YouTubeVISDataset.METAINFO
 
 
+def test_all_categories_can_be_one_class(build_dataset: Build, shapes_json: dict) -> None:
+    for category in shapes_json["categories"]:
+        category["id"] += 4
+    for annotation in shapes_json["annotations"]:
+        annotation["category_id"] += 4
+    plain = build_dataset(shapes_json)
+    expected = [(i, t, one | {"bbox_label": 0}) for i, t, one in instances_of(plain)]
+    for metainfo in (None, {"classes": ["object"]}):
+        dataset = build_dataset(shapes_json, class_agnostic=True, metainfo=metainfo)
+        assert dataset.metainfo["classes"] == ("object",)
+        assert dataset.metainfo["cat_ids"] == (5,)
+        assert dataset.metainfo["class_agnostic"] is True
+        assert instances_of(dataset) == expected
+    assert plain.metainfo["class_agnostic"] is False
+
+
+def test_one_class_has_no_other_names(build_dataset: Build, shapes_json: dict) -> None:
+    with pytest.raises(UserInputError, match=r"metainfo\.classes: is \['disc'\], but class_agn"):
+        build_dataset(shapes_json, class_agnostic=True, metainfo={"classes": ["disc"]})
+
+
 def test_categories_are_sorted_by_id(build_dataset: Build, shapes_json: dict) -> None:
     shapes_json["categories"].reverse()
     assert build_dataset(shapes_json).metainfo["cat_ids"] == (1, 2, 3, 4)

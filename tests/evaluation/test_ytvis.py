@@ -111,6 +111,33 @@ def test_arrays_of_the_copy_in_the_host() -> None:
         assert np.array_equal(getattr(curves, name), evaluator.eval[name])
 
 
+def test_all_classes_as_one_match_the_copy_in_the_host() -> None:
+    gt, results = read(DATA, "gt"), read(DATA, "results")
+    for result in results:
+        result["score"] = round(result["score"], 1)  # equal scores of different classes
+    before = copy.deepcopy((gt, results))
+    evaluation = evaluate_ytvis(gt, results, class_agnostic=True)
+    assert (gt, results) == before
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = YTVIS(copy.deepcopy(gt))
+        evaluator = YTVISeval(truth, truth.loadRes(copy.deepcopy(results)), "segm")
+        evaluator.params.useCats = 0
+        evaluator.evaluate()
+        evaluator.accumulate()
+    for name in ("precision", "recall"):
+        assert np.array_equal(getattr(evaluation.curves, name), evaluator.eval[name])
+    assert evaluation.truth.categories == {min(one["id"] for one in gt["categories"]): "object"}
+    assert evaluation.stats["mAP"] != evaluate_ytvis(gt, results).stats["mAP"]
+
+
+def test_a_wrong_class_does_not_matter_when_all_are_one(ground_truth: dict) -> None:
+    results = perfect(ground_truth)
+    results[0]["category_id"] = 8
+    assert evaluate_ytvis(ground_truth, results).stats["mAP"] < 0.6
+    merged = evaluate_ytvis(ground_truth, results, class_agnostic=True)
+    assert category_ap(merged) == {3: pytest.approx(1.0)}
+
+
 def test_perfect_results_give_one_though_ids_repeat(ground_truth: dict) -> None:
     for _ in range(2):
         evaluation = evaluate_ytvis(ground_truth, perfect(ground_truth))

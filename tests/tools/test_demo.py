@@ -11,6 +11,7 @@ import pytest
 
 from mmttsrn.datasets.synthetic import CLASSES
 from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
 TOOL = Path(__file__).parents[2] / "tools" / "demo.py"
 
@@ -155,6 +156,28 @@ def test_config_is_set_to_the_data(demo, tmp_path):
     assert test_cfg.test_dataloader.dataset.metainfo.classes == ["cat", "dog", "owl"]
     assert test_cfg.test_evaluator.outfile_prefix == str(tmp_path / "work" / "results")
     assert cfg.get("load_from") is None
+
+
+def test_config_with_all_categories_as_one_class(demo, tmp_path):
+    _write_split(tmp_path / "train.json", tmp_path / "JPEGImages", categories=("cat", "dog"))
+    train, _ = demo.find_splits(tmp_path)
+    config = tmp_path / "config.py"
+    config.write_text(
+        "_base_ = ['mmttsrn::vis/ttsrn_tiny_shapes.py']\n"
+        "train_dataloader = dict(dataset=dict(class_agnostic=True))\n"
+        "test_dataloader = dict(dataset=dict(class_agnostic=True))\n"
+    )
+    args = demo.parse_args(["--work-dir", str(tmp_path / "work"), "--config", str(config)])
+    cfg = demo.configure(args.config, train, args)
+    assert cfg.model.head.num_classes == 1
+    assert YouTubeVISDataset(**_arguments(cfg.train_dataloader)).metainfo["classes"] == ("object",)
+    cfg = demo.configure_test(cfg, train, train, "checkpoint.pth")
+    assert YouTubeVISDataset(**_arguments(cfg.test_dataloader)).metainfo["classes"] == ("object",)
+
+
+def _arguments(dataloader):
+    names = ("ann_file", "data_root", "data_prefix", "class_agnostic", "metainfo")
+    return {key: dataloader.dataset[key] for key in names if key in dataloader.dataset}
 
 
 def _perfect_runner(cfg):

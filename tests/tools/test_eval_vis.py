@@ -48,6 +48,26 @@ def test_table_has_the_official_numbers_and_nothing_else_is_printed():
     }
 
 
+def test_all_classes_as_one(run_tool, files):
+    gt, results = files
+    break_entry(results, "category_id", 9)
+    out = gt.parent / "metrics.json"
+    arguments = (gt, results, "--compare", results, "--out", out, "--class-agnostic")
+    status, lines, errors = run_tool(TOOL, *arguments)
+    assert (status, errors) == (0, [])
+    assert lines[0] == f"{results} on {gt}, mask IoU, all classes as one"
+    content = json.loads(out.read_text())
+    assert content["class_agnostic"] is True
+    assert content["stats"]["mAP"] == pytest.approx(1.0)
+    assert content["comparison"]["stats"] == content["stats"]
+    assert content["errors"]["counts"]["class"] == 0
+    assert [(one["id"], one["name"]) for one in content["per_class"]] == [(3, "object")]
+    run_tool(TOOL, *arguments[:-1])
+    content = json.loads(out.read_text())
+    assert content["class_agnostic"] is False
+    assert content["stats"]["mAP"] < 1
+
+
 @pytest.mark.parametrize("folder", [DATA, SHARED], ids=["data", "shared"])
 def test_everything_is_written(run_tool, tmp_path, folder):
     if not folder.is_dir():

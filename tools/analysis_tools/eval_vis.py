@@ -19,6 +19,7 @@ from mmttsrn.evaluation.analysis import report
 from mmttsrn.evaluation.analysis.comparison import VideoDifference, compare_videos
 from mmttsrn.evaluation.analysis.errors import ErrorReport, analyse_errors
 from mmttsrn.evaluation.analysis.metrics_json import metrics_content
+from mmttsrn.evaluation.class_agnostic import merge_classes, merge_result_classes
 from mmttsrn.evaluation.ytvis import evaluate
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.output_files import check_output_file, check_output_folder, replace_file
@@ -56,6 +57,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         const="boundary",
         default="mask",
         help="take the IoU of the masks' boundaries where it is smaller (not for --errors)",
+    )
+    parser.add_argument(
+        "--class-agnostic",
+        action="store_true",
+        help="take all classes as one, in everything that is printed and written",
     )
     parser.add_argument("--threads", type=positive(int), help="all cores by default")
     return parser.parse_args(argv)
@@ -114,6 +120,7 @@ def tables(
 ) -> list[str]:
     """Return the tables that the options ask for."""
     title = f"{args.results} on {args.gt}, {args.iou_type} IoU"
+    title += ", all classes as one" if args.class_agnostic else ""
     found = [report.summary_table(evaluation, title)]
     if args.per_class:
         found.append(report.category_table(evaluation))
@@ -151,6 +158,10 @@ def main(argv: list[str] | None = None) -> None:
     truth = load_truth(args.gt)
     results = read_results(args.results, truth)
     other_results = read_results(args.compare, truth) if args.compare is not None else None
+    if args.class_agnostic:
+        results = merge_result_classes(results, truth)
+        other_results = other_results and merge_result_classes(other_results, truth)
+        truth = merge_classes(truth)
     evaluation = evaluate_results(args, truth, results, "evaluating")
     errors, other, differences = None, None, []
     if args.errors or args.plots is not None or args.out is not None:
@@ -168,6 +179,7 @@ def main(argv: list[str] | None = None) -> None:
             "results": args.results,
             "other_results": args.compare,
             "iou_type": args.iou_type,
+            "class_agnostic": args.class_agnostic,
         }
         content = sources | metrics_content(evaluation, errors, other, differences)
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"

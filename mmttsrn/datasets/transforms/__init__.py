@@ -2,10 +2,12 @@
 
 from mmttsrn.datasets.transforms.augmentation import ClipBroadcaster, DropInvisibleInstances
 from mmttsrn.datasets.transforms.clip_sample import ClipSample
+from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste
 from mmttsrn.datasets.transforms.loading import LoadVideoFrame
 
 __all__ = [
     "ClipBroadcaster",
+    "ClipCopyPaste",
     "ClipSample",
     "DropInvisibleInstances",
     "LoadVideoFrame",

@@ -10,6 +10,7 @@ from mmengine.logging import MMLogger
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.analysis.report import text_table
+from mmttsrn.evaluation.class_agnostic import merge_classes, merge_result_classes
 from mmttsrn.evaluation.result import Evaluation
 from mmttsrn.evaluation.ytvis import evaluate
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
@@ -29,10 +30,15 @@ class YouTubeVISMetric(BaseMetric):
     crowd flags and categories are the file's. A split without ground truth gives no AP, only the
     two files.
 
+    The predictions of a dataset with ``class_agnostic=True`` get the lowest category id of its
+    file in the results, and are evaluated with all classes of the ground truth taken as one.
+
     Args:
         outfile_prefix: Path of the files without extension. None means ``results`` in the work
             directory of the running Runner, and no files when there is no Runner.
         classwise: Whether to log AP per class.
+        class_agnostic: Whether to evaluate a second time with all classes taken as one, for a
+            model that tells several classes apart.
         backend_args: Arguments of the mmengine file backend that reads the json.
         **kwargs: Arguments of :class:`mmengine.evaluator.BaseMetric` (``collect_device``,
             ``prefix``, ``youtube_vis`` by default, ``collect_dir``).
@@ -40,7 +46,8 @@ class YouTubeVISMetric(BaseMetric):
     Returns (of ``evaluate``):
         ``youtube_vis/`` + each of the twelve official numbers (``mAP``, ``mAP_50``, ...,
         ``AR@100``, ...) in full precision, -1 where the ground truth has no such object; empty when
-        there is no ground truth.
+        there is no ground truth. With ``class_agnostic`` the same as
+        ``youtube_vis/class_agnostic_mAP``, ..., too.
     """
 
     default_prefix = "youtube_vis"
@@ -49,12 +56,14 @@ class YouTubeVISMetric(BaseMetric):
         self,
         outfile_prefix: str | None = None,
         classwise: bool = False,
+        class_agnostic: bool = False,
         backend_args: dict | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.outfile_prefix = outfile_prefix
         self.classwise = classwise
+        self.class_agnostic = class_agnostic
         self.backend_args = backend_args
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -110,9 +119,15 @@ class YouTubeVISMetric(BaseMetric):
             logger.info(f"{meta['ann_file']} has no ground truth, so there is no AP")
             return {}
         truth = self._read_ground_truth(meta, set(videos), logger)
-        evaluation = evaluate(truth, read_results(entries, truth))
+        found = read_results(entries, truth)
+        evaluation = evaluate(truth, found)
         self._log_tables(evaluation, logger)
-        return evaluation.stats
+        stats = dict(evaluation.stats)
+        if self.class_agnostic:
+            merged = evaluate(merge_classes(truth), merge_result_classes(found, truth)).stats
+            logger.info(_table("mask AP, all classes as one", merged.items()))
+            stats |= {f"class_agnostic_{name}": value for name, value in merged.items()}
+        return stats
 
     def _checked_meta(self) -> dict[str, Any]:
         meta = self.dataset_meta or {}
@@ -135,12 +150,14 @@ class YouTubeVISMetric(BaseMetric):
     ) -> GroundTruth:
         """Read the ground truth of the evaluated videos and classes."""
         truth = read_ground_truth(meta["ann_file"], backend_args=self.backend_args)
-        evaluated = truth.restricted(video_ids, set(meta["cat_ids"]))
+        is_merged = meta.get("class_agnostic", False)
+        category_ids = truth.categories if is_merged else meta["cat_ids"]
+        evaluated = truth.restricted(video_ids, set(category_ids))
         if len(evaluated.videos) < len(truth.videos):
             logger.info(
                 f"evaluating {len(evaluated.videos)} of {len(truth.videos)} videos of the file"
             )
-        return evaluated
+        return merge_classes(evaluated) if is_merged else evaluated
 
     def _log_tables(self, evaluation: Evaluation, logger: MMLogger) -> None:
         logger.info(_table("mask AP", evaluation.stats.items()))

@@ -93,7 +93,12 @@ class MaskedAttentionHead(BaseModule):
             for _ in self.layer_levels
         )
         self.norm = nn.LayerNorm(embed_dims)
-        self.pool_proj = nn.Linear(2 * mask_channels, embed_dims) if pool_features else None
+        self.pool_proj = None
+        if pool_features:
+            # Normalised, because a sine branch reads it and mask features have any size.
+            self.pool_proj = nn.Sequential(
+                nn.LayerNorm(2 * mask_channels), nn.Linear(2 * mask_channels, embed_dims)
+            )
         self.cls_branch = MODELS.build(
             dict(cls_branch, in_channels=embed_dims, out_channels=num_classes + 1)
         )

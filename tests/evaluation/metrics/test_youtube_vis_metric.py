@@ -110,6 +110,32 @@ def test_category_ids_follow_the_chosen_classes(load_split, run, tmp_path: Path)
     assert {result["category_id"] for result in read_results(prefix)} == {4, 2}
 
 
+def test_a_class_agnostic_dataset_is_evaluated_as_one_class(
+    load_split, run, tmp_path: Path, caplog
+) -> None:
+    prefix = tmp_path / "results"
+    metric = YouTubeVISMetric(outfile_prefix=str(prefix), classwise=True)
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    with caplog.at_level("INFO", logger.name):
+        values = run(metric, load_split(class_agnostic=True))
+    assert values["youtube_vis/mAP"] == pytest.approx(1.0)
+    assert {result["category_id"] for result in read_results(prefix)} == {1}
+    assert re.search(r"mask AP per class\n +object +1.000", caplog.text)
+
+
+def test_classes_as_one_beside_the_numbers_by_class(load_split, run) -> None:
+    def relabel(video):
+        return replace(video, labels=(video.labels + 1) % 4)
+
+    values = run(YouTubeVISMetric(class_agnostic=True), load_split(), relabel)
+    assert set(values) == {
+        f"youtube_vis/{prefix}{name}" for name in NAMES for prefix in ("", "class_agnostic_")
+    }
+    assert values["youtube_vis/mAP"] < 0.5
+    assert values["youtube_vis/class_agnostic_mAP"] == pytest.approx(1.0)
+
+
 def test_order_and_padding_of_distributed_samplers_do_not_matter(load_split, run, tmp_path) -> None:
     files, values = [], []
     for name, order in (("a", [0, 1, 2, 3, 4]), ("b", [3, 1, 4, 0, 2, 3])):

@@ -1,0 +1,40 @@
+# youtube_vis_tiny.py for training on few real videos of 320x180 pixels: objects of other videos are
+# pasted on a clip, and a random part of it is taken at a random size.
+_base_ = ["./youtube_vis_tiny.py"]
+
+train_pipeline = [
+    dict(type="mmttsrn.ClipSample", num_frames={{_base_.num_frames}}, stride=(1, 3)),
+    dict(
+        type="mmttsrn.ClipBroadcaster",
+        transforms=[
+            dict(type="mmttsrn.LoadVideoFrame"),
+            dict(type="mmdet.LoadTrackAnnotations", with_mask=True),
+        ],
+    ),
+    dict(type="mmttsrn.ClipCopyPaste", max_objects=2, stride=(1, 3)),
+    dict(
+        type="mmttsrn.ClipBroadcaster",
+        transforms=[
+            dict(
+                type="RandomResize",
+                resize_type="mmdet.Resize",
+                scale=(320, 180),
+                ratio_range=(0.7, 1.5),
+                keep_ratio=True,
+            ),
+            # Width, height. No frame is smaller at the lowest ratio, so that all clips of a batch
+            # have this size and none is padded.
+            dict(
+                type="mmdet.RandomCrop",
+                crop_size=(160, 96),
+                allow_negative_crop=True,
+                recompute_bbox=True,
+            ),
+            dict(type="mmdet.RandomFlip", prob=0.5),
+            dict(type="mmttsrn.ClipPhotoMetricDistortion"),
+            dict(type="mmttsrn.DropInvisibleInstances"),
+        ],
+    ),
+    dict(type="mmdet.PackTrackInputs", default_meta_keys={{_base_.meta_keys}}),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
