@@ -37,4 +37,18 @@ train_pipeline = [
     ),
     dict(type="mmdet.PackTrackInputs", default_meta_keys={{_base_.meta_keys}}),
 ]
+# Whole frames at their own size.
+test_pipeline = [
+    dict(
+        type="mmttsrn.ClipBroadcaster",
+        transforms=[
+            dict(type="mmttsrn.LoadVideoFrame"),
+            dict(type="mmdet.Resize", scale=(320, 180), keep_ratio=True),
+        ],
+    ),
+    dict(type="mmdet.PackTrackInputs", default_meta_keys={{_base_.meta_keys}}),
+]
+
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
