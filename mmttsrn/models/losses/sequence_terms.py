@@ -106,7 +106,9 @@ class _SequenceMaskTerm(LossTerm):
         )
         volumes = (logits, masks.to(logits.dtype))
         at_points = (point_sample(volume.flatten(0, 1)[:, None], points) for volume in volumes)
-        first, second = (values.view(len(logits), -1) for values in at_points)
+        # Written out, because a batch without true sequences has no element to infer a size from.
+        width = logits.shape[1] * self.num_points
+        first, second = (values.reshape(len(logits), width) for values in at_points)
         return first, second
 
     def _choose_points(self, logits: Tensor) -> Tensor:
