@@ -212,9 +212,11 @@ class MaskedAttentionHead(BaseModule):
 
 def _pool(masks: Tensor, maps: Tensor) -> Tensor:
     """Means of maps (N, T, C, h, w) inside masks (N, Q, T, h, w) and at their edges: (N, Q, 2C)."""
-    inside = masks.sigmoid()
     pooled = []
-    for weights in (inside, 4 * inside * (1 - inside)):
-        total = weights.sum((2, 3, 4))[..., None].clamp(min=1)
-        pooled.append(torch.einsum("nqthw,ntchw->nqc", weights, maps) / total)
+    # Sums over the cells of a clip do not fit into float16.
+    with torch.autocast(maps.device.type, enabled=False):
+        inside, maps = masks.float().sigmoid(), maps.float()
+        for weights in (inside, 4 * inside * (1 - inside)):
+            total = weights.sum((2, 3, 4))[..., None].clamp(min=1)
+            pooled.append(torch.einsum("nqthw,ntchw->nqc", weights, maps) / total)
     return torch.cat(pooled, -1)

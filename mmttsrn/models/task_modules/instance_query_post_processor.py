@@ -61,7 +61,9 @@ class _VideoTotals:
         self.num_frames[ids] += seen.sum(1).cpu()
         self.probability[ids] += (logits.float().sigmoid() * masks).sum((1, 2, 3)).cpu()
         pixels = masks.flatten(1).float()
-        self.overlap[ids[:, None], ids] += (pixels @ pixels.T).double().cpu()
+        with torch.autocast(pixels.device.type, enabled=False):  # counts have to be exact
+            overlap = pixels @ pixels.T
+        self.overlap[ids[:, None], ids] += overlap.double().cpu()
 
     def class_probabilities(self) -> Tensor:
         """(n, K), zero for a sequence without a mask pixel."""
