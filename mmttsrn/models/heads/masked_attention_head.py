@@ -42,7 +42,8 @@ class MaskedAttentionHead(BaseModule):
             inside the mask and along its edge.
         pixel_classes: Classify every cell of the finest level and of the mask features as well, in
             training, for a dense loss.
-        mask_padding: Keep queries from attending to padding. Mask2Former lets them.
+        mask_padding: Keep queries from attending to padding, and padding out of the pooled mask
+            features. Mask2Former lets queries attend to it.
         init_cfg: MMEngine initialisation.
 
     Raises:
@@ -132,14 +133,15 @@ class MaskedAttentionHead(BaseModule):
         n = len(mask_features)
         x = self.query_feat.weight.expand(n, -1, -1)
         query_pos = self.query_embed.weight.expand(n, -1, -1)
-        logits, masks = self._predict(x, mask_features)
+        inside = self._inside(features)
+        logits, masks = self._predict(x, mask_features, inside)
         layers = [(logits, masks)]
         for layer, level in zip(self.layers, self.layer_levels, strict=True):
             size = features.levels[level].shape[-2:]
             value, pos = keys[level]
             blocked = self._blocked(masks, features, size)
             x = cast(MaskedAttentionLayer, layer)(x, query_pos, value + pos, value, blocked)
-            logits, masks = self._predict(x, mask_features)
+            logits, masks = self._predict(x, mask_features, inside)
             layers.append((logits, masks))
         t = mask_features.shape[1]
         pixel_logits = self._classify_pixels(features) if self.training else ()
@@ -179,12 +181,22 @@ class MaskedAttentionHead(BaseModule):
         value, pos = (m.movedim(2, -1).flatten(1, 3) for m in (cells, pos))
         return value + self.level_embed.weight[level], pos
 
-    def _predict(self, x: Tensor, mask_features: Tensor) -> tuple[Tensor, Tensor]:
+    def _inside(self, features: ClipFeatures) -> Tensor | None:
+        """(N, 1, T, h, w) bool cells of the mask features that are no padding; None for all."""
+        assert features.mask_features is not None
+        if not (self.mask_padding and features.padding_mask.any()):
+            return None
+        size = features.mask_features.shape[-2:]
+        return ~resize_padding_mask(features.padding_mask, size)[:, None]
+
+    def _predict(
+        self, x: Tensor, mask_features: Tensor, inside: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Class logits (N, Q, K+1) and mask logits (N, Q, T, h, w) of queries (N, Q, C)."""
         state = self.norm(x)
         masks = torch.einsum("nqc,ntchw->nqthw", self.mask_branch(state), mask_features)
         if self.pool_proj is not None:
-            state = state + self.pool_proj(_pool(masks.detach(), mask_features))
+            state = state + self.pool_proj(_pool(masks.detach(), mask_features, inside))
         return self.cls_branch(state), masks
 
     def _blocked(self, masks: Tensor, features: ClipFeatures, size: Sequence[int]) -> Tensor:
@@ -210,13 +222,18 @@ class MaskedAttentionHead(BaseModule):
         )
 
 
-def _pool(masks: Tensor, maps: Tensor) -> Tensor:
-    """Means of maps (N, T, C, h, w) inside masks (N, Q, T, h, w) and at their edges: (N, Q, 2C)."""
+def _pool(masks: Tensor, maps: Tensor, inside: Tensor | None) -> Tensor:
+    """Means of maps (N, T, C, h, w) inside masks (N, Q, T, h, w) and at their edges: (N, Q, 2C).
+
+    Cells that are not ``inside`` (N, 1, T, h, w) are left out.
+    """
     pooled = []
     # Sums over the cells of a clip do not fit into float16.
     with torch.autocast(maps.device.type, enabled=False):
-        inside, maps = masks.float().sigmoid(), maps.float()
-        for weights in (inside, 4 * inside * (1 - inside)):
+        mask, maps = masks.float().sigmoid(), maps.float()
+        for weights in (mask, 4 * mask * (1 - mask)):
+            if inside is not None:
+                weights = weights * inside
             total = weights.sum((2, 3, 4))[..., None].clamp(min=1)
             pooled.append(torch.einsum("nqthw,ntchw->nqc", weights, maps) / total)
     return torch.cat(pooled, -1)
