@@ -42,11 +42,12 @@ class MaskedAttentionHead(BaseModule):
             inside the mask and along its edge.
         pixel_classes: Classify every cell of the finest level and of the mask features as well, in
             training, for a dense loss.
-        mask_padding: Keep queries from attending to padding. Mask2Former lets them.
+        mask_padding: Keep queries from attending to padding, and padding out of the pooled mask
+            features. Mask2Former lets queries attend to it.
         init_cfg: MMEngine initialisation.
 
     Raises:
-        UserInputError: There is no layer.
+        UserInputError: There is no layer, or a level below 0.
 
     Source: Mask2Former (CVPR 2022), section 3.2, and Mask2Former for video (2021); with the
     sinusoidal branches of TT-SRN.
@@ -73,13 +74,18 @@ class MaskedAttentionHead(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if not layer_levels:
-            raise UserInputError("MaskedAttentionHead: layer_levels is empty; name a level a layer")
+        if not layer_levels or min(layer_levels) < 0:
+            raise UserInputError(
+                f"MaskedAttentionHead: layer_levels={list(layer_levels)} must name a level, 0 for "
+                "the coarsest, for each layer"
+            )
         self.gives = frozenset({"masks", "pixel_logits"} if pixel_classes else {"masks"})
         self.num_classes = num_classes
         self.num_frames = num_frames
         self.num_instances = num_instances
         self.num_heads = num_heads
+        self.embed_dims = embed_dims
+        self.mask_channels = mask_channels
         self.layer_levels = tuple(layer_levels)
         self.mask_padding = mask_padding
         self.query_feat = nn.Embedding(num_instances, embed_dims)
@@ -128,7 +134,8 @@ class MaskedAttentionHead(BaseModule):
 
         Raises:
             UserInputError: The clips are longer than ``num_frames``, or the model has no pixel
-                decoder, or one with fewer levels than ``layer_levels`` asks for.
+                decoder, or one with fewer levels than ``layer_levels`` asks for, or with other
+                channels than ``embed_dims`` and ``mask_channels``.
         """
         self._check(features)
         mask_features = features.mask_features
@@ -137,14 +144,15 @@ class MaskedAttentionHead(BaseModule):
         n = len(mask_features)
         x = self.query_feat.weight.expand(n, -1, -1)
         query_pos = self.query_embed.weight.expand(n, -1, -1)
-        logits, masks = self._predict(x, mask_features)
+        inside = self._inside(features)
+        logits, masks = self._predict(x, mask_features, inside)
         layers = [(logits, masks)]
         for layer, level in zip(self.layers, self.layer_levels, strict=True):
             size = features.levels[level].shape[-2:]
             value, pos = keys[level]
             blocked = self._blocked(masks, features, size)
             x = cast(MaskedAttentionLayer, layer)(x, query_pos, value + pos, value, blocked)
-            logits, masks = self._predict(x, mask_features)
+            logits, masks = self._predict(x, mask_features, inside)
             layers.append((logits, masks))
         t = mask_features.shape[1]
         pixel_logits = self._classify_pixels(features) if self.training else ()
@@ -173,6 +181,14 @@ class MaskedAttentionHead(BaseModule):
                 f"MaskedAttentionHead: layer_levels={self.layer_levels} but the pixel decoder "
                 f"gives {len(features.levels)} levels, 0 to {len(features.levels) - 1}"
             )
+        channels = [level.shape[2] for level in features.levels]
+        mask_channels = features.mask_features.shape[2]
+        if {*channels, self.embed_dims} != {self.embed_dims} or mask_channels != self.mask_channels:
+            raise UserInputError(
+                f"MaskedAttentionHead: embed_dims={self.embed_dims} and "
+                f"mask_channels={self.mask_channels}, but the pixel decoder gives levels of "
+                f"{channels} and mask features of {mask_channels} channels; make them the same"
+            )
 
     def _keys(self, features: ClipFeatures, level: int) -> tuple[Tensor, Tensor]:
         """Values and position encodings of the cells of a level, (N, T*h*w, C) each."""
@@ -184,12 +200,22 @@ class MaskedAttentionHead(BaseModule):
         value, pos = (m.movedim(2, -1).flatten(1, 3) for m in (cells, pos))
         return value + self.level_embed.weight[level], pos
 
-    def _predict(self, x: Tensor, mask_features: Tensor) -> tuple[Tensor, Tensor]:
+    def _inside(self, features: ClipFeatures) -> Tensor | None:
+        """(N, 1, T, h, w) bool cells of the mask features that are no padding; None for all."""
+        assert features.mask_features is not None
+        if not (self.mask_padding and features.padding_mask.any()):
+            return None
+        size = features.mask_features.shape[-2:]
+        return ~resize_padding_mask(features.padding_mask, size)[:, None]
+
+    def _predict(
+        self, x: Tensor, mask_features: Tensor, inside: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Class logits (N, Q, K+1) and mask logits (N, Q, T, h, w) of queries (N, Q, C)."""
         state = self.norm(x)
         masks = torch.einsum("nqc,ntchw->nqthw", self.mask_branch(state), mask_features)
         if self.pool_proj is not None:
-            state = state + self.pool_proj(_pool(masks.detach(), mask_features))
+            state = state + self.pool_proj(_pool(masks.detach(), mask_features, inside))
         return self.cls_branch(state), masks
 
     def _blocked(self, masks: Tensor, features: ClipFeatures, size: Sequence[int]) -> Tensor:
@@ -215,11 +241,18 @@ class MaskedAttentionHead(BaseModule):
         )
 
 
-def _pool(masks: Tensor, maps: Tensor) -> Tensor:
-    """Means of maps (N, T, C, h, w) inside masks (N, Q, T, h, w) and at their edges: (N, Q, 2C)."""
-    inside = masks.sigmoid()
+def _pool(masks: Tensor, maps: Tensor, inside: Tensor | None) -> Tensor:
+    """Means of maps (N, T, C, h, w) inside masks (N, Q, T, h, w) and at their edges: (N, Q, 2C).
+
+    Cells that are not ``inside`` (N, 1, T, h, w) are left out.
+    """
     pooled = []
-    for weights in (inside, 4 * inside * (1 - inside)):
-        total = weights.sum((2, 3, 4))[..., None].clamp(min=1)
-        pooled.append(torch.einsum("nqthw,ntchw->nqc", weights, maps) / total)
+    # Sums over the cells of a clip do not fit into float16.
+    with torch.autocast(maps.device.type, enabled=False):
+        mask, maps = masks.float().sigmoid(), maps.float()
+        for weights in (mask, 4 * mask * (1 - mask)):
+            if inside is not None:
+                weights = weights * inside
+            total = weights.sum((2, 3, 4))[..., None].clamp(min=1)
+            pooled.append(torch.einsum("nqthw,ntchw->nqc", weights, maps) / total)
     return torch.cat(pooled, -1)

@@ -73,9 +73,9 @@ class MatchedLayer:
 
     @cached_property
     def mask_volumes(self) -> tuple[Tensor, Tensor]:
-        """Mask logits (M, T, h, w) and true masks (M, T, H, W) bool of the matches."""
+        """Mask logits (M, T, h, w) float32 and true masks (M, T, H, W) bool of the matches."""
         assert self.predictions.masks is not None
-        return self.predictions.masks(self.matches[:, :2]), self.true("masks")
+        return self.predictions.masks(self.matches[:, :2]).float(), self.true("masks")
 
     @torch.no_grad()
     def mask_ious(self, clip: int) -> Tensor:
@@ -84,8 +84,9 @@ class MatchedLayer:
         assert logits is not None
         assert masks is not None
         soft = cell_shares(masks, logits)
-        found, true = (m.flatten(1).to(logits.dtype) for m in (logits > 0, soft >= 0.5))
-        inter = found @ true.T
+        found, true = (m.flatten(1).float() for m in (logits > 0, soft >= 0.5))
+        with torch.autocast(logits.device.type, enabled=False):  # float16 ends at 65504 cells
+            inter = found @ true.T
         return inter / (found.sum(1)[:, None] + true.sum(1) - inter).clamp(min=1)
 
     def cached(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:

@@ -80,7 +80,8 @@ class SequenceSetLoss(BaseModule):
     def needs_masks(self) -> bool:
         """Whether any cost or term reads true masks."""
         terms = (term.needs for _, term in self._named_terms())
-        return "masks" in self.matcher.needs.union(*terms)
+        # The true class of a pixel is read from the true masks as well.
+        return not {"masks", "pixel_logits"}.isdisjoint(self.matcher.needs.union(*terms))
 
     def check_decoder(self, every_layer: frozenset[str], last_layer: frozenset[str]) -> None:
         """Refuse a decoder that does not give what costs and terms need.

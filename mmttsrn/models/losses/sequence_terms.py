@@ -34,6 +34,9 @@ class SequenceClassTerm(LossTerm):
         self.no_object_weight = no_object_weight
         self.same_class_iou = same_class_iou
         self.ignore_iou = ignore_iou
+        self.compares_masks = same_class_iou is not None or ignore_iou is not None
+        if self.compares_masks:
+            self.needs = frozenset({"masks"})
 
     def forward(self, layer: MatchedLayer) -> Tensor:
         """Weighted mean over all queries."""
@@ -41,7 +44,7 @@ class SequenceClassTerm(LossTerm):
         num_classes = logits.shape[-1] - 1
         classes = logits.new_full(logits.shape[:-1], num_classes, dtype=torch.int64)
         ignored = torch.zeros_like(classes, dtype=torch.bool)
-        if self.same_class_iou is not None or self.ignore_iou is not None:
+        if self.compares_masks:
             self._judge_unmatched(layer, classes, ignored)
         clip, predicted, _ = layer.matches.unbind(1)
         classes[clip, predicted] = layer.true("labels")
@@ -106,7 +109,9 @@ class _SequenceMaskTerm(LossTerm):
         )
         volumes = (logits, masks.to(logits.dtype))
         at_points = (point_sample(volume.flatten(0, 1)[:, None], points) for volume in volumes)
-        first, second = (values.view(len(logits), -1) for values in at_points)
+        # Written out, because a batch without true sequences has no element to infer a size from.
+        width = logits.shape[1] * self.num_points
+        first, second = (values.reshape(len(logits), width) for values in at_points)
         return first, second
 
     def _choose_points(self, logits: Tensor) -> Tensor:

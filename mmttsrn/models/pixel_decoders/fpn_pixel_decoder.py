@@ -73,6 +73,7 @@ class FPNPixelDecoder(BaseModule):
                 f"FPNPixelDecoder: {len(in_channels)} maps need {len(in_channels) - 1} entries in "
                 f"channels ({len(channels)}) and num_blocks ({len(num_blocks)})"
             )
+        self.in_channels = tuple(in_channels)
         norm_cfg, act_cfg = norm_cfg or dict(type="GN", num_groups=8), act_cfg or dict(type="GELU")
         *finer, memory_channels = in_channels
         self.lateral_convs = nn.ModuleList()
@@ -100,8 +101,17 @@ class FPNPixelDecoder(BaseModule):
         Returns:
             The same with ``levels``, the memory first, and ``mask_features`` at the finest stride,
             which is no level.
+
+        Raises:
+            UserInputError: The maps have other channels than ``in_channels``.
         """
         maps = features.maps
+        channels = tuple(m.shape[2] for m in maps)
+        if channels != self.in_channels:
+            raise UserInputError(
+                f"FPNPixelDecoder: in_channels={self.in_channels} but backbone and neck give maps "
+                f"of {channels} channels; set pixel_decoder.in_channels to the latter"
+            )
         batch = maps[0].shape[:2]
         *finer, x = (m.flatten(0, 1) for m in maps)
         levels = [maps[-1]]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
 
 from mmttsrn.registry import MODELS
@@ -23,7 +24,8 @@ class FramePixelDecoder(BaseModule):
 
     def __init__(self, decoder: dict, init_cfg: dict | list[dict] | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.decoder = MODELS.build(decoder)
+        # Those of mmdet read their parts as attributes.
+        self.decoder = MODELS.build(ConfigDict(decoder))
 
     def forward(self, features: ClipFeatures) -> ClipFeatures:
         """Decode the maps of a batch of clips; gives ``levels`` and ``mask_features``."""

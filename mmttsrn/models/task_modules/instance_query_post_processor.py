@@ -1,9 +1,11 @@
 """From the sequences of instance queries to scored, classified masks without duplicates."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
@@ -20,6 +22,10 @@ from mmttsrn.structures import FinishedFrames, FrameSizes, InstanceSequences, Se
 class _VideoTotals:
     """Sums over the frames of a video, for n sequences that grow in number.
 
+    Args:
+        num_classes: Real classes K.
+        logit_thr: A pixel belongs to the mask when its logit is above this.
+
     Attributes:
         class_sums: (n, K) class probabilities, over the frames with a mask pixel.
         num_frames: (n,) these frames.
@@ -27,7 +33,8 @@ class _VideoTotals:
         overlap: (n, n) pixels that two masks share; its diagonal has the pixels of the masks.
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, logit_thr: float) -> None:
+        self.logit_thr = logit_thr
         self.class_sums = torch.zeros(0, num_classes)
         self.num_frames = torch.zeros(0)
         self.probability = torch.zeros(0)
@@ -41,27 +48,28 @@ class _VideoTotals:
         more = count - len(self)
         if more <= 0:
             return
-        self.class_sums = torch.cat([self.class_sums, self.class_sums.new_zeros(more, 1).expand(
-            -1, self.class_sums.shape[1])])  # fmt: skip
-        self.num_frames = torch.cat([self.num_frames, torch.zeros(more)])
-        self.probability = torch.cat([self.probability, torch.zeros(more)])
-        self.overlap = torch.nn.functional.pad(self.overlap, (0, more, 0, more))
+        self.class_sums = F.pad(self.class_sums, (0, 0, 0, more))
+        self.num_frames = F.pad(self.num_frames, (0, more))
+        self.probability = F.pad(self.probability, (0, more))
+        self.overlap = F.pad(self.overlap, (0, more, 0, more))
 
     def add(self, ids: Tensor, sequences: InstanceSequences) -> None:
-        """Add frames of the sequences ``ids`` (S,)."""
+        """Add frames of the sequences ``ids`` (S,), without padding."""
         if not len(ids):
             return
         self.grow(int(ids[-1]) + 1)
         logits = sequences.mask_logits
         assert logits is not None
-        masks = (logits > 0) & sequences.covered[..., None, None]  # S, t, h, w
+        masks = (logits > self.logit_thr) & sequences.covered[..., None, None]  # S, t, h, w
         seen = masks.flatten(2).any(2).float()  # S, t
         probabilities = sequences.logits.float().softmax(-1)[..., :-1]
         self.class_sums[ids] += (probabilities * seen[..., None]).sum(1).cpu()
         self.num_frames[ids] += seen.sum(1).cpu()
         self.probability[ids] += (logits.float().sigmoid() * masks).sum((1, 2, 3)).cpu()
         pixels = masks.flatten(1).float()
-        self.overlap[ids[:, None], ids] += (pixels @ pixels.T).double().cpu()
+        with torch.autocast(pixels.device.type, enabled=False):  # counts have to be exact
+            overlap = pixels @ pixels.T
+        self.overlap[ids[:, None], ids] += overlap.double().cpu()
 
     def class_probabilities(self) -> Tensor:
         """(n, K), zero for a sequence without a mask pixel."""
@@ -125,14 +133,23 @@ class InstanceQueryPostProcessor:
 
         Returns:
             The sequences that have a mask pixel in some frame, best first.
+
+        Raises:
+            UserInputError: The model gives no masks.
         """
         encoder = MaskEncoder(sizes, self.logit_thr, self.max_pixels)
         totals: _VideoTotals | None = None
         done: list[tuple[Tensor, Tensor, Counts]] = []
         for part in parts:
             sequences = part.sequences
-            totals = totals or _VideoTotals(sequences.logits.shape[-1] - 1)
-            totals.add(part.ids, sequences)
+            if sequences.mask_logits is None:
+                raise UserInputError(
+                    "InstanceQueryPostProcessor: needs masks, which this model does not give; set "
+                    "model.post_processor to mmttsrn.SequencePostProcessor or choose another head"
+                )
+            if totals is None:
+                totals = _VideoTotals(sequences.logits.shape[-1] - 1, self.logit_thr)
+            totals.add(part.ids, _without_padding(sequences, sizes))
             frame_scores = sequences.logits.float().softmax(-1)[..., :-1].amax(-1)
             visible = sequences.covered & (frame_scores >= self.null_frame_score)
             shown = replace(sequences, covered=visible)
@@ -183,6 +200,19 @@ class InstanceQueryPostProcessor:
             if has_pixel[row] and not duplicate:
                 kept.append(row)
         return torch.tensor(kept, dtype=torch.int64)
+
+
+def _without_padding(sequences: InstanceSequences, sizes: FrameSizes) -> InstanceSequences:
+    """View the cells of the masks that show a part of the frame."""
+    logits = sequences.mask_logits
+    assert logits is not None
+    height, width = (
+        math.ceil(cells * unpadded / padded)
+        for cells, unpadded, padded in zip(
+            logits.shape[-2:], sizes.unpadded, sizes.padded, strict=True
+        )
+    )
+    return replace(sequences, mask_logits=logits[..., :height, :width])
 
 
 def _join(done: list[tuple[Tensor, Tensor, Counts]], count: int) -> tuple[Tensor, Counts]:

@@ -126,7 +126,9 @@ class _SequenceMaskCost(SequenceCost):
                 else volumes.new_zeros(0, len(points), self.num_points)
                 for volumes in (logits, masks)
             )
-        return self.weight * self._compare(logits, masks, counted.expand_as(masks))
+        # Sums over the cells of a clip do not fit into float16.
+        with torch.autocast(logits.device.type, enabled=False):
+            return self.weight * self._compare(logits, masks, counted.expand_as(masks))
 
     def _compare(self, logits: Tensor, masks: Tensor, counted: Tensor) -> Tensor:
         """(Q, n) from (Q, T, P), (n, T, P) in 0..1 and what counts, (n, T, P) 0 or 1."""

@@ -1,0 +1,344 @@
+import math
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.models import SequenceSetLoss
+from mmttsrn.models.losses import (
+    MatchedLayer,
+    PixelClassTerm,
+    SequenceClassTerm,
+    SequencePixelTerm,
+    SequenceRegionTerm,
+    sequence_set_loss,
+)
+from mmttsrn.registry import MODELS
+from mmttsrn.structures import SequencePredictions, SequenceTargets, dense_masks
+
+T, K, CELLS, SIZE = 2, 3, (4, 6), (16, 24)
+CE = dict(type="mmdet.CrossEntropyLoss")
+BCE = dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True)
+DICE = dict(type="mmdet.DiceLoss", use_sigmoid=True, naive_dice=True, eps=1.0)
+
+
+@MODELS.register_module()
+class RecordedLoss(nn.Module):
+    """Keeps what it is called with."""
+
+    def forward(self, pred: Tensor, target: Tensor, **kwargs: object) -> Tensor:
+        self.pred, self.target = pred, target
+        return pred.sum()
+
+
+TERMS = [(SequencePixelTerm, BCE), (SequenceRegionTerm, DICE)]
+RECORDED = dict(type="mmttsrn.RecordedLoss")
+
+
+def targets_of(labels: list[int], masks: Tensor | None = None) -> SequenceTargets:
+    """True sequences with masks (n, T, H, W); by default random blocks of 4x4 pixels."""
+    if masks is None:
+        masks = enlarged(torch.rand(len(labels), T, *CELLS) < 0.5)
+    n = len(labels)
+    valid = masks.flatten(2).any(2)
+    return SequenceTargets(
+        torch.tensor(labels, dtype=torch.int64), torch.zeros(n, T, 4), valid, masks, SIZE
+    )
+
+
+def enlarged(cells: Tensor) -> Tensor:
+    """Masks (..., H, W) from those of cells (..., h, w)."""
+    return cells.repeat_interleave(4, -2).repeat_interleave(4, -1)
+
+
+def layer_of(
+    targets: list[SequenceTargets],
+    matches: list[list[int]],
+    masks: Tensor | None = None,
+    logits: Tensor | None = None,
+    normalizer: float | None = None,
+    **predictions: Any,
+) -> MatchedLayer:
+    """A matched layer from logits (N, Q, K+1) and mask logits (N, Q, T, h, w) of 3 queries."""
+    n = len(targets)
+    masks = torch.randn(n, 3, T, *CELLS) if masks is None else masks
+    logits = torch.randn(n, 3, K + 1) if logits is None else logits
+    frames = float(sum(t.valid.numel() for t in targets)) if normalizer is None else normalizer
+    return MatchedLayer(
+        SequencePredictions(
+            logits[:, None].expand(-1, T, -1, -1), masks=dense_masks(masks), **predictions
+        ),
+        targets,
+        torch.tensor(matches, dtype=torch.int64).view(-1, 3),
+        torch.tensor(max(frames, 1.0)),
+    )
+
+
+class TestSequenceClassTerm:
+    # Logits of ln(p): softmax gives back the probabilities.
+    probabilities = torch.tensor(
+        [[[0.5, 0.2, 0.2, 0.1], [0.1, 0.6, 0.1, 0.2], [0.1, 0.25, 0.25, 0.4]]]
+    )
+    # IoU of the queries' masks with the true one: 1, 1/2, 1/3.
+    cells = torch.zeros(1, 3, T, *CELLS)
+    cells[0, 0, :, :2] = 1  # 12 cells in each frame, as the true one
+    cells[0, 1, :, :1] = 1
+    cells[0, 2, :, :2, :3] = 1
+    cells[0, 2, :, 2:, :3] = 1
+
+    def loss(self, **settings: Any) -> float:
+        masks = 2 * self.cells - 1
+        targets = targets_of([1], enlarged(self.cells[0, :1].bool()))
+        layer = layer_of([targets], [[0, 0, 0]], masks, self.probabilities.log())
+        return SequenceClassTerm(CE, no_object_weight=0.25, **settings)(layer).item()
+
+    def test_other_queries_are_no_object(self) -> None:
+        expected = -(math.log(0.2) + 0.25 * math.log(0.2) + 0.25 * math.log(0.4)) / 1.5
+        assert self.loss() == pytest.approx(expected, rel=1e-5)
+
+    def test_queries_of_the_same_mask_have_the_same_class(self) -> None:
+        expected = -(math.log(0.2) + math.log(0.6) + 0.25 * math.log(0.4)) / 2.25
+        assert self.loss(same_class_iou=0.5) == pytest.approx(expected, rel=1e-5)
+
+    def test_queries_of_a_similar_mask_count_for_nothing(self) -> None:
+        expected = -(math.log(0.2) + 0.25 * math.log(0.4)) / 1.25
+        assert self.loss(ignore_iou=0.4) == pytest.approx(expected, rel=1e-5)
+        assert self.loss(ignore_iou=0.3) == pytest.approx(-math.log(0.2), rel=1e-5)
+
+    def test_both(self) -> None:
+        expected = -(math.log(0.2) + math.log(0.6)) / 2
+        loss = self.loss(same_class_iou=0.5, ignore_iou=0.3)
+        assert loss == pytest.approx(expected, rel=1e-5)
+
+    def test_the_best_true_sequence_gives_the_class(self) -> None:
+        true = enlarged(self.cells[0, [2, 0]].bool())  # IoU with query 1: 1/5 and 1/2
+        targets = targets_of([2, 1], true)
+        logits = self.probabilities.log()
+        layer = layer_of([targets], [[0, 0, 1], [0, 2, 0]], 2 * self.cells - 1, logits)
+        loss = SequenceClassTerm(CE, same_class_iou=0.2)(layer).item()
+        expected = -(math.log(0.2) + math.log(0.6) + math.log(0.25)) / 3
+        assert loss == pytest.approx(expected, rel=1e-5)
+
+    def test_without_true_sequences_all_are_no_object(self) -> None:
+        logits = self.probabilities.log()
+        layer = layer_of([targets_of([])], [], logits=logits)
+        loss = SequenceClassTerm(CE, same_class_iou=0.5, ignore_iou=0.3)(layer).item()
+        assert loss == pytest.approx(-(math.log(0.1 * 0.2 * 0.4)) / 3, rel=1e-5)
+
+    def test_ious_of_large_clips_do_not_overflow_in_float16(self) -> None:
+        """2 frames of 800x800 pixels have 80000 cells; float16 ends at 65504."""
+        masks = torch.ones(1, 3, T, 200, 200, dtype=torch.float16)
+        true = torch.ones(1, T, 800, 800, dtype=torch.bool)
+        layer = layer_of([targets_of([0], true)], [[0, 0, 0]], masks)
+        with torch.autocast("cpu", torch.float16):
+            assert layer.mask_ious(0).tolist() == [[1.0]] * 3
+
+
+class TestMaskTerms:
+    matches = ((0, 1, 1), (0, 2, 0), (1, 0, 0))
+
+    @pytest.fixture
+    def targets(self) -> list[SequenceTargets]:
+        targets = [targets_of([0, 2]), targets_of([1])]
+        targets[0].masks[1, 1] = False  # absent in frame 1
+        targets[0].valid[1, 1] = False
+        return targets
+
+    def volumes(self, masks: Tensor, targets: list[SequenceTargets]) -> tuple[Tensor, Tensor]:
+        """Logits and true cells (M, T*h*w) in the order of the matches."""
+        logits = torch.stack([masks[clip, query] for clip, query, _ in self.matches])
+        cells = torch.stack([targets[clip].masks[true] for clip, _, true in self.matches])
+        return logits.flatten(1), cells[..., ::4, ::4].float().flatten(1)
+
+    def test_pixels_by_pytorchs_bce_with_absent_frames_as_empty(self, targets: list) -> None:
+        masks = torch.randn(2, 3, T, *CELLS)
+        layer = layer_of(targets, list(map(list, self.matches)), masks)
+        expected = F.binary_cross_entropy_with_logits(*self.volumes(masks, targets))
+        torch.testing.assert_close(SequencePixelTerm(BCE)(layer), expected)
+
+    def test_regions_by_dice_with_absent_frames_as_empty(self, targets: list) -> None:
+        masks = torch.randn(2, 3, T, *CELLS)
+        layer = layer_of(targets, list(map(list, self.matches)), masks)
+        logits, true = self.volumes(masks, targets)
+        found = logits.sigmoid()
+        dice = (2 * (found * true).sum(1) + 1) / (found.sum(1) + true.sum(1) + 1)
+        torch.testing.assert_close(SequenceRegionTerm(DICE)(layer), (1 - dice).mean())
+
+    @pytest.mark.parametrize("num_points", [None, 50])
+    def test_true_cells_are_shares(self, num_points: int | None) -> None:
+        """A true mask of the left half of each cell."""
+        mask = torch.zeros(1, T, *SIZE, dtype=torch.bool)
+        mask.unflatten(-1, (6, 4))[..., :2] = True
+        term = SequencePixelTerm(RECORDED, num_points)
+        term(layer_of([targets_of([0], mask)], [[0, 0, 0]]))
+        if num_points is None:
+            assert (term.loss.target == 0.5).all()
+        else:
+            assert term.loss.target.mean().item() == pytest.approx(0.5, abs=0.2)
+
+    @pytest.mark.parametrize(("term", "loss"), TERMS)
+    @pytest.mark.parametrize("num_points", [None, 50])
+    def test_sums_are_divided_by_the_normalizer(
+        self, term: type, loss: dict, num_points: int | None
+    ) -> None:
+        """Frames (of all ranks, on average) by frames of a clip are sequences."""
+        targets, masks = [targets_of([0, 1])], torch.randn(1, 3, T, *CELLS)
+        losses = []
+        for normalizer in (2 * T, 6 * T):
+            torch.manual_seed(3)
+            matches = [[0, 0, 0], [0, 1, 1]]
+            layer = layer_of(targets, matches, masks, normalizer=normalizer)
+            losses.append(term(loss, num_points)(layer).item())
+        assert losses[0] == pytest.approx(3 * losses[1], rel=1e-5)
+
+    def test_points_come_near_all_cells(self) -> None:
+        """Smooth masks, at whose edge the cells are as sure as the points."""
+        ramp = torch.linspace(-3, 3, 60).expand(1, 3, T, 40, 60).contiguous()
+        targets = [targets_of([0], (enlarged(ramp[0, :1]) > 0))]
+        layer = layer_of(targets, [[0, 0, 0]], ramp)
+        for term, loss in TERMS:
+            expected = term(loss)(layer).item()
+            random = term(loss, num_points=4000, importance_ratio=0.0)(layer).item()
+            assert random == pytest.approx(expected, rel=0.05)
+            important = term(loss, num_points=4000, importance_ratio=0.75)(layer).item()
+            assert important > 1.2 * expected
+
+    def test_terms_share_their_points(self) -> None:
+        layer = layer_of([targets_of([0, 1])], [[0, 0, 0], [0, 2, 1]])
+        pixel = SequencePixelTerm(RECORDED, num_points=20)
+        region = SequenceRegionTerm(RECORDED, num_points=20)
+        other = SequenceRegionTerm(RECORDED, num_points=20, oversample_ratio=2.0)
+        for term in (pixel, region, other):
+            term(layer)
+            assert term.loss.pred.shape == term.loss.target.shape == (2, T * 20)
+        assert torch.equal(pixel.loss.pred, region.loss.pred)
+        assert torch.equal(pixel.loss.target, region.loss.target)
+        assert not torch.equal(pixel.loss.pred, other.loss.pred)
+
+    def test_predicted_and_true_masks_are_read_at_the_same_points(self) -> None:
+        cells = torch.rand(1, T, *CELLS) < 0.5
+        targets = [targets_of([0], enlarged(cells))]
+        masks = (2 * cells.float() - 1).repeat(3, 1, 1, 1)[None]
+        term = SequencePixelTerm(RECORDED, num_points=200, importance_ratio=0.0)
+        term(layer_of(targets, [[0, 1, 0]], masks))
+        sure = term.loss.pred.abs() > 0.6
+        assert sure.sum() > 50
+        inside = term.loss.target > 0.5
+        assert ((term.loss.pred > 0) == inside)[sure].float().mean() > 0.98
+
+    def test_important_points_are_the_uncertain_ones(self) -> None:
+        masks = torch.full((1, 3, T, *CELLS), 8.0)
+        masks[..., 3:] = -8.0  # unsure in a strip between two columns
+        layer = layer_of([targets_of([0])], [[0, 0, 0]], masks)
+
+        def unsure(ratio: float) -> float:
+            term = SequencePixelTerm(
+                RECORDED, num_points=300, oversample_ratio=4.0, importance_ratio=ratio
+            )
+            term(layer)
+            return (term.loss.pred.abs() < 5).float().mean().item()
+
+        random, important, half = unsure(0.0), unsure(1.0), unsure(0.5)
+        assert random < 0.25
+        assert important > 2.5 * random
+        assert half == pytest.approx((random + important) / 2, abs=0.1)
+
+    def test_points_in_bfloat16_are_as_fine_as_in_float32(self) -> None:
+        """With 8 bits, points would share few places and hence few values."""
+        masks = torch.randn(1, 3, T, *CELLS).bfloat16()
+        layer = layer_of([targets_of([0])], [[0, 0, 0]], masks)
+        term = SequencePixelTerm(RECORDED, num_points=2000, importance_ratio=0.0)
+        with torch.autocast("cpu", torch.bfloat16):
+            term(layer)
+        assert term.loss.pred.dtype == torch.float32
+        assert len(term.loss.pred.unique()) > 3000
+
+    @pytest.mark.parametrize(("term", "loss"), TERMS)
+    @pytest.mark.parametrize("num_points", [None, 50])
+    def test_without_true_sequences_the_loss_is_zero_with_a_gradient(
+        self, term: type, loss: dict, num_points: int | None
+    ) -> None:
+        masks = torch.randn(2, 3, T, *CELLS, requires_grad=True)
+        layer = layer_of([targets_of([]), targets_of([])], [], masks)
+        value = term(loss, num_points)(layer)
+        assert value.item() == 0
+        value.backward()
+        assert masks.grad is not None
+        assert not masks.grad.any()
+
+
+class TestPixelClassTerm:
+    def test_class_of_a_cell_is_that_of_the_largest_share(self) -> None:
+        masks = torch.zeros(2, T, 4, 8, dtype=torch.bool)  # two cells of 4x4 pixels
+        masks[0, :, :, 0:3] = True  # 3/4 of cell 0 in class 2
+        masks[1, :, :, 5:8] = True  # 3/4 of cell 1 in class 0 in frame 0, 1/4 in frame 1
+        masks[1, 1, :, 5:7] = False
+        pixel_logits = torch.randn(1, T, K + 1, 1, 2)
+        layer = layer_of(
+            [targets_of([2, 0], masks)], [[0, 0, 0], [0, 1, 1]], pixel_logits=(pixel_logits,)
+        )
+        log_p = pixel_logits[0].log_softmax(1)[:, :, 0]  # T, K+1, cells
+        expected = -(log_p[0, 2, 0] + log_p[0, 0, 1] + log_p[1, 2, 0] + log_p[1, 3, 1]) / 4
+        torch.testing.assert_close(PixelClassTerm(CE)(layer), expected)
+
+    def test_is_the_mean_of_the_maps(self) -> None:
+        maps = (torch.randn(2, T, K + 1, 2, 3), torch.randn(2, T, K + 1, *CELLS))
+        targets = [targets_of([1, 1, 0]), targets_of([])]
+
+        def loss(*pixel_logits: Tensor) -> Tensor:
+            return PixelClassTerm(CE)(layer_of(targets, [], pixel_logits=pixel_logits))
+
+        torch.testing.assert_close(loss(*maps), (loss(maps[0]) + loss(maps[1])) / 2)
+
+    def test_without_true_sequences_all_is_background(self) -> None:
+        maps = torch.randn(1, T, K + 1, *CELLS)
+        loss = PixelClassTerm(CE)(layer_of([targets_of([])], [], pixel_logits=(maps,)))
+        torch.testing.assert_close(loss, -maps.log_softmax(2)[:, :, -1].mean())
+
+
+def criterion(**terms: dict) -> SequenceSetLoss:
+    costs = [dict(type="mmttsrn.SequenceClassCost")]
+    matcher = dict(type="mmttsrn.InstanceSequenceMatcher", costs=costs)
+    return SequenceSetLoss(K, matcher, terms=terms)
+
+
+MASK_TERM = dict(type="mmttsrn.SequencePixelTerm", loss=BCE)
+CLASS_TERM = dict(type="mmttsrn.SequenceClassTerm", loss=CE)
+
+
+@pytest.mark.parametrize(
+    ("term", "needs_masks"),
+    [
+        (CLASS_TERM, False),
+        (dict(CLASS_TERM, same_class_iou=0.5), True),
+        (dict(CLASS_TERM, ignore_iou=0.5), True),
+        (dict(type="mmttsrn.PixelClassTerm", loss=CE), True),
+        (MASK_TERM, True),
+    ],
+)
+def test_true_masks_are_read_for_the_terms_that_use_them(term: dict, needs_masks: bool) -> None:
+    assert criterion(loss_x=term).needs_masks == needs_masks
+
+
+@pytest.mark.parametrize(
+    ("term", "needed"),
+    [
+        (dict(CLASS_TERM, ignore_iou=0.5), "masks"),
+        (dict(type="mmttsrn.PixelClassTerm", loss=CE), "pixel_logits"),
+    ],
+)
+def test_a_head_without_what_a_term_needs_is_refused(term: dict, needed: str) -> None:
+    with pytest.raises(UserInputError, match=rf"criterion\.loss_x needs {needed}"):
+        criterion(loss_x=term).check_decoder(frozenset({"boxes"}), frozenset({"boxes"}))
+
+
+def test_sequences_are_counted_over_all_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ranks, the other one without a true sequence: the mean is half of ours."""
+    layer = layer_of([targets_of([0, 1])], [])
+    loss = criterion(loss_mask=MASK_TERM)
+    alone = loss([layer.predictions], layer.targets)["loss_mask"]
+    monkeypatch.setattr(sequence_set_loss, "all_reduce", lambda frames, op: frames.div_(2))
+    torch.testing.assert_close(loss([layer.predictions], layer.targets)["loss_mask"], 2 * alone)
