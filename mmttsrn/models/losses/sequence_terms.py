@@ -156,19 +156,25 @@ class PixelClassTerm(LossTerm):
 
     Args:
         loss: Config of the class loss of logits (P, K+1).
+        background_weight: Weight of a cell that belongs to no instance.
     """
 
     needs = frozenset({"pixel_logits"})
 
+    def __init__(self, loss: dict, background_weight: float = 1.0) -> None:
+        super().__init__(loss)
+        self.background_weight = background_weight
+
     def forward(self, layer: MatchedLayer) -> Tensor:
-        """Mean over the cells and maps."""
+        """Weighted mean over the cells, mean over the maps."""
         losses = [self._map_loss(logits, layer) for logits in layer.predictions.pixel_logits]
         return torch.stack(losses).mean()
 
     def _map_loss(self, logits: Tensor, layer: MatchedLayer) -> Tensor:
         classes = torch.stack([_cell_classes(logits, t.masks, t.labels) for t in layer.targets])
         flat = logits.movedim(2, -1).flatten(0, -2)
-        return self.loss(flat, classes.flatten())
+        weights = torch.where(classes == logits.shape[2] - 1, self.background_weight, 1.0).flatten()
+        return self.loss(flat, classes.flatten(), weight=weights, avg_factor=weights.sum())
 
 
 def _cell_classes(logits: Tensor, masks: Tensor | None, labels: Tensor) -> Tensor:
