@@ -215,6 +215,31 @@ def test_a_query_with_an_empty_mask_attends_to_every_cell(padded: bool) -> None:
     torch.testing.assert_close(head(changed)[-1].logits, logits)  # padding stays blocked
 
 
+def test_positions_are_of_keys_and_not_of_values() -> None:
+    """Cells that are all the same give the same, wherever a query looks."""
+    head, features = build(layer_levels=[1], num_instances=1), features_of(n=1)
+    level = torch.randn(1, 1, C, 1, 1).expand(1, T, C, 4, 6)
+    features = replace(features, levels=(features.levels[0], level, features.levels[2]))
+    everywhere = fixed_masks(head, features, torch.ones(T, 16, 24))
+    corner = -torch.ones(T, 16, 24)
+    corner[0, :4, :4] = 1
+    expected = head(everywhere)[1].logits
+    torch.testing.assert_close(head(fixed_masks(head, features, corner))[1].logits, expected)
+    level = torch.randn_like(level)
+    features = replace(features, levels=(features.levels[0], level, features.levels[2]))
+    seen = [head(fixed_masks(head, features, m))[1].logits for m in (corner, corner.flip(-1))]
+    assert not torch.allclose(*seen)
+
+
+def test_positions_tell_cells_apart() -> None:
+    head, features = build(layer_levels=[1]), features_of(n=1)
+    flipped = replace(features, levels=tuple(level.flip(-1) for level in features.levels))
+    features, flipped = (
+        replace(f, mask_features=torch.zeros_like(f.mask_features)) for f in (features, flipped)
+    )
+    assert not torch.allclose(head(flipped)[-1].logits, head(features)[-1].logits, atol=1e-4)
+
+
 def test_permuted_queries_give_permuted_outputs() -> None:
     head, features, order = build(pool_features=True), features_of(), torch.randperm(Q)
     expected = head(features)[-1]

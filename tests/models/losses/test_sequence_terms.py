@@ -247,14 +247,13 @@ class TestMaskTerms:
         assert half == pytest.approx((random + important) / 2, abs=0.1)
 
     def test_points_in_bfloat16_are_as_fine_as_in_float32(self) -> None:
-        """With 8 bits, points would share few places and hence few values."""
-        masks = torch.randn(1, 3, T, *CELLS).bfloat16()
+        """Masks that change from column to column only: with 8 bits, points share 256 values."""
+        masks = torch.randn(1, 3, T, 1, 6).expand(1, 3, T, *CELLS).bfloat16()
         layer = layer_of([targets_of([0])], [[0, 0, 0]], masks)
         term = SequencePixelTerm(RECORDED, num_points=2000, importance_ratio=0.0)
         with torch.autocast("cpu", torch.bfloat16):
             term(layer)
-        assert term.loss.pred.dtype == torch.float32
-        assert len(term.loss.pred.unique()) > 3000
+        assert len(term.loss.pred.unique()) > 1000 * T
 
     @pytest.mark.parametrize(("term", "loss"), TERMS)
     @pytest.mark.parametrize("num_points", [None, 50])
