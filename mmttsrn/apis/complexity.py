@@ -61,7 +61,7 @@ def count_complexity(model: TTSRN, shape: tuple[int, int, int], device: str = "c
         device: Where the pass is run; the counts do not depend on it.
 
     Returns:
-        The counts; a part is a child of the model (backbone, neck, head, mask_head).
+        The counts; a part is a child of the model, such as the backbone.
 
     Raises:
         UserInputError: The clip has more frames than the model takes.

@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+import zipfile
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from mmttsrn.checkpoints.array_pickle import load_array_pickle
 from mmttsrn.checkpoints.safe_types import training_types_allowed
 from mmttsrn.errors import UserInputError
 
 OVERRIDE_FLAG = "--allow-unsafe-checkpoint"
 SAFETENSORS_SUFFIX = ".safetensors"
+# A plain pickle of NumPy arrays, unless it is a file of ``torch.save`` after all.
+PICKLE_SUFFIX = ".pkl"
 # Entry of a safetensors file's metadata that holds the checkpoint's ``meta`` as json.
 META_ENTRY = "meta"
 
@@ -32,10 +36,11 @@ def load_checkpoint_file(path: str | PathLike[str], *, allow_unsafe: bool = Fals
 
     A file of ``torch.save`` is a pickle, which can call any function while it is read. It is read
     by PyTorch's restricted unpickler, which knows tensors, plain data and the few types of
-    :mod:`mmttsrn.checkpoints.safe_types`. Safetensors files hold tensors only.
+    :mod:`mmttsrn.checkpoints.safe_types`. Safetensors files hold tensors only. Of a plain pickle,
+    as Detectron2 publishes them, arrays of numbers and plain data are read.
 
     Args:
-        path: ``.pth``, ``.pt``, ... as ``torch.save`` writes them, or ``.safetensors``.
+        path: ``.pth``, ``.pt``, ... as ``torch.save`` writes them, ``.safetensors``, or ``.pkl``.
         allow_unsafe: Read it by the unrestricted unpickler, which runs whatever code is in it.
 
     Returns:
@@ -51,6 +56,8 @@ def load_checkpoint_file(path: str | PathLike[str], *, allow_unsafe: bool = Fals
     if file.suffix == SAFETENSORS_SUFFIX:
         return _load_safetensors(file)
     try:
+        if file.suffix == PICKLE_SUFFIX and not zipfile.is_zipfile(file):
+            return load_array_pickle(file, allow_unsafe)
         with warnings.catch_warnings(), training_types_allowed():
             # About pickle protocols other than 2, which are read or refused like any other.
             warnings.filterwarnings("ignore", "Detected pickle protocol")

@@ -98,14 +98,23 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, Any]]:
 
 
 class _DictCallsAsLiterals(ast.NodeTransformer):
-    """Turns every ``dict(a=1)`` into ``{"a": 1}``, which is a literal."""
+    """Turns every ``dict(a=1)`` into ``{"a": 1}``, which is a literal.
+
+    MMEngine writes ``dict({"a.b": 1})`` where a key is no name.
+    """
 
     def visit_Call(self, call: ast.Call) -> ast.expr:
         self.generic_visit(call)
-        if not isinstance(call.func, ast.Name) or call.func.id != "dict" or call.args:
-            return call  # which literal_eval refuses
+        match call:
+            case ast.Call(func=ast.Name(id="dict"), args=[]):
+                literal = ast.Dict(keys=[], values=[])
+            case ast.Call(func=ast.Name(id="dict"), args=[ast.Dict() as literal]):
+                pass
+            case _:
+                return call  # which literal_eval refuses
         keys = [None if word.arg is None else ast.Constant(word.arg) for word in call.keywords]
-        return ast.Dict(keys=list(keys), values=[word.value for word in call.keywords])
+        values = [word.value for word in call.keywords]
+        return ast.Dict(keys=[*literal.keys, *keys], values=[*literal.values, *values])
 
 
 def _types(node: Any) -> Iterator[Any]:

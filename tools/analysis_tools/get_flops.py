@@ -17,7 +17,7 @@ from mmttsrn.cli.command_line import add_cfg_options_argument
 from mmttsrn.cli.config_options import set_cfg_options
 from mmttsrn.cli.user_errors import report_user_errors
 
-PARTS = ("backbone", "neck", "head", "mask_head", TOTAL)
+PARTS = ("backbone", "neck", "pixel_decoder", "head", "mask_head", TOTAL)
 BOX_ONLY = ", boxes only"
 
 

@@ -26,7 +26,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Convert published weights for a model of this package, report what fits."
     )
-    parser.add_argument("source", metavar="SRC", help="checkpoint file: .pth, .pt or .safetensors")
+    parser.add_argument(
+        "source", metavar="SRC", help="checkpoint file: .pth, .pt, .safetensors or .pkl"
+    )
     parser.add_argument(
         "--from", dest="kind", required=True, choices=SOURCE_FORMATS, help="what SRC is"
     )

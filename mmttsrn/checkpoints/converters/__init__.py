@@ -1,6 +1,7 @@
 """Foreign checkpoint formats, one module each: their names and what they are called here."""
 
 from mmttsrn.checkpoints.converters.detr import DETR
+from mmttsrn.checkpoints.converters.mask2former import MASK2FORMER_VIS, MASK2FORMER_VIS_D2
 from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat, find_rule
 from mmttsrn.checkpoints.converters.twins import MMPRETRAIN_SVT, TWINS
 from mmttsrn.checkpoints.converters.vistr import VISTR, VISTR_R50, VISTR_R101
@@ -14,6 +15,8 @@ SOURCE_FORMATS: dict[str, SourceFormat] = {
     "vistr": VISTR,
     "vistr-r50": VISTR_R50,
     "vistr-r101": VISTR_R101,
+    "mask2former-vis": MASK2FORMER_VIS,
+    "mask2former-vis-d2": MASK2FORMER_VIS_D2,
 }
 
 __all__ = ["SOURCE_FORMATS", "Rule", "SourceFormat", "find_rule"]

@@ -34,7 +34,7 @@ class TTSRN(BaseMOTModel):
         init_cfg: MMEngine initialisation of the whole model; it comes after that of the parts.
         **parts: Arguments of :class:`~mmttsrn.models.SequenceModel`: ``backbone``, ``neck``,
             ``head``, ``mask_head``, ``criterion``, ``post_processor``, ``clip_linker``,
-            ``clip_overlap``.
+            ``clip_overlap``, ``fill_clips``.
 
     Raises:
         UserInputError: An argument is missing, unknown or of no use with the others.

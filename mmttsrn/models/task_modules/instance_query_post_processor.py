@@ -99,9 +99,11 @@ class InstanceQueryPostProcessor:
             with the lower score is dropped; None keeps all.
         top_k: Keep only the best pairs of a sequence and a class, so that a sequence may be given
             as several classes; None gives each sequence as its best class.
+        mask_quality: Multiply by the mean probability of the mask pixels.
         max_pixels: Most mask pixels resized at a time; bounds the memory.
 
-    Source: score and ``top_k`` of Mask2Former (CVPR 2022) and Mask2Former for video (2021).
+    Source: score and ``top_k`` of Mask2Former (CVPR 2022); Mask2Former for video (2021) has no
+    ``mask_quality`` and hides no frame.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class InstanceQueryPostProcessor:
         null_frame_score: float = 0.01,
         nms_iou: float | None = None,
         top_k: int | None = None,
+        mask_quality: bool = True,
         max_pixels: int = 2**25,
     ) -> None:
         self.logit_thr = logit_threshold(mask_thr, "InstanceQueryPostProcessor")
@@ -121,6 +124,7 @@ class InstanceQueryPostProcessor:
         self.null_frame_score = null_frame_score
         self.nms_iou = nms_iou
         self.top_k = top_k
+        self.mask_quality = mask_quality
         self.max_pixels = max_pixels
 
     def __call__(self, parts: Iterable[FinishedFrames], sizes: FrameSizes) -> SequenceResults:
@@ -164,7 +168,9 @@ class InstanceQueryPostProcessor:
     def _results(
         self, totals: _VideoTotals, frame_scores: Tensor, counts: Counts, sizes: FrameSizes
     ) -> SequenceResults:
-        scores = totals.class_probabilities() * totals.mask_quality()[:, None]  # n, K
+        scores = totals.class_probabilities()  # n, K
+        if self.mask_quality:
+            scores = scores * totals.mask_quality()[:, None]
         rows = self._keep(scores.amax(1), totals.iou(), (frame_scores > 0).any(1))
         if self.top_k is None:
             kept_scores, labels = scores[rows].max(1)

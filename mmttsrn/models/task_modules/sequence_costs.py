@@ -35,13 +35,26 @@ class SequenceCost:
 
 @TASK_UTILS.register_module()
 class SequenceClassCost(SequenceCost):
-    """Minus the mean probability of the true class; an absent frame counts as class 0."""
+    """Minus the mean probability of the true class.
+
+    Args:
+        weight: Factor of the cost.
+        absent_as_first: An absent frame counts as class 0 (the VisTR reference) and not as the
+            class of its sequence.
+    """
+
+    def __init__(self, weight: float = 1.0, absent_as_first: bool = True) -> None:
+        super().__init__(weight)
+        self.absent_as_first = absent_as_first
 
     def __call__(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
         """Cost (Q, n) from logits."""
         probabilities = predictions.logits.softmax(-1).transpose(0, 1)  # T, Q, K+1
         frames = torch.arange(len(probabilities), device=probabilities.device)
-        of_target = probabilities[frames, :, targets.frame_labels]  # n, T, Q
+        labels = targets.labels[:, None].expand_as(targets.valid)
+        if self.absent_as_first:
+            labels = targets.frame_labels
+        of_target = probabilities[frames, :, labels]  # n, T, Q
         return -self.weight * torch.einsum("ntq,nt->qn", of_target, targets.frame_weights)
 
 

@@ -44,6 +44,8 @@ class SequenceModel(BaseModule):
         criterion: Config of the set loss; None for a model that only predicts. The number of
             classes is added from the head.
         clip_overlap: Frames that neighbouring clips of a video share; by default half a clip.
+        fill_clips: A video shorter than a clip goes back and forth until it fills one, as the
+            training sampler does it; otherwise the model gets a shorter clip.
 
     Raises:
         UserInputError: If ``clip_overlap`` is not between 0 and ``num_frames - 1``, or the
@@ -63,6 +65,7 @@ class SequenceModel(BaseModule):
         mask_head: dict | None = None,
         criterion: dict | None = None,
         clip_overlap: int | None = None,
+        fill_clips: bool = True,
     ) -> None:
         super().__init__()
         self.backbone = MODELS.build(backbone)
@@ -84,6 +87,7 @@ class SequenceModel(BaseModule):
                 f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {self.clip_length - 1} "
                 "(less than head.num_frames)"
             )
+        self.fill_clips = fill_clips
 
     def extract_features(self, frames: Tensor, padding_mask: Tensor) -> ClipFeatures:
         """Run all but the heads on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W)."""
@@ -171,11 +175,12 @@ class SequenceModel(BaseModule):
     ) -> Iterator[tuple[int, InstanceSequences]]:
         """Sequences of each clip of a video, with the clip's first frame."""
         height, width = sizes.unpadded
+        length = min(self.clip_length, num_frames)
+        read = self.clip_length if self.fill_clips else length
         for start in plan_clips(num_frames, self.clip_length, self.clip_overlap):
-            # A video shorter than a clip goes back and forth, as the training sampler does.
-            frames = reflect_frames(np.arange(start, start + self.clip_length), num_frames)
+            frames = reflect_frames(np.arange(start, start + read), num_frames)
             clip = read_frames(torch.from_numpy(frames))[None]  # 1, T, 3, H, W
             padding_mask = torch.ones_like(clip[:, :, 0], dtype=torch.bool)
             padding_mask[..., :height, :width] = False
             sequences = self(clip, padding_mask).clip(0)
-            yield start, sequences.frames(0, min(self.clip_length, num_frames))
+            yield start, sequences.frames(0, length)

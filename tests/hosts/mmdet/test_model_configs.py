@@ -3,6 +3,7 @@
 import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
+from ttsrn_batches import TWO, batch_of, losses_of, predict
 
 from mmttsrn.apis.config_file import load_config
 
@@ -53,3 +54,50 @@ def test_vistr_freezes_what_the_reference_freezes() -> None:
 def test_vistr_pads_nothing() -> None:
     """Its ResNet takes frames of any size, and padding would change what it computes."""
     assert load_config("vistr_r50_ytvis19").model.data_preprocessor.pad_size_divisor == 1
+
+
+# Parameters of backbone and whole model, and queries.
+QUERY_CONFIGS = {
+    "mask2former_r50_ytvis19": (23_508_032, 44_013_097, 100),
+    "mask2former_r101_ytvis19": (42_500_160, 63_005_225, 100),
+    "mask2former_r50_ytvis21": (23_508_032, 44_013_097, 100),
+    "mask2former_r101_ytvis21": (42_500_160, 63_005_225, 100),
+    "mask2former_swin-l_ytvis21": (195_201_204, 215_511_709, 200),
+    "ttsrn-m2f_twins-svt-s_ytvis19": (23_546_752, 56_712_681, 100),
+    "ttsrn-m2f_twins-svt-b_ytvis19": (55_300_416, 88_621_993, 100),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if "swin" in n else ()) for n in QUERY_CONFIGS]
+)
+def test_model_of_instance_queries_trains_and_predicts(name: str) -> None:
+    config = load_config(name)
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    backbone, whole = (sum(p.numel() for p in m.parameters()) for m in (model.backbone, model))
+    queries = model.head.num_instances
+    assert (backbone, whole, queries) == QUERY_CONFIGS[name]
+    losses = losses_of(model.train(), batch_of((TWO, (64, 96)), num_frames=2))
+    layers = len(model.head.layer_levels) + 1
+    assert len(losses) == 3 * layers
+    sum(losses.values()).backward()
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    assert not [n for n, p in trained.items() if p.grad is None or not p.grad.isfinite().all()]
+    (sample,) = predict(model.eval(), batch_of(([], (64, 96)), num_frames=2))
+    results = sample.pred_sequences
+    assert len(results) == 10
+    assert results.num_frames == 2
+
+
+@pytest.mark.parametrize("name", QUERY_CONFIGS)
+def test_config_of_instance_queries_names_its_data_and_backbone(name: str) -> None:
+    config = load_config(name)
+    year = "2021" if "ytvis21" in name else "2019"
+    for loader in (config.train_dataloader, config.test_dataloader):
+        assert loader.dataset.data_root == f"data/youtube_vis_{year}/"
+    frames = config.train_dataloader.dataset.pipeline[0].num_frames
+    assert frames == (8 if "ttsrn" in name else 2)
+    assert frames <= config.model.head.num_frames
+    init_cfg = config.model.backbone.init_cfg
+    assert init_cfg.get("url", init_cfg.get("checkpoint")).startswith("https://")

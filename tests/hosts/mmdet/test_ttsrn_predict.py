@@ -66,6 +66,21 @@ def test_results_stay_with_their_sample(build_tiny: Builder) -> None:
     assert sample.to_dict()["pred_sequences"] is sample.pred_sequences
 
 
+@pytest.mark.parametrize(("fill_clips", "clip_lengths"), [(True, [3]), (False, [2])])
+def test_a_short_video_fills_a_clip_or_is_a_shorter_one(
+    build_tiny: Builder, fill_clips: bool, clip_lengths: list[int]
+) -> None:
+    model = build_tiny(fill_clips=fill_clips)
+    lengths = []
+    model.backbone.register_forward_hook(lambda _, inputs, __: lengths.append(len(inputs[0])))
+    (sample,) = predict(model, batch_of(([], (64, 96)), num_frames=2))
+    assert lengths == clip_lengths
+    assert sample.pred_sequences.num_frames == 2
+    lengths.clear()
+    predict(model, batch_of(([], (64, 96)), num_frames=5))
+    assert lengths == [3, 3]
+
+
 def test_a_video_as_long_as_a_clip_is_one_forward_pass(build_tiny: Builder) -> None:
     model = build_tiny()
     # Beside the first video, a row and a column of cells of the second are padding.

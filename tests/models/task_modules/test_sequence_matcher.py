@@ -193,3 +193,15 @@ class TestMaskCosts:
         assert torch.equal(after[1][:, 0], visible[:, 0])
         assert not torch.allclose(after[0][:, 0], before[:, 0])
         assert not torch.allclose(after[1][:, 1], visible[:, 1])
+
+
+def test_class_of_a_sequence_in_frames_where_it_is_absent() -> None:
+    logits = torch.tensor([[0.0, 3.0, 0.0], [2.0, 0.0, 0.0]])[:, None]  # T, Q=1, K+1
+    valid = torch.tensor([[True, False]])
+    targets = targets_of([1], torch.zeros(1, 2, 4), valid)
+    clip = sequences(logits, torch.zeros(2, 1, 4))
+    first, second = logits.softmax(-1)[:, 0]
+    by_frame = SequenceClassCost(2.0)(clip, targets)
+    whole = SequenceClassCost(2.0, absent_as_first=False)(clip, targets)
+    torch.testing.assert_close(by_frame.item(), -(first[1] + second[0]).item())
+    torch.testing.assert_close(whole.item(), -(first[1] + second[1]).item())

@@ -1,0 +1,13 @@
+# TT-SRN with Twins-SVT-B and masked-attention instance queries on YouTube-VIS 2019.
+_base_ = ["./ttsrn-m2f_twins-svt-s_ytvis19.py"]
+
+model = dict(
+    backbone=dict(
+        arch="base",
+        init_cfg=dict(
+            url="https://huggingface.co/timm/twins_svt_base.in1k/resolve/main/model.safetensors"
+        ),
+    ),
+    neck=dict(in_channels=[96, 192, 384, 768]),
+    pixel_decoder=dict(decoder=dict(in_channels=[96, 192, 384, 384])),
+)

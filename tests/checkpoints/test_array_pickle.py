@@ -1,0 +1,98 @@
+"""Plain pickles of NumPy arrays, as Detectron2 publishes them."""
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from planted import plant_plain_pickle
+
+from mmttsrn.checkpoints import OVERRIDE_FLAG, load_checkpoint_file
+from mmttsrn.errors import UserInputError
+
+ARRAYS = {
+    "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "by_columns": np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3)),
+    "big_endian": np.arange(3, dtype=">f4").astype("<f4"),
+    "counter": np.array(7, dtype=np.int64),
+    "scalar": np.float64(0.5),
+    "half": np.ones(2, dtype=np.float16),
+}
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_arrays_become_tensors(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "x.pkl"
+    path.write_bytes(pickle.dumps({"model": ARRAYS, "__author__": "x"}, protocol))
+    content = load_checkpoint_file(path)
+    assert content["__author__"] == "x"
+    assert content["model"].keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        tensor = content["model"][name]
+        assert isinstance(tensor, torch.Tensor)
+        np.testing.assert_array_equal(tensor.numpy(), array)
+        assert tensor.numpy().dtype == array.dtype
+
+
+def test_names_of_the_older_numpy(tmp_path: Path) -> None:
+    data = pickle.dumps({"x": np.ones(2)}, 2).replace(b"numpy._core", b"numpy.core")
+    assert b"numpy.core.multiarray" in data
+    (tmp_path / "x.pkl").write_bytes(data)
+    assert load_checkpoint_file(tmp_path / "x.pkl")["x"].tolist() == [1, 1]
+
+
+def test_file_of_torch_with_this_suffix(tmp_path: Path) -> None:
+    torch.save({"x": torch.ones(2)}, tmp_path / "x.pkl")
+    assert torch.equal(load_checkpoint_file(tmp_path / "x.pkl")["x"], torch.ones(2))
+
+
+def test_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    path = plant_plain_pickle(tmp_path / "x.pkl", marker)
+    with pytest.raises(UserInputError) as error:
+        load_checkpoint_file(path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: refused: it asks for ")
+    assert OVERRIDE_FLAG in message
+    assert "\n" not in message
+    assert not marker.exists()
+    load_checkpoint_file(path, allow_unsafe=True)
+    assert marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("pickled", "wanted"),
+    [
+        (b"cos\nsystem\n(X\x04\x00\x00\x00truetR.", "os.system"),
+        (b"cbuiltins\ngetattr\n.", "builtins.getattr"),
+        (b"cnumpy\nload\n.", "numpy.load"),
+        (b"cnumpy\nndarray.tofile\n.", "numpy.ndarray.tofile"),
+        (b"\x80\x04\x8c\x05numpy\x8c\x0dndarray.dumps\x93.", "numpy.ndarray.dumps"),
+        (b"c_codecs\nencode\n(X\x01\x00\x00\x00xX\x06\x00\x00\x00rot_13tR.", "rot_13"),
+        (b"Pname\n.", "persistent_load"),
+    ],
+)
+def test_everything_else_is_refused(tmp_path: Path, pickled: bytes, wanted: str) -> None:
+    (tmp_path / "x.pkl").write_bytes(pickled)
+    with pytest.raises(UserInputError, match="refused: it asks for") as error:
+        load_checkpoint_file(tmp_path / "x.pkl")
+    assert wanted in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"junk",
+        pickle.dumps({"x": np.ones(100)})[:-50],
+        pickle.dumps({"x": np.array([os.curdir], dtype=object)}),
+        pickle.dumps({"x": np.array(["text"])}),
+    ],
+)
+def test_file_without_arrays_of_numbers(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.pkl").write_bytes(data)
+    with pytest.raises(UserInputError, match="not a checkpoint that") as error:
+        load_checkpoint_file(tmp_path / "x.pkl")
+    assert "\n" not in str(error.value)
