@@ -126,7 +126,7 @@ class TestConfig:
         ("changes", "message"),
         [
             (dict(neckk={1: 1}), "model: got an unexpected keyword argument 'neckk'"),
-            (dict(neck=None, head=None), "model: missing a required argument: 'neck'"),
+            (dict(backbone=None, head=None), "model: missing a required argument: 'backbone'"),
         ],
     )
     def test_keys_of_the_model_are_told_in_one_line(self, changes: dict, message: str) -> None:
