@@ -27,14 +27,14 @@ class TTSRN(BaseMOTModel):
 
     This class only turns MMDetection's samples into tensors and results into its samples. The
     model is ``core``, whose parts are children of this one, so that checkpoints name them
-    ``backbone.``, ``neck.``, ``head.`` and ``mask_head.``.
+    ``backbone.``, ``neck.``, ``pixel_decoder.``, ``head.`` and ``mask_head.``.
 
     Args:
         data_preprocessor: Config of mmdet's ``TrackDataPreprocessor``.
         init_cfg: MMEngine initialisation of the whole model; it comes after that of the parts.
         **parts: Arguments of :class:`~mmttsrn.models.SequenceModel`: ``backbone``, ``neck``,
-            ``head``, ``mask_head``, ``criterion``, ``post_processor``, ``clip_linker``,
-            ``clip_overlap``, ``fill_clips``.
+            ``pixel_decoder``, ``head``, ``mask_head``, ``criterion``, ``post_processor``,
+            ``clip_linker``, ``clip_overlap``, ``fill_clips``.
 
     Raises:
         UserInputError: An argument is missing, unknown or of no use with the others.

@@ -87,7 +87,7 @@ class SequenceSetLoss(BaseModule):
         """Refuse a decoder that does not give what costs and terms need.
 
         Args:
-            every_layer: What each decoder layer gives, of ``boxes`` and ``masks``.
+            every_layer: What each decoder layer gives, of ``boxes``, ``masks``, ``pixel_logits``.
             last_layer: What the last one gives.
 
         Raises:
