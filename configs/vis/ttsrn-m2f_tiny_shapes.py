@@ -7,6 +7,19 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 
+# Two frames of many clips instead of many frames of few: what is alike in the frames of a clip
+# teaches little about classes.
+train_dataloader = dict(
+    batch_size=4,
+    dataset=dict(
+        pipeline=[
+            dict(type="mmttsrn.ClipSample", num_frames=2, stride=(1, 6)),
+            {{_base_.train_transforms}},
+            {{_base_.pack_inputs}},
+        ]
+    ),
+)
+
 max_iters = 2500
 lr = 8e-4
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

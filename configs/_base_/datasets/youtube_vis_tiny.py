@@ -22,19 +22,21 @@ meta_keys = (
     "ori_video_length",
 )
 
+train_transforms = dict(
+    type="mmttsrn.ClipBroadcaster",
+    transforms=[
+        dict(type="mmttsrn.LoadVideoFrame"),
+        dict(type="mmdet.LoadTrackAnnotations", with_mask=True),
+        dict(type="mmdet.RandomFlip", prob=0.5),
+        dict(type="mmdet.Resize", scale=scale, keep_ratio=True),
+        dict(type="mmttsrn.DropInvisibleInstances"),
+    ],
+)
+pack_inputs = dict(type="mmdet.PackTrackInputs", default_meta_keys=meta_keys)
 train_pipeline = [
     dict(type="mmttsrn.ClipSample", num_frames=num_frames),
-    dict(
-        type="mmttsrn.ClipBroadcaster",
-        transforms=[
-            dict(type="mmttsrn.LoadVideoFrame"),
-            dict(type="mmdet.LoadTrackAnnotations", with_mask=True),
-            dict(type="mmdet.RandomFlip", prob=0.5),
-            dict(type="mmdet.Resize", scale=scale, keep_ratio=True),
-            dict(type="mmttsrn.DropInvisibleInstances"),
-        ],
-    ),
-    dict(type="mmdet.PackTrackInputs", default_meta_keys=meta_keys),
+    train_transforms,
+    pack_inputs,
 ]
 
 test_pipeline = [
@@ -45,7 +47,7 @@ test_pipeline = [
             dict(type="mmdet.Resize", scale=scale, keep_ratio=True),
         ],
     ),
-    dict(type="mmdet.PackTrackInputs", default_meta_keys=meta_keys),
+    pack_inputs,
 ]
 
 train_dataloader = dict(

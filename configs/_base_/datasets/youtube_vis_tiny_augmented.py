@@ -1,9 +1,9 @@
 # youtube_vis_tiny.py for training on few real videos of 320x180 pixels: objects of other videos are
-# pasted on a clip, and a random part of it is taken at a random size.
+# pasted on a clip of two frames, and a random part of it is taken at a random size.
 _base_ = ["./youtube_vis_tiny.py"]
 
 train_pipeline = [
-    dict(type="mmttsrn.ClipSample", num_frames={{_base_.num_frames}}, stride=(1, 3)),
+    dict(type="mmttsrn.ClipSample", num_frames=2, stride=(1, 6)),
     dict(
         type="mmttsrn.ClipBroadcaster",
         transforms=[
@@ -11,7 +11,7 @@ train_pipeline = [
             dict(type="mmdet.LoadTrackAnnotations", with_mask=True),
         ],
     ),
-    dict(type="mmttsrn.ClipCopyPaste", max_objects=2, stride=(1, 3)),
+    dict(type="mmttsrn.ClipCopyPaste", max_objects=2, stride=(1, 6)),
     dict(
         type="mmttsrn.ClipBroadcaster",
         transforms=[
@@ -19,7 +19,7 @@ train_pipeline = [
                 type="RandomResize",
                 resize_type="mmdet.Resize",
                 scale=(320, 180),
-                ratio_range=(0.7, 1.5),
+                ratio_range=(0.55, 1.4),
                 keep_ratio=True,
             ),
             # Width, height. No frame is smaller at the lowest ratio, so that all clips of a batch
@@ -35,7 +35,7 @@ train_pipeline = [
             dict(type="mmttsrn.DropInvisibleInstances"),
         ],
     ),
-    dict(type="mmdet.PackTrackInputs", default_meta_keys={{_base_.meta_keys}}),
+    {{_base_.pack_inputs}},
 ]
 # Whole frames at their own size.
 test_pipeline = [
@@ -46,9 +46,9 @@ test_pipeline = [
             dict(type="mmdet.Resize", scale=(320, 180), keep_ratio=True),
         ],
     ),
-    dict(type="mmdet.PackTrackInputs", default_meta_keys={{_base_.meta_keys}}),
+    {{_base_.pack_inputs}},
 ]
 
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

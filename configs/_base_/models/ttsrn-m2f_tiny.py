@@ -69,9 +69,12 @@ model = dict(
                     loss_weight=5.0,
                 ),
             ),
+            # With a weight of 2 the gradients of the masks, ten times as large, drown that of the
+            # classes, which stay unlearnt for thousands of iterations.
             loss_pixel=dict(
                 type="mmttsrn.PixelClassTerm",
-                loss=dict(type="mmdet.CrossEntropyLoss", loss_weight=2.0),
+                background_weight=0.1,
+                loss=dict(type="mmdet.CrossEntropyLoss", loss_weight=20.0),
             ),
         ),
     ),
