@@ -145,24 +145,25 @@ class MaskedAttentionHead(BaseModule):
         x = self.query_feat.weight.expand(n, -1, -1)
         query_pos = self.query_embed.weight.expand(n, -1, -1)
         inside = self._inside(features)
-        logits, masks = self._predict(x, mask_features, inside)
-        layers = [(logits, masks)]
+        state, logits, masks = self._predict(x, mask_features, inside)
+        layers = [(state, logits, masks)]
         for layer, level in zip(self.layers, self.layer_levels, strict=True):
             size = features.levels[level].shape[-2:]
             value, pos = keys[level]
             blocked = self._blocked(masks, features, size)
             x = cast(MaskedAttentionLayer, layer)(x, query_pos, value + pos, value, blocked)
-            logits, masks = self._predict(x, mask_features, inside)
-            layers.append((logits, masks))
+            state, logits, masks = self._predict(x, mask_features, inside)
+            layers.append((state, logits, masks))
         t = mask_features.shape[1]
         pixel_logits = self._classify_pixels(features) if self.training else ()
         return [
             SequencePredictions(
                 logits[:, None].expand(-1, t, -1, -1),
                 masks=dense_masks(masks),
+                states=state[:, None].expand(-1, t, -1, -1),
                 pixel_logits=pixel_logits if index == len(self.layers) else (),
             )
-            for index, (logits, masks) in enumerate(layers)
+            for index, (state, logits, masks) in enumerate(layers)
         ]
 
     def _check(self, features: ClipFeatures) -> None:
@@ -210,13 +211,14 @@ class MaskedAttentionHead(BaseModule):
 
     def _predict(
         self, x: Tensor, mask_features: Tensor, inside: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Class logits (N, Q, K+1) and mask logits (N, Q, T, h, w) of queries (N, Q, C)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """States, class logits (N, Q, K+1) and mask logits (N, Q, T, h, w) of queries (N, Q, C)."""
         state = self.norm(x)
+        classified = state
         masks = torch.einsum("nqc,ntchw->nqthw", self.mask_branch(state), mask_features)
         if self.pool_proj is not None:
-            state = state + self.pool_proj(_pool(masks.detach(), mask_features, inside))
-        return self.cls_branch(state), masks
+            classified = state + self.pool_proj(_pool(masks.detach(), mask_features, inside))
+        return state, self.cls_branch(classified), masks
 
     def _blocked(self, masks: Tensor, features: ClipFeatures, size: Sequence[int]) -> Tensor:
         """Cells that a query does not attend to: (N*heads, Q, T*h*w) bool."""

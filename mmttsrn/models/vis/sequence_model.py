@@ -39,8 +39,8 @@ class SequenceModel(BaseModule):
         post_processor: Config of the post-processor.
         clip_linker: Config of what joins the clips of a video longer than the head's
             ``num_frames``.
-        mask_head: Config of a mask head, which gives the masks of the last layer from its states;
-            None for a head that gives masks by itself, or for boxes only.
+        mask_head: Config of a mask head, which gives the masks of the last layer from its states,
+            or refines those that the head gives, as a sum of logits; None for neither.
         criterion: Config of the set loss; None for a model that only predicts. The number of
             classes is added from the head.
         clip_overlap: Frames that neighbouring clips of a video share; by default half a clip.
@@ -108,16 +108,17 @@ class SequenceModel(BaseModule):
         features = self.extract_features(frames, padding_mask)
         layers: list[SequencePredictions] = self.head(features)
         if self.mask_head is not None:
-            layers[-1] = replace(layers[-1], masks=self._masks_of(features, layers[-1].states))
+            layers[-1] = replace(layers[-1], masks=self._masks_of(features, layers[-1]))
         return layers
 
-    def _masks_of(self, features: ClipFeatures, states: Tensor | None) -> MaskFunction:
+    def _masks_of(self, features: ClipFeatures, layer: SequencePredictions) -> MaskFunction:
         def masks(rows: Tensor) -> Tensor:
             assert self.mask_head is not None
             # Without a row one instance is computed and left out, so that every parameter takes
             # part in each step, which distributed training needs.
             computed = rows if len(rows) else rows.new_zeros(1, 2)
-            return self.mask_head(features, states, computed)[: len(rows)]
+            logits = self.mask_head(features, layer.states, computed)[: len(rows)]
+            return logits if layer.masks is None else layer.masks(rows) + logits
 
         return masks
 

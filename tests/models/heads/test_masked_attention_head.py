@@ -110,7 +110,7 @@ def test_pooled_features_change_the_class_and_not_the_masks() -> None:
     head, features = build(pool_features=True), features_of()
     # Mask features that are the same for all cells, but for what masks do not see.
     logits, masks = head(features)[-1].logits, masks_of(head(features)[-1])
-    torch.nn.init.zeros_(head.pool_proj.weight)
+    torch.nn.init.zeros_(head.pool_proj[-1].weight)
     assert torch.equal(masks_of(head(features)[-1]), masks)
     assert not torch.allclose(head(features)[-1].logits, logits)
 

@@ -108,7 +108,7 @@ def test_every_parameter_gets_a_gradient(with_targets: bool, num_points: int | N
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
     moved = {name for name, p in model.named_parameters() if p.grad.any()}
-    for part in ("head.pool_proj.", "head.pixel_branches.0.", "head.pixel_branches.1."):
+    for part in ("head.pool_proj.1.", "head.pixel_branches.0.", "head.pixel_branches.1."):
         assert f"{part}weight" in moved
     assert any(name.startswith("head.mask_branch.") for name in moved) == with_targets
 
@@ -142,3 +142,21 @@ def test_runs_without_a_neck() -> None:
     frames, masks = video_of(T)
     sum(model.loss(frames[None], NO_PADDING, [targets_of(masks, LABELS)]).values()).backward()
     assert model.backbone.patch_embeds[0].proj.weight.grad.any()
+
+
+def test_mask_head_refines_the_masks_of_the_last_layer() -> None:
+    mask_head = Config.fromfile(CONFIGS / "_base_/models/ttsrn_tiny.py").model.mask_head.to_dict()
+    torch.manual_seed(0)
+    model = build(mask_head=mask_head).eval()
+    frames, masks = video_of(T)
+    features = model.extract_features(frames[None], NO_PADDING)
+    plain, refined = model.head(features), model.decode(frames[None], NO_PADDING)
+    torch.testing.assert_close(refined[0].mask_logits(0), plain[0].mask_logits(0))
+    difference = refined[-1].mask_logits(0) - plain[-1].mask_logits(0)
+    added = model.mask_head(features, plain[-1].states)
+    torch.testing.assert_close(difference, added, rtol=1e-3, atol=1e-5)
+    assert difference.abs().max() > 0.01
+    sum(
+        model.train().loss(frames[None], NO_PADDING, [targets_of(masks, LABELS)]).values()
+    ).backward()
+    assert all(p.grad is not None for p in model.mask_head.parameters())
