@@ -1,5 +1,5 @@
-# mmdet's Mask2Former for videos at the widths of ttsrn_tiny.py: its backbone, width 96, 4-frame
-# clips; costs and losses of mmdet's mask2former_r50_8xb2-8e_youtubevis2019.py.
+# mmdet's Mask2Former for videos at the widths of ttsrn-m2f_tiny.py: its backbone, width 96; clips of
+# 2 frames in training, costs and losses of mmdet's mask2former_r50_8xb2-8e_youtubevis2019.py.
 # Not named `model`, so that a config can take data and schedule from a TT-SRN config.
 embed_dims = 96
 
@@ -29,7 +29,7 @@ mask2former = dict(
         out_channels=embed_dims,
         num_classes=4,
         num_queries=10,
-        num_frames=4,
+        num_frames=2,
         num_transformer_feat_level=3,
         pixel_decoder=dict(
             type="mmdet.MSDeformAttnPixelDecoder",
@@ -82,16 +82,14 @@ mask2former = dict(
             loss_weight=2.0,
             class_weight=[1.0] * 4 + [0.1],
         ),
-        # mmdet's head multiplies the mean mask loss by the square of num_frames, the mean dice loss
-        # by num_frames. These weights make both as heavy as mmdet's 5.0 for its clips of 2 frames.
-        loss_mask=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True, loss_weight=1.25),
+        loss_mask=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True, loss_weight=5.0),
         loss_dice=dict(
             type="mmdet.DiceLoss",
             use_sigmoid=True,
             activate=True,
             naive_dice=True,
             eps=1.0,
-            loss_weight=2.5,
+            loss_weight=5.0,
         ),
         train_cfg=dict(
             num_points=2048,  # mask logits of a 96x160 frame are 960

@@ -40,7 +40,10 @@ def build() -> Builder:
     ("data", "num_classes", "parameters"), [("shapes", 4, 2_652_021), ("copypaste", 2, 2_651_827)]
 )
 def test_baseline_is_of_the_size_of_our_model(data: str, num_classes: int, parameters: int) -> None:
-    config, ours = load_config(f"mask2former-vis_tiny_{data}"), load_config(f"ttsrn_tiny_{data}")
+    config, ours = (
+        load_config(f"mask2former-vis_tiny_{data}"),
+        load_config(f"ttsrn-m2f_tiny_{data}"),
+    )
     init_default_scope(config.default_scope)
     model = MODELS.build(config.model)
     backbone, whole = (sum(p.numel() for p in m.parameters()) for m in (model.backbone, model))
