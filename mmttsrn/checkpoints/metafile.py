@@ -15,6 +15,11 @@ from mmttsrn.formats.output_files import replace_file
 COLLECTION = "TT-SRN"
 TASK = "Video Instance Segmentation"
 LINE_WIDTH = 100
+# Keys of a file's place and SHA-256, and the file's suffix.
+FILES = (
+    ("Weights", "SHA256", ".pth"),
+    ("Safetensors", "Safetensors SHA256", ".safetensors"),
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ def model_entry(
     Args:
         release: What has been published.
         config: Path of its config in the repository.
-        location: What comes before the names of the files: a URL, a hub id or a folder.
+        location: What comes before the names of the files: a URL, a hub id or a folder, which is
+            relative to that of the metafile or absolute.
         dataset: Name of the data that the metrics were measured on; without it they are left out.
     """
     meta = release.meta
@@ -95,12 +101,11 @@ def model_entry(
             metrics = {name: round(value, 4) for name, value in meta["metrics"].items()}
             entry["Results"] = [{"Task": TASK, "Dataset": dataset, "Metrics": metrics}]
     folder = f"{location.rstrip('/')}/" if location else ""
-    return entry | {
-        "Weights": folder + release.files[".pth"].name,
-        "SHA256": release.sha256[".pth"],
-        "Safetensors": folder + release.files[".safetensors"].name,
-        "Safetensors SHA256": release.sha256[".safetensors"],
-    }
+    for key, digest, suffix in FILES:
+        if suffix in release.files:
+            entry[key] = folder + release.files[suffix].name
+            entry[digest] = release.sha256[suffix]
+    return entry
 
 
 def update_metafile(path: Path, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def publish(
     *,
     metrics: Mapping[str, float] | None = None,
     date: str | None = None,
+    with_safetensors: bool = True,
 ) -> Release:
     """Write a checkpoint as ``NAME_YYYYMMDD-<sha256[:8]>.pth`` and ``.safetensors``.
 
@@ -70,6 +71,7 @@ def publish(
         out_dir: Folder of the files; made if needed.
         metrics: Metrics to state, if any were measured.
         date: YYYYMMDD; by default the day on which the checkpoint was saved, or today.
+        with_safetensors: Write the second file as well.
 
     Returns:
         The files, which have been read again and give the outputs of the checkpoint bit for bit.
@@ -93,7 +95,7 @@ def publish(
     out_dir.mkdir(parents=True, exist_ok=True)
     # The name needs the hash of the file, so that it is written under another one first.
     with TemporaryDirectory(prefix=".publish-", dir=out_dir) as folder:
-        drafts = _write(Path(folder), meta, state)
+        drafts = _write(Path(folder), meta, state, with_safetensors)
         for draft in drafts.values():
             _verify(draft, model, outputs)
         digests = {suffix: pooch.file_hash(str(draft)) for suffix, draft in drafts.items()}
@@ -157,10 +159,14 @@ def check_outputs(model: Any) -> list[Tensor]:
     return [output for output in model(frames, mode="tensor") if output is not None]
 
 
-def _write(folder: Path, meta: dict[str, Any], state: dict[str, Tensor]) -> dict[str, Path]:
+def _write(
+    folder: Path, meta: dict[str, Any], state: dict[str, Tensor], with_safetensors: bool
+) -> dict[str, Path]:
     # torch.save writes the name of the file into it: one name for all gives equal bytes.
     pth, safetensors = (folder / f"checkpoint{end}" for end in (".pth", SAFETENSORS_SUFFIX))
     torch.save({"meta": meta, "state_dict": state}, pth)
+    if not with_safetensors:
+        return {pth.suffix: pth}
     # One entry only: safetensors writes several in a random order.
     save_file(state, safetensors, metadata={META_ENTRY: json.dumps(meta)})
     safetensors.chmod(pth.stat().st_mode)  # the writer lets nobody else read it

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import modelindex
 import pytest
-import yaml
 from modelindex.models.ModelIndex import ModelIndex
 
 from mmttsrn.apis.config_file import configs_folder
@@ -15,7 +14,7 @@ from mmttsrn.checkpoints.metafile import (
     update_metafile,
 )
 from mmttsrn.checkpoints.publishing import Release
-from mmttsrn.checkpoints.zoo_table import BEGIN, END, NONE_YET, update_table
+from mmttsrn.checkpoints.zoo_table import BEGIN, END, NONE_YET, render_table, update_table
 from mmttsrn.errors import UserInputError
 
 REPOSITORY = configs_folder().resolve().parent
@@ -50,11 +49,10 @@ def load_index(metafile: Path) -> ModelIndex:
     return index
 
 
-def test_index_of_the_package_claims_no_weights():
+def test_index_of_the_package():
     index = modelindex.load(str(REPOSITORY / "model-index.yml"))
     assert index.check(silent=True) == []
     assert [collection.name for collection in index.collections] == ["TT-SRN"]
-    assert list(index.models) == []
 
 
 def test_entry_as_other_tools_read_it(metafile):
@@ -114,11 +112,11 @@ def test_broken_metafile(metafile, text, message):
 def test_table_between_its_marks(tmp_path):
     page = tmp_path / "zoo.md"
     page.write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n")
-    update_table(page, [])
+    update_table(page, [], tmp_path)
     assert NONE_YET in page.read_text()
-    update_table(page, [entry()])
+    update_table(page, [entry()], page.parent)
     text = page.read_text()
-    update_table(page, [entry()])
+    update_table(page, [entry()], page.parent)
     assert page.read_text() == text
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
@@ -136,16 +134,30 @@ def test_page_without_marks(tmp_path, text):
     if text is not None:
         page.write_text(text)
     with pytest.raises(UserInputError, match=r"zoo\.md"):
-        update_table(page, [])
+        update_table(page, [], tmp_path)
 
 
-def test_page_of_the_package_is_that_of_its_metafile(tmp_path):
-    source = REPOSITORY / "docs" / "model_zoo.md"
-    copy = tmp_path / "model_zoo.md"
-    copy.write_text(source.read_text())
-    metafile = yaml.safe_load((REPOSITORY / "configs" / "vis" / "metafile.yml").read_text())
-    update_table(copy, metafile["Models"])
-    assert copy.read_text() == source.read_text()
+def test_page_of_the_package_is_that_of_its_metafile():
+    page, metafile = (REPOSITORY / p for p in ("docs/model_zoo.md", "configs/vis/metafile.yml"))
+    models = read_metafile(metafile)["Models"]
+    assert render_table(models, metafile.parent, page) in page.read_text()
+
+
+def test_links_to_files_beside_the_metafile_start_from_the_page(tmp_path):
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs" / "zoo.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    local = model_entry(release(), "configs/vis/x.py", "released", None)
+    update_table(page, [local], tmp_path / "configs")
+    assert "[pth](../configs/released/tiny_20260102-0123abcd.pth)" in page.read_text()
+
+
+def test_a_release_without_safetensors():
+    files = {".pth": Path("tiny_20260102-0123abcd.pth")}
+    bare = Release("tiny", files, dict.fromkeys(files, "0123"), 1, release().meta)
+    described = model_entry(bare, "configs/vis/x.py", "w", None)
+    assert described["Weights"] == "w/tiny_20260102-0123abcd.pth"
+    assert not {"Safetensors", "Safetensors SHA256"} & described.keys()
 
 
 def test_what_is_there_survives_a_write_that_fails(metafile, monkeypatch):
@@ -162,5 +174,5 @@ def test_what_is_there_survives_a_write_that_fails(metafile, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         update_metafile(metafile, entry())
     with pytest.raises(OSError, match="no space"):
-        update_table(page, [entry()])
+        update_table(page, [entry()], page.parent)
     assert {path: path.read_bytes() for path in metafile.parent.iterdir()} == before

@@ -84,6 +84,14 @@ def test_names_of_a_wrapped_model_are_published_bare(release, checkpoint, tmp_pa
     assert again.sha256 == release.sha256
 
 
+def test_without_safetensors(release, checkpoint, tmp_path):
+    cfg = stored_config(checkpoint, "x.pth")
+    model, metrics = build_from_config(cfg), release.meta["metrics"]
+    one = publish(checkpoint, model, cfg, "tiny", tmp_path, metrics=metrics, with_safetensors=False)
+    assert [path.name for path in tmp_path.iterdir()] == [release.files[".pth"].name]
+    assert set(one.files) == set(one.sha256) == {".pth"}
+
+
 def test_without_average(tmp_path):
     checkpoint = training_checkpoint(with_ema=False)
     cfg = stored_config(checkpoint, "")
@@ -100,9 +108,9 @@ def test_metrics_are_those_of_the_weights_or_none(checkpoint):
 def test_other_outputs_stop_it_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):
     write = publishing._write
 
-    def write_wrongly(folder, meta, state):
+    def write_wrongly(folder, meta, state, with_safetensors):
         name = next(iter(state))
-        return write(folder, meta, {**state, name: state[name] + 1})
+        return write(folder, meta, {**state, name: state[name] + 1}, with_safetensors)
 
     monkeypatch.setattr(publishing, "_write", write_wrongly)
     cfg = stored_config(checkpoint, "")

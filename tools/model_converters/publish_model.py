@@ -40,9 +40,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--location",
-        help="where users find the files: a URL, hf://owner/repository, or a folder; by default "
-        "OUT_DIR",
+        help="where users find the files: a URL, hf://owner/repository, or a folder, if relative "
+        "from that of the metafile; by default OUT_DIR",
     )
+    parser.add_argument("--no-safetensors", action="store_true", help="write the .pth only")
     parser.add_argument("--dataset", help="data that it was trained and measured on")
     parser.add_argument(
         "--metrics",
@@ -96,17 +97,18 @@ def run(args: argparse.Namespace) -> None:
         args.out_dir,
         metrics=dict(args.metrics) if args.metrics else metrics,
         date=args.date,
+        with_safetensors=not args.no_safetensors,
     )
     location = args.location or str(args.out_dir.resolve())
     config_path = args.config_path or f"configs/vis/{name}.py"
     entry = model_entry(release, config_path, location, args.dataset)
     content = update_metafile(args.metafile, entry)
-    update_table(args.zoo_page, content["Models"])
+    update_table(args.zoo_page, content["Models"], args.metafile.parent)
     weights = "averaged (EMA)" if release.meta["ema"] else "as trained"
     print(f"{name}: {release.parameters:,} parameters, weights {weights}")
     for suffix, path in release.files.items():
         print(f"{path}  sha256 {release.sha256[suffix]}")
-    print("both were read again and give the outputs of the checkpoint bit for bit")
+    print("read again, they give the outputs of the checkpoint bit for bit")
     print(f"entry in {args.metafile}, table in {args.zoo_page}")
 
 

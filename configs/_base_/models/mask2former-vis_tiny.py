@@ -1,5 +1,6 @@
-# mmdet's Mask2Former for videos at the widths of ttsrn-m2f_tiny.py: its backbone, width 96; clips of
-# 2 frames in training, costs and losses of mmdet's mask2former_r50_8xb2-8e_youtubevis2019.py.
+# mmdet's Mask2Former for videos at the widths of ttsrn-m2f_tiny.py: its backbone, width 96, clips
+# of 2 frames in training, costs and losses of mmdet's
+# mask2former_r50_8xb2-8e_youtubevis2019.py.
 # Not named `model`, so that a config can take data and schedule from a TT-SRN config.
 embed_dims = 96
 
