@@ -32,7 +32,7 @@ from mmttsrn.visualization.video_io import require_mp4_encoder
 from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
 
 CONFIG_KEYS = ("model", "train_dataloader", "test_dataloader", "test_evaluator", "visualizer")
-GENERATED_DATA = {"train_clips": 400, "val_clips": 24, "num_frames": 12, "size": [96, 160],
+GENERATED_DATA = {"train_clips": 400, "val_clips": 40, "num_frames": 12, "size": [96, 160],
                   "max_objects": 3}  # fmt: skip
 QUICK_DATA = {"train_clips": 2, "val_clips": 1, "num_frames": 5, "size": [64, 96],
               "max_objects": 2}  # fmt: skip

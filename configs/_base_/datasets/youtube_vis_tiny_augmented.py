@@ -37,13 +37,13 @@ train_pipeline = [
     ),
     {{_base_.pack_inputs}},
 ]
-# Whole frames at their own size.
+# Whole frames, at a size where objects are about as large as in training.
 test_pipeline = [
     dict(
         type="mmttsrn.ClipBroadcaster",
         transforms=[
             dict(type="mmttsrn.LoadVideoFrame"),
-            dict(type="mmdet.Resize", scale=(320, 180), keep_ratio=True),
+            dict(type="mmdet.Resize", scale=(256, 144), keep_ratio=True),
         ],
     ),
     {{_base_.pack_inputs}},

@@ -19,7 +19,7 @@ mask2former = dict(
         arch=dict(
             embed_dims=(32, 64, 128, 192),
             num_heads=(1, 2, 4, 6),
-            depths=(1, 1, 2, 2),
+            depths=(1, 1, 2, 1),
         ),
         drop_path_rate=0.0,
     ),

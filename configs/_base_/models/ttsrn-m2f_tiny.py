@@ -4,12 +4,13 @@
 _base_ = ["./ttsrn_tiny.py"]
 
 model = dict(
+    backbone=dict(arch=dict(depths=(1, 1, 2, 1))),
     neck=dict(num_layers=1),
     pixel_decoder=dict(
         type="mmttsrn.FPNPixelDecoder",
         in_channels=[32, 64, 128, 96],
         channels=[96, 96, 64],
-        num_blocks=[1, 2, 1],
+        num_blocks=[1, 1, 1],
         out_channels=64,
     ),
     head=dict(
@@ -78,5 +79,5 @@ model = dict(
             ),
         ),
     ),
-    post_processor=dict(_delete_=True, type="mmttsrn.InstanceQueryPostProcessor", nms_iou=0.5),
+    post_processor=dict(_delete_=True, type="mmttsrn.InstanceQueryPostProcessor", nms_iou=0.3),
 )

@@ -63,8 +63,8 @@ QUERY_CONFIGS = {
     "mask2former_r50_ytvis21": (23_508_032, 44_013_097, 100),
     "mask2former_r101_ytvis21": (42_500_160, 63_005_225, 100),
     "mask2former_swin-l_ytvis21": (195_201_204, 215_511_709, 200),
-    "ttsrn-m2f_twins-svt-s_ytvis19": (23_546_752, 56_712_681, 100),
-    "ttsrn-m2f_twins-svt-b_ytvis19": (55_300_416, 88_621_993, 100),
+    "ttsrn-m2f_twins-svt-s_ytvis19": (23_546_752, 56_713_705, 100),
+    "ttsrn-m2f_twins-svt-b_ytvis19": (55_300_416, 88_623_017, 100),
 }
 
 
