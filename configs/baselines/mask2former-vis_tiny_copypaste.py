@@ -3,7 +3,7 @@
 #
 #   python tools/train.py configs/baselines/mask2former-vis_tiny_copypaste.py
 #   python tools/test.py configs/baselines/mask2former-vis_tiny_copypaste.py \
-#       work_dirs/mask2former-vis_tiny_copypaste/iter_4000.pth
+#       work_dirs/mask2former-vis_tiny_copypaste/iter_2500.pth
 _base_ = ["../_base_/models/mask2former-vis_tiny.py", "../vis/ttsrn-m2f_tiny_copypaste.py"]
 
 num_classes = 2

@@ -3,8 +3,7 @@
 _base_ = [
     "../_base_/models/ttsrn-m2f_tiny.py",
     "../_base_/datasets/youtube_vis_tiny.py",
-    "../_base_/schedules/schedule_one-cycle.py",
-    "../_base_/default_runtime.py",
+    "../_base_/schedules/schedule_one-cycle_ema.py",
 ]
 
 # Two frames of many clips instead of many frames of few: what is alike in the frames of a clip
@@ -18,30 +17,4 @@ train_dataloader = dict(
             {{_base_.pack_inputs}},
         ]
     ),
-)
-
-max_iters = 2500
-lr = 8e-4
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=0.05))
-param_scheduler = [
-    dict(
-        type="OneCycleLR",
-        eta_max=lr,
-        total_steps=max_iters,
-        pct_start=0.1,
-        by_epoch=False,
-        begin=0,
-        end=max_iters,
-    )
-]
-custom_hooks = [
-    dict(type="mmttsrn.SafeCheckpointHook"),
-    dict(type="mmttsrn.ClassCountCheckHook"),
-    dict(type="mmttsrn.HostMemoryHook"),
-    dict(type="EMAHook", momentum=0.005),
-]
-log_processor = dict(by_epoch=False)
-default_hooks = dict(
-    checkpoint=dict(by_epoch=False, interval=max_iters, max_keep_ckpts=1),
 )

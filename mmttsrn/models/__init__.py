@@ -7,13 +7,19 @@ from mmttsrn.models.losses import SequenceSetLoss, SmoothedGIoULoss
 from mmttsrn.models.mask_heads import SequenceMaskHead
 from mmttsrn.models.necks import SpatioTemporalEncoder
 from mmttsrn.models.pixel_decoders import FPNPixelDecoder, FramePixelDecoder
-from mmttsrn.models.task_modules import ClipLinker, InstanceSequenceMatcher, SequencePostProcessor
+from mmttsrn.models.task_modules import (
+    ClipLinker,
+    InstanceQueryPostProcessor,
+    InstanceSequenceMatcher,
+    SequencePostProcessor,
+)
 from mmttsrn.models.vis import SequenceModel
 
 __all__ = [
     "ClipLinker",
     "FPNPixelDecoder",
     "FramePixelDecoder",
+    "InstanceQueryPostProcessor",
     "InstanceSequenceHead",
     "InstanceSequenceMatcher",
     "MLPBranch",

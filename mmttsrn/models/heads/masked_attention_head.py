@@ -155,7 +155,8 @@ class MaskedAttentionHead(BaseModule):
             state, logits, masks = self._predict(x, mask_features, inside)
             layers.append((state, logits, masks))
         t = mask_features.shape[1]
-        pixel_logits = self._classify_pixels(features) if self.training else ()
+        with_pixels = self.training and len(self.pixel_branches) > 0
+        pixel_logits = self._classify_pixels(features) if with_pixels else ()
         return [
             SequencePredictions(
                 logits[:, None].expand(-1, t, -1, -1),
@@ -236,10 +237,12 @@ class MaskedAttentionHead(BaseModule):
         return blocked.repeat_interleave(self.num_heads, 0)
 
     def _classify_pixels(self, features: ClipFeatures) -> tuple[Tensor, ...]:
+        """Class logits (N, T, K+1, h, w) of the cells of the finest level and the mask features."""
+        assert features.mask_features is not None
         maps = (features.levels[-1], features.mask_features)
         return tuple(
-            branch(cast(Tensor, m).flatten(0, 1)).unflatten(0, cast(Tensor, m).shape[:2])
-            for branch, m in zip(self.pixel_branches, maps, strict=False)
+            branch(m.flatten(0, 1)).unflatten(0, m.shape[:2])
+            for branch, m in zip(self.pixel_branches, maps, strict=True)
         )
 
 

@@ -77,6 +77,12 @@ class MatchedLayer:
         assert self.predictions.masks is not None
         return self.predictions.masks(self.matches[:, :2]).float(), self.true("masks")
 
+    @cached_property
+    def mask_cells(self) -> tuple[Tensor, Tensor]:
+        """Mask logits and the share of the true mask in each of their cells, (M, T*h*w) each."""
+        logits, masks = self.mask_volumes
+        return logits.flatten(1), cell_shares(masks, logits).flatten(1)
+
     @torch.no_grad()
     def mask_ious(self, clip: int) -> Tensor:
         """IoU (Q, n) of the masks of all queries of a clip and its true ones, as volumes."""

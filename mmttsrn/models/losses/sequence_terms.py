@@ -99,10 +99,9 @@ class _SequenceMaskTerm(LossTerm):
 
     def _masks(self, layer: MatchedLayer) -> tuple[Tensor, Tensor]:
         """Mask logits and true masks 0..1 of the matches, (M, T*P) each."""
-        logits, masks = layer.mask_volumes
         if self.num_points is None:
-            soft = cell_shares(masks, logits)
-            return logits.flatten(1), soft.flatten(1)
+            return layer.mask_cells
+        logits, masks = layer.mask_volumes
         points = layer.cached(
             ("points", self.num_points, self.oversample_ratio, self.importance_ratio),
             lambda: self._choose_points(logits.detach()),

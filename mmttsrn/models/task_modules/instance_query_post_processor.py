@@ -121,6 +121,10 @@ class InstanceQueryPostProcessor:
                 f"InstanceQueryPostProcessor: nms_iou={nms_iou} must be above 0 and at most 1, or "
                 "None"
             )
+        if top_k is not None and top_k < 1:
+            raise UserInputError(
+                f"InstanceQueryPostProcessor: top_k={top_k} must be at least 1, or None for all"
+            )
         self.null_frame_score = null_frame_score
         self.nms_iou = nms_iou
         self.top_k = top_k
