@@ -350,7 +350,7 @@ def test_json_is_not_changed_on_disk_and_reads_twice(
 def test_real_video_annotations(name: str) -> None:
     root = Path(__file__).resolve().parents[2] / ".." / "shared/data"
     if not root.is_dir():
-        pytest.skip("the shared data folder is not there")
+        pytest.skip("needs real annotated videos in ../shared/data, which do not ship")
     ann_file = root / name
     dataset = YouTubeVISDataset(
         ann_file=str(ann_file), data_prefix={"img_path": str(ann_file.parent / "JPEGImages")}

@@ -83,7 +83,7 @@ def test_awkward_cases_match_the_official_evaluator() -> None:
 
 def test_arrays_of_the_official_program() -> None:
     if not OFFICIAL.is_dir():
-        pytest.skip("the shared evaluator fixture is not there")
+        pytest.skip("needs 11 MB in ../shared/fixtures; the test before has a set that ships")
     evaluation = evaluate_ytvis(OFFICIAL / "gt.json", OFFICIAL / "results.json")
     official = read(OFFICIAL, "official")
     stats = list(evaluation.stats.values())

@@ -227,7 +227,8 @@ def test_a_model_without_masks_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"mask_thr": 1.0}, {"mask_thr": 0.0}, {"nms_iou": 0.0}, {"nms_iou": 1.5}]
+    "settings",
+    [{"mask_thr": 1.0}, {"mask_thr": 0.0}, {"nms_iou": 0.0}, {"nms_iou": 1.5}, {"top_k": 0}],
 )
 def test_settings_out_of_range_are_refused(settings: dict) -> None:
     (name,) = settings
