@@ -43,7 +43,7 @@ model = dict(
         matcher=dict(
             type="mmttsrn.InstanceSequenceMatcher",
             costs=[
-                dict(type="mmttsrn.SequenceClassCost", weight=0.5),
+                dict(type="mmttsrn.SequenceClassCost", weight=0.5, absent_as_first=False),
                 dict(type="mmttsrn.SequenceMaskCost", weight=5.0),
                 dict(type="mmttsrn.SequenceDiceCost", weight=5.0),
             ],
