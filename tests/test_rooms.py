@@ -18,7 +18,8 @@ ROOMS: dict[str, set[str]] = {
     "visualization": {"structures", "formats"},
     "checkpoints": {"formats"},
     "engine": {"structures", "visualization", "checkpoints"},
-    "hosts": {"structures", "models", "datasets", "visualization"},
+    "inference": {"structures", "formats", "models"},
+    "hosts": {"structures", "models", "inference", "datasets", "visualization"},
 }
 ROOMS["apis"] = {*ROOMS}
 ROOMS["cli"] = {*ROOMS}  # apis included
@@ -37,7 +38,7 @@ MODULES: dict[str, set[str]] = {
 PACKAGES: dict[str, set[str]] = {
     "mmdet": {"hosts/mmdet", "setup_env"},
     "mmtrack": {"hosts/mmtrack"},
-    "torch": {"structures", "models", "checkpoints", "engine", "hosts", "apis", "cli",
+    "torch": {"structures", "models", "inference", "checkpoints", "engine", "hosts", "apis", "cli",
               "visualization/masks"},
     "mmcv": {"models", "datasets", "hosts", "visualization"},
     "mmengine": {"formats", "models", "datasets", "evaluation/metrics", "visualization",

@@ -1,6 +1,7 @@
 """Data that flows between the parts of the model, each a frozen dataclass of tensors."""
 
 from mmttsrn.structures.clip_features import ClipFeatures
+from mmttsrn.structures.encoded_frames import Counts, EncodedFrames, SequenceScores
 from mmttsrn.structures.frame_order import reflect_frames
 from mmttsrn.structures.frame_sizes import FrameSizes
 from mmttsrn.structures.instance_sequences import FinishedFrames, InstanceSequences
@@ -14,12 +15,15 @@ from mmttsrn.structures.sequence_targets import SequenceTargets
 
 __all__ = [
     "ClipFeatures",
+    "Counts",
+    "EncodedFrames",
     "FinishedFrames",
     "FrameSizes",
     "InstanceSequences",
     "MaskFunction",
     "SequencePredictions",
     "SequenceResults",
+    "SequenceScores",
     "SequenceTargets",
     "dense_masks",
     "reflect_frames",

@@ -16,21 +16,29 @@ class InstanceSequences:
         boxes: (S, T, 4) as (cx, cy, w, h) in 0..1 of the unpadded frame, or None.
         mask_logits: (S, T, h, w) over the padded frame, or None.
         covered: (S, T) bool, false in frames for which the sequence has no prediction.
+        states: Decoder states (S, T, C), what a sequence is known by when it comes back; None from
+            a decoder without.
     """
 
     logits: Tensor
     boxes: Tensor | None
     mask_logits: Tensor | None
     covered: Tensor
+    states: Tensor | None = None
 
     @classmethod
     def from_clip(
-        cls, logits: Tensor, boxes: Tensor | None, mask_logits: Tensor | None
+        cls,
+        logits: Tensor,
+        boxes: Tensor | None,
+        mask_logits: Tensor | None,
+        states: Tensor | None = None,
     ) -> "InstanceSequences":
         """Take over one clip of decoder outputs (T, Q, ...) and masks (Q, T, h, w)."""
         logits = logits.transpose(0, 1)
-        boxes = None if boxes is None else boxes.transpose(0, 1)
-        return cls(logits, boxes, mask_logits, torch.ones_like(logits[..., 0], dtype=torch.bool))
+        boxes, states = (None if x is None else x.transpose(0, 1) for x in (boxes, states))
+        covered = torch.ones_like(logits[..., 0], dtype=torch.bool)
+        return cls(logits, boxes, mask_logits, covered, states)
 
     def __len__(self) -> int:
         return len(self.covered)
@@ -55,15 +63,16 @@ class InstanceSequences:
             None if self.boxes is None else change(self.boxes),
             None if self.mask_logits is None else change(self.mask_logits),
             change(self.covered),
+            None if self.states is None else change(self.states),
         )
 
 
 @dataclass(frozen=True)
 class FinishedFrames:
-    """The next frames of a video, of which no later clip predicts anything.
+    """The next frames of a video, which nothing changes any more.
 
     Attributes:
-        ids: (S,) int64, which sequences of the video these are, rising.
+        ids: (S,) int64, which sequences of the video these are.
         sequences: The S sequences over these frames. Sequences of the video that are not among
             them have no prediction here.
     """

@@ -60,6 +60,7 @@ class SequencePredictions:
             self.logits[index],
             None if self.boxes is None else self.boxes[index],
             self.mask_logits(index) if with_masks else None,
+            None if self.states is None else self.states[index],
         )
 
 

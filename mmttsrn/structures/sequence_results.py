@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from pycocotools import mask as mask_utils
 from torch import Tensor
+
+from mmttsrn.structures.encoded_frames import Counts, EncodedFrames, SequenceScores
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,47 @@ class SequenceResults:
     video_id: int | str | None = None
     video_length: int | None = None
     frame_paths: Sequence[str] | None = None
+
+    @classmethod
+    def join(
+        cls, parts: Sequence[EncodedFrames], sequences: SequenceScores, size: tuple[int, int]
+    ) -> "SequenceResults":
+        """Put the parts of a video together.
+
+        Args:
+            parts: All its frames in order, at least one.
+            sequences: Which sequences are results.
+            size: Height and width of its frames.
+        """
+        rows = {identity: row for row, identity in enumerate(sequences.ids.unique().tolist())}
+        n, t = len(rows), sum(part.num_frames for part in parts)
+        frame_scores, boxes = torch.zeros(n, t), torch.zeros(n, t, 4)
+        visible = torch.zeros(n, t, dtype=torch.bool)
+        counts: Counts = [[None] * t for _ in rows]
+        start = 0
+        for part in parts:
+            stop = start + part.num_frames
+            for index, identity in enumerate(part.ids.tolist()):
+                row = rows.get(identity)
+                if row is None:
+                    continue
+                frame_scores[row, start:stop] = part.frame_scores[index]
+                visible[row, start:stop] = part.visible[index]
+                boxes[row, start:stop] = part.boxes[index]
+                if part.counts is not None:
+                    counts[row][start:stop] = part.counts[index]
+            start = stop
+        order = torch.tensor([rows[identity] for identity in sequences.ids.tolist()]).long()
+        with_masks = parts[0].counts is not None
+        return cls(
+            scores=sequences.scores,
+            labels=sequences.labels,
+            frame_scores=frame_scores[order],
+            visible=visible[order],
+            boxes=boxes[order],
+            size=size,
+            counts=[counts[row] for row in order.tolist()] if with_masks else None,
+        )
 
     def __len__(self) -> int:
         return len(self.scores)

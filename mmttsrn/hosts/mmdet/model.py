@@ -1,9 +1,10 @@
 """The model as MMDetection's tracking models are called."""
 
+from collections.abc import Iterator
 from inspect import signature
+from itertools import chain
 from typing import Any
 
-import torch
 from mmdet.models.mot import BaseMOTModel
 from mmdet.structures import TrackDataSample
 from mmengine.model import initialize
@@ -16,8 +17,8 @@ from mmttsrn.hosts.mmdet.samples import (
     store_results,
     targets_of,
 )
+from mmttsrn.inference import VideoPredictor
 from mmttsrn.models.vis import SequenceModel
-from mmttsrn.models.vis.sequence_model import FrameReader
 from mmttsrn.registry import MODELS
 
 
@@ -100,31 +101,29 @@ class TTSRN(BaseMOTModel):
             video as ``pred_sequences``.
         """
         for video, sample in zip(inputs, data_samples, strict=True):
-            self._predict_video(len(video), video.__getitem__, sample)
+            self._predict_video(iter(video), sample)
         return data_samples
 
     def test_step(self, data: dict) -> list[TrackDataSample]:
         """Predict the videos that the data loader gives, see :meth:`predict`.
 
-        The frames of a clip are preprocessed when it is predicted: those of a long video would
-        take four times as much memory, and more than once.
+        Each frame is preprocessed when it is predicted: those of a long video would take four
+        times as much memory.
         """
         for video, sample in zip(data["inputs"], data["data_samples"], strict=True):
-
-            def read(index: Tensor, video: Tensor = video) -> Tensor:
-                clip = dict(inputs=[video[index]], data_samples=None)
-                return self.data_preprocessor(clip)["inputs"][0]
-
-            self._predict_video(len(video), read, sample)
+            self._predict_video((self.prepare_frame(frame) for frame in video), sample)
         return data["data_samples"]
 
     val_step = test_step
 
-    @torch.no_grad()
-    def _predict_video(self, num_frames: int, read: FrameReader, sample: TrackDataSample) -> None:
-        padded = read(torch.tensor([0])).shape[-2:]
-        results = self.core.predict(num_frames, read, frame_sizes_of(sample, padded))
-        store_results(sample, results)
+    def prepare_frame(self, frame: Tensor) -> Tensor:
+        """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the model's device."""
+        return self.data_preprocessor(dict(inputs=[frame[None]], data_samples=None))["inputs"][0, 0]
+
+    def _predict_video(self, frames: Iterator[Tensor], sample: TrackDataSample) -> None:
+        first = next(frames)
+        predictor = VideoPredictor(self.core, frame_sizes_of(sample, first.shape[-2:]))
+        store_results(sample, predictor.predict(chain([first], frames)))
 
     def _forward(
         self, inputs: Tensor, data_samples: list[TrackDataSample] | None = None, **kwargs: object

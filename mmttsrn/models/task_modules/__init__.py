@@ -1,7 +1,8 @@
 """Matching, linking and post-processing of instance sequences."""
 
-from mmttsrn.models.task_modules.clip_linker import ClipLinker, plan_clips
+from mmttsrn.models.task_modules.clip_linker import ClipLinker, LinkedVideo, plan_clips
 from mmttsrn.models.task_modules.instance_query_post_processor import InstanceQueryPostProcessor
+from mmttsrn.models.task_modules.post_processor import PostProcessor, VideoScoring
 from mmttsrn.models.task_modules.sequence_costs import (
     SequenceBoxL1Cost,
     SequenceClassCost,
@@ -17,6 +18,8 @@ __all__ = [
     "ClipLinker",
     "InstanceQueryPostProcessor",
     "InstanceSequenceMatcher",
+    "LinkedVideo",
+    "PostProcessor",
     "SequenceBoxL1Cost",
     "SequenceClassCost",
     "SequenceCost",
@@ -24,5 +27,6 @@ __all__ = [
     "SequenceIoUCost",
     "SequenceMaskCost",
     "SequencePostProcessor",
+    "VideoScoring",
     "plan_clips",
 ]

@@ -4,13 +4,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import FinishedFrames, InstanceSequences
 
-FIELDS = ("logits", "boxes", "mask_logits", "covered")
+FIELDS = ("logits", "boxes", "mask_logits", "states", "covered")
+NEVER = -1
 
 
 def plan_clips(num_frames: int, clip_length: int, overlap: int) -> list[int]:
@@ -30,76 +33,247 @@ def plan_clips(num_frames: int, clip_length: int, overlap: int) -> list[int]:
 
 
 @dataclass
-class _Window:
-    """The frames of a video that later clips can still change, and who is in them.
+class _Looks:
+    """What n sequences looked like when they were seen last, to know them again.
 
     Attributes:
-        start: First of these frames.
-        ids: (S,) int64, which sequences of the video have a prediction in them, rising.
-        slots: (S,) int64, the query slot in which each was seen last.
-        sequences: Predictions of the S sequences in these frames.
-        count: Sequences of the video so far.
+        ids: (n,) int64, which sequences of the video these are.
+        slots: (n,) int64, the query slot in which each was seen.
+        seen: (n,) int64, the last frame in which each was seen; ``NEVER`` if in none.
+        classes: (n, K+1) mean class probabilities.
+        states: (n, C) mean decoder states, or None from a decoder without.
     """
 
-    start: int
     ids: Tensor
     slots: Tensor
-    sequences: InstanceSequences
-    count: int
+    seen: Tensor
+    classes: Tensor
+    states: Tensor | None
 
     @classmethod
-    def of_clip(cls, start: int, clip: InstanceSequences) -> "_Window":
-        """Window of the first clip, in which every slot starts a sequence."""
-        ids = torch.arange(len(clip))
-        return cls(start, ids, ids.clone(), clip.select(ids), len(clip))
+    def of_clip(cls, start: int, clip: InstanceSequences) -> "_Looks":
+        """Looks of the slots of a clip, over the frames in which each is seen."""
+        seen = _is_seen(clip)
+        weights = seen.float()
+        weights[~seen.any(1)] = 1.0  # over all frames, where there is none
+        weights = weights[..., None] / weights.sum(1)[:, None, None]
+        states = None if clip.states is None else (clip.states.float() * weights).sum(1).cpu()
+        frames = torch.arange(start, start + seen.shape[1], device=seen.device)
+        last = torch.where(seen, frames, NEVER).amax(1)
+        slots = torch.arange(len(clip))
+        classes = (clip.logits.float().softmax(-1) * weights).sum(1).cpu()
+        return cls(slots, slots, last.cpu(), classes, states)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, rows: Tensor) -> "_Looks":
+        """Those of some sequences."""
+        states = None if self.states is None else self.states[rows]
+        return _Looks(
+            self.ids[rows], self.slots[rows], self.seen[rows], self.classes[rows], states
+        )
+
+    def append(self, other: "_Looks") -> "_Looks":
+        """Both, one after the other."""
+        states = None
+        if self.states is not None and other.states is not None:
+            states = torch.cat([self.states, other.states])
+        pairs = ((getattr(self, f), getattr(other, f)) for f in ("ids", "slots", "seen", "classes"))
+        return _Looks(*map(torch.cat, pairs), states)
+
+    def update(self, rows: Tensor, other: "_Looks") -> None:
+        """Take the looks of ``other`` for ``rows``; of one that is not seen, only the slot."""
+        self.slots[rows] = other.slots
+        is_new = other.seen > self.seen[rows]
+        rows, other = rows[is_new], other.select(is_new)
+        self.seen[rows], self.classes[rows] = other.seen, other.classes
+        if self.states is not None:
+            self.states[rows] = other.states
+
+    def similarity(self, other: "_Looks") -> Tensor:
+        """Cosine (n, m) of the states; without states 1 for the same slot, else 0."""
+        if self.states is None or other.states is None:
+            return (self.slots[:, None] == other.slots).float()
+        return F.normalize(self.states, dim=-1) @ F.normalize(other.states, dim=-1).T
+
+    def agreement(self, other: "_Looks") -> Tensor:
+        """Probability (n, m) of the same class."""
+        return self.classes @ other.classes.T
+
+
+class LinkedVideo:
+    """State of the linking of one video: the frames that can still change, and who was lost.
+
+    Args:
+        linker: Its settings.
+    """
+
+    def __init__(self, linker: "ClipLinker") -> None:
+        self.linker = linker
+        self.start = 0  # first frame that is held
+        self.released = 0  # first frame that was not given away
+        self.count = 0  # sequences of the video so far
+        self.sequences: InstanceSequences | None = None  # of S sequences in the frames held
+        self.looks: _Looks | None = None  # of these S
+        self.lost: _Looks | None = None  # of those without a prediction in them
+
+    @torch.no_grad()
+    def add(self, start: int, clip: InstanceSequences) -> None:
+        """Link the sequences of the next clip.
+
+        Args:
+            start: Its first frame, not before that of the clip before. Frames before it are
+                forgotten; those that were not released are lost.
+            clip: Its sequences; nothing of it is kept.
+        """
+        looks = _Looks.of_clip(start, clip)
+        if self.sequences is None or self.looks is None:
+            self.start = self.released = start
+            self.sequences = clip.select(torch.arange(len(clip)))
+            self.count = len(clip)
+            self.looks, self.lost = looks, looks.select(torch.arange(0))
+            return
+        self._forget(start)
+        rows, slots = self._continued(clip, looks)
+        back, back_slots = self._returned(start, clip, looks, rows, slots)
+        free = torch.ones(len(clip), dtype=torch.bool)
+        free[slots] = free[back_slots] = False
+        free &= looks.classes[:, :-1].amax(-1) >= self.linker.min_score
+        new = free.nonzero().squeeze(1)
+        new_looks = looks.select(new)
+        new_looks.ids = torch.arange(len(new)) + self.count
+        self.count += len(new)
+        rows, slots = torch.cat([rows, back]), torch.cat([slots, back_slots])
+        self.looks.update(rows, looks.select(slots))
+        new_rows = torch.arange(len(new)) + len(self.looks)
+        self.looks = self.looks.append(new_looks)
+        self._extend(len(self.looks), clip.covered.shape[1])
+        _merge(self.sequences, torch.cat([rows, new_rows]), clip, torch.cat([slots, new]))
 
     def release(self, stop: int) -> FinishedFrames:
-        """Give away the frames before ``stop``, and the sequences that end there."""
-        num_frames = min(stop - self.start, self.sequences.covered.shape[1])
-        finished = FinishedFrames(self.ids, self.sequences.frames(0, num_frames))
-        rest = self.sequences.frames(num_frames, self.sequences.covered.shape[1])
-        kept = rest.covered.any(1).nonzero().squeeze(1)
-        self.sequences = rest.select(kept)
-        self.ids, self.slots = self.ids[kept.cpu()], self.slots[kept.cpu()]
-        self.start = stop
-        return finished
+        """Give away the frames before ``stop`` that were not given away yet."""
+        assert self.sequences is not None, "no clip yet"
+        assert self.looks is not None
+        part = self.sequences.frames(self.released - self.start, stop - self.start)
+        self.released = stop
+        rows = part.covered.any(1).nonzero().squeeze(1)
+        ids = self.looks.ids
+        if len(rows) < len(ids):
+            part, ids = part.select(rows), ids[rows.cpu()]
+        return FinishedFrames(ids, part)
 
-    def add(self, slots: Tensor, num_frames: int) -> Tensor:
-        """Make room for new sequences from some slots and for ``num_frames``; give their rows."""
-        rows = torch.arange(len(slots)) + len(self.ids)
-        old, held = self.sequences, self.sequences.covered.shape[1]
-        self.sequences = old.blank(len(self.ids) + len(slots), num_frames)
+    def _forget(self, start: int) -> None:
+        """Drop the frames before ``start``; sequences that end there are remembered a while."""
+        assert self.sequences is not None
+        assert self.looks is not None
+        assert self.lost is not None
+        rest = self.sequences.frames(start - self.start, self.sequences.covered.shape[1])
+        held = rest.covered.any(1).cpu()
+        self.start, self.released = start, max(start, self.released)
+        self.sequences = rest.select(held.nonzero().squeeze(1))
+        self.lost = self.lost.append(self.looks.select(~held))
+        recent = (self.lost.seen != NEVER) & (self.lost.seen >= start - self.linker.memory)
+        self.lost, self.looks = self.lost.select(recent), self.looks.select(held)
+
+    def _continued(self, clip: InstanceSequences, looks: _Looks) -> tuple[Tensor, Tensor]:
+        """Rows that are held and slots of the clip that are the same by the frames they share."""
+        assert self.sequences is not None
+        assert self.looks is not None
+        shared = self.sequences.covered.any(0)
+        if not len(self.looks) or not shared.any():
+            return torch.arange(0), torch.arange(0)
+        old = self.sequences.select(torch.arange(len(self.looks)), shared)
+        new = clip.frames(0, len(shared)).select(torch.arange(len(clip)), shared)
+        iou = _overlap(old, new).cpu()
+        agreement = old.logits.softmax(-1).mean(1) @ new.logits.softmax(-1).mean(1).T
+        score = iou + agreement.cpu() + 0.1 * self.looks.similarity(looks)
+        return _assign(score, iou >= self.linker.min_iou)
+
+    def _returned(
+        self, start: int, clip: InstanceSequences, looks: _Looks, rows: Tensor, slots: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Rows of sequences that are seen again, and their slots; those lost are held again."""
+        assert self.sequences is not None
+        assert self.looks is not None
+        assert self.lost is not None
+        seen = _is_seen(clip).cpu()
+        first = start + seen.int().argmax(1)
+        is_candidate = seen.any(1) & (looks.classes[:, :-1].amax(-1) >= self.linker.min_score)
+        is_candidate[slots] = False
+        columns = is_candidate.nonzero().squeeze(1)
+        known = self.looks.append(self.lost)
+        gone = torch.ones(len(known), dtype=torch.bool)
+        gone[rows] = False
+        gap = first[columns] - known.seen[:, None]
+        allowed = gone[:, None] & (known.seen[:, None] != NEVER)
+        allowed = allowed & (gap > 0) & (gap <= self.linker.memory)
+        similarity = known.similarity(looks.select(columns))
+        allowed &= similarity >= self.linker.min_similarity
+        score = similarity + known.agreement(looks.select(columns))
+        found, chosen = _assign(score, allowed)
+        is_lost = found >= len(self.looks)
+        back = found.clone()
+        back[is_lost] = torch.arange(int(is_lost.sum())) + len(self.looks)
+        kept = torch.ones(len(known), dtype=torch.bool)
+        kept[: len(self.looks)] = False
+        kept[found] = False
+        self.looks = self.looks.append(known.select(found[is_lost]))
+        self.lost = known.select(kept)
+        return back, columns[chosen]
+
+    def _extend(self, num_sequences: int, num_frames: int) -> None:
+        """Make room for new sequences and frames."""
+        old = self.sequences
+        assert old is not None
+        held, frames = old.covered.shape
+        self.sequences = old.blank(num_sequences, max(num_frames, frames))
         for name in FIELDS:
             target = getattr(self.sequences, name)
             if target is not None:
-                target[: len(self.ids), :held] = getattr(old, name)
-        self.ids = torch.cat([self.ids, torch.arange(len(slots)) + self.count])
-        self.slots = torch.cat([self.slots, slots])
-        self.count += len(slots)
-        return rows
+                target[:held, :frames] = getattr(old, name)
 
 
 @TASK_UTILS.register_module()
 class ClipLinker:
-    """Join the sequences of neighbouring clips by what they predict in the shared frames.
+    """Join the sequences of neighbouring clips, and those that leave and come back.
 
-    Sequences are paired one to one, by a Hungarian assignment on mask IoU (box IoU without masks)
-    plus class agreement. A pair is joined when its IoU reaches ``min_iou``, or when neither has a
-    pixel in the shared frames and both come from the same query slot (a hidden object). What is
-    left over starts a sequence of its own. In shared frames the mean of what is there and what the
-    clip predicts is kept; of three clips, the third one weighs a half.
+    Sequences are paired one to one, by a Hungarian assignment on mask IoU in the shared frames (box
+    IoU without masks) plus class agreement plus a tenth of the similarity of the decoder states;
+    only pairs whose IoU reaches ``min_iou`` are joined. In shared frames the mean of what is there
+    and what the clip predicts is kept; of three clips, the third one weighs a half.
+
+    What is left over is compared with the sequences that were seen before but not since, for
+    ``memory`` frames: it gets the id back of one whose decoder states are similar enough, by
+    another assignment, on similarity plus class agreement. All else starts a sequence of its own.
 
     Args:
         min_iou: Smallest IoU over the shared frames that joins two sequences.
         min_score: A sequence that starts after the first clip is kept when its mean score over
             its clip reaches this; bounds the number of sequences of a long video.
+        memory: Frames after which a sequence that is not seen is forgotten; 0 for no memory.
+        min_similarity: Smallest cosine of the decoder states for an id to be given back. A decoder
+            without states gives it back to the same query slot.
     """
 
-    def __init__(self, min_iou: float = 0.2, min_score: float = 0.05) -> None:
+    def __init__(
+        self,
+        min_iou: float = 0.2,
+        min_score: float = 0.05,
+        memory: int = 60,
+        min_similarity: float = 0.7,
+    ) -> None:
+        if memory < 0:
+            raise UserInputError(f"ClipLinker: memory={memory} must be 0 or more frames")
         self.min_iou = min_iou
         self.min_score = min_score
+        self.memory = memory
+        self.min_similarity = min_similarity
 
-    @torch.no_grad()
+    def start(self) -> LinkedVideo:
+        """Begin a video."""
+        return LinkedVideo(self)
+
     def link(self, clips: Iterable[tuple[int, InstanceSequences]]) -> Iterator[FinishedFrames]:
         """Link the clips of a video; the memory needed does not grow with its length.
 
@@ -111,56 +285,41 @@ class ClipLinker:
             The frames that no later clip changes, in order. Sequences are numbered from 0, those
             of the first clip first.
         """
-        window: _Window | None = None
+        video, end = self.start(), 0
         for start, clip in clips:
-            if window is None:
-                window = _Window.of_clip(start, clip)
-            else:
-                yield window.release(start)
-                self._add(window, clip)
-        if window is None:
+            if video.count:
+                yield video.release(start)
+            video.add(start, clip)
+            end = start + clip.covered.shape[1]
+        if video.sequences is None:
             raise ValueError("ClipLinker: a video needs at least one clip")
-        yield window.release(window.start + window.sequences.covered.shape[1])
-
-    def _add(self, window: _Window, clip: InstanceSequences) -> None:
-        rows, slots = self._pair(window, clip)
-        free = torch.ones(len(clip), dtype=torch.bool)
-        free[slots] = False
-        if window.count:
-            scores = clip.logits.softmax(-1)[..., :-1].amax(-1).mean(1).cpu()
-            free &= scores >= self.min_score
-        window.slots[rows] = slots
-        new = free.nonzero().squeeze(1)
-        new_rows = window.add(new, clip.covered.shape[1])
-        _merge(window.sequences, torch.cat([rows, new_rows]), clip, torch.cat([slots, new]))
-
-    def _pair(self, window: _Window, clip: InstanceSequences) -> tuple[Tensor, Tensor]:
-        """Rows of the window and slots of the clip that belong together."""
-        if not len(window.ids):
-            return window.ids, window.ids
-        shared = window.sequences.covered.any(0)
-        old = window.sequences.select(torch.arange(len(window.ids)), shared)
-        new = clip.frames(0, len(shared)).select(torch.arange(len(clip)), shared)
-        iou, both_empty = _overlap(old, new)
-        agreement = old.logits.softmax(-1).mean(1) @ new.logits.softmax(-1).mean(1).T
-        same_slot = window.slots[:, None] == torch.arange(len(clip))
-        score = (iou + agreement).cpu() + 0.1 * same_slot
-        rows, columns = map(torch.as_tensor, linear_sum_assignment(-score))
-        joined = (iou.cpu() >= self.min_iou) | (both_empty.cpu() & same_slot)
-        ok = joined[rows, columns]
-        return rows[ok], columns[ok]
+        yield video.release(end)
 
 
-def _overlap(a: InstanceSequences, b: InstanceSequences) -> tuple[Tensor, Tensor]:
-    """IoU (A, B) over all shared frames together, and whether both have no pixel at all."""
+def _is_seen(clip: InstanceSequences) -> Tensor:
+    """(S, T) bool, whether a sequence has a mask pixel in a frame; without masks, whether it is."""
+    if clip.mask_logits is None:
+        return clip.covered
+    return clip.mask_logits.flatten(2).gt(0).any(2) & clip.covered
+
+
+def _assign(score: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
+    """Pairs (rows, columns) of the best one-to-one assignment among those that are allowed."""
+    rows, columns = map(torch.as_tensor, linear_sum_assignment(-(score.float() + 10) * allowed))
+    ok = allowed[rows, columns]
+    return rows[ok], columns[ok]
+
+
+def _overlap(a: InstanceSequences, b: InstanceSequences) -> Tensor:
+    """IoU (A, B) over all shared frames together."""
     if a.mask_logits is None or b.mask_logits is None:
         assert a.boxes is not None
         assert b.boxes is not None
-        return _box_iou(a.boxes, b.boxes), a.boxes.new_zeros(len(a), len(b)).bool()
+        return _box_iou(a.boxes, b.boxes)
     x, y = (s.mask_logits.flatten(1).gt(0).float() for s in (a, b))  # type: ignore[union-attr]
     inter = x @ y.T
     union = x.sum(1)[:, None] + y.sum(1) - inter
-    return inter / union.clamp(min=1), union == 0
+    return inter / union.clamp(min=1)
 
 
 def _box_iou(a: Tensor, b: Tensor) -> Tensor:
@@ -173,11 +332,12 @@ def _box_iou(a: Tensor, b: Tensor) -> Tensor:
 
 def _merge(window: InstanceSequences, rows: Tensor, clip: InstanceSequences, slots: Tensor) -> None:
     """Write clip rows ``slots`` into window rows ``rows``; average where both are covered."""
-    old = window.covered[rows]
+    num_frames = clip.covered.shape[1]
+    old = window.covered[rows, :num_frames]
     for name in FIELDS[:-1]:
         target, source = getattr(window, name), getattr(clip, name)
         if target is None:
             continue
         share = (old.to(source.dtype) / 2).view(*old.shape, *[1] * (source.dim() - 2))
-        target[rows] = share * target[rows] + (1 - share) * source[slots]
-    window.covered[rows] = True
+        target[rows, :num_frames] = share * target[rows, :num_frames] + (1 - share) * source[slots]
+    window.covered[rows, :num_frames] = True

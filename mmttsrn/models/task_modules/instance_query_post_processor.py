@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import combinations
 
 import torch
 import torch.nn.functional as F
@@ -10,83 +11,23 @@ from torch import Tensor
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.models.task_modules.mask_encoding import (
-    Counts,
     MaskEncoder,
     boxes_of_masks,
     logit_threshold,
 )
+from mmttsrn.models.task_modules.post_processor import PostProcessor, VideoScoring
 from mmttsrn.registry import TASK_UTILS
-from mmttsrn.structures import FinishedFrames, FrameSizes, InstanceSequences, SequenceResults
-
-
-class _VideoTotals:
-    """Sums over the frames of a video, for n sequences that grow in number.
-
-    Args:
-        num_classes: Real classes K.
-        logit_thr: A pixel belongs to the mask when its logit is above this.
-
-    Attributes:
-        class_sums: (n, K) class probabilities, over the frames with a mask pixel.
-        num_frames: (n,) these frames.
-        probability: (n,) sums of mask probabilities over the mask pixels.
-        overlap: (n, n) pixels that two masks share; its diagonal has the pixels of the masks.
-    """
-
-    def __init__(self, num_classes: int, logit_thr: float) -> None:
-        self.logit_thr = logit_thr
-        self.class_sums = torch.zeros(0, num_classes)
-        self.num_frames = torch.zeros(0)
-        self.probability = torch.zeros(0)
-        self.overlap = torch.zeros(0, 0, dtype=torch.float64)
-
-    def __len__(self) -> int:
-        return len(self.num_frames)
-
-    def grow(self, count: int) -> None:
-        """Make room for ``count`` sequences."""
-        more = count - len(self)
-        if more <= 0:
-            return
-        self.class_sums = F.pad(self.class_sums, (0, 0, 0, more))
-        self.num_frames = F.pad(self.num_frames, (0, more))
-        self.probability = F.pad(self.probability, (0, more))
-        self.overlap = F.pad(self.overlap, (0, more, 0, more))
-
-    def add(self, ids: Tensor, sequences: InstanceSequences) -> None:
-        """Add frames of the sequences ``ids`` (S,), without padding."""
-        if not len(ids):
-            return
-        self.grow(int(ids[-1]) + 1)
-        logits = sequences.mask_logits
-        assert logits is not None
-        masks = (logits > self.logit_thr) & sequences.covered[..., None, None]  # S, t, h, w
-        seen = masks.flatten(2).any(2).float()  # S, t
-        probabilities = sequences.logits.float().softmax(-1)[..., :-1]
-        self.class_sums[ids] += (probabilities * seen[..., None]).sum(1).cpu()
-        self.num_frames[ids] += seen.sum(1).cpu()
-        self.probability[ids] += (logits.float().sigmoid() * masks).sum((1, 2, 3)).cpu()
-        pixels = masks.flatten(1).float()
-        with torch.autocast(pixels.device.type, enabled=False):  # counts have to be exact
-            overlap = pixels @ pixels.T
-        self.overlap[ids[:, None], ids] += overlap.double().cpu()
-
-    def class_probabilities(self) -> Tensor:
-        """(n, K), zero for a sequence without a mask pixel."""
-        return self.class_sums / self.num_frames.clamp(min=1)[:, None]
-
-    def mask_quality(self) -> Tensor:
-        """(n,) mean probability of the mask pixels."""
-        return self.probability / self.overlap.diagonal().clamp(min=1).float()
-
-    def iou(self) -> Tensor:
-        """(n, n) of the masks over the whole video."""
-        area = self.overlap.diagonal()
-        return self.overlap / (area[:, None] + area - self.overlap).clamp(min=1)
+from mmttsrn.structures import (
+    EncodedFrames,
+    FinishedFrames,
+    FrameSizes,
+    InstanceSequences,
+    SequenceScores,
+)
 
 
 @TASK_UTILS.register_module()
-class InstanceQueryPostProcessor:
+class InstanceQueryPostProcessor(PostProcessor):
     """Score = class probability x mean probability of the mask pixels; duplicates are dropped.
 
     The class probabilities of a sequence are means over the frames in which it has a mask pixel. A
@@ -131,85 +72,132 @@ class InstanceQueryPostProcessor:
         self.mask_quality = mask_quality
         self.max_pixels = max_pixels
 
-    def __call__(self, parts: Iterable[FinishedFrames], sizes: FrameSizes) -> SequenceResults:
-        """Finish the predictions of one video.
+    def start(self, sizes: FrameSizes) -> VideoScoring:
+        """Begin a video; see the base class."""
+        return _ClassTimesMaskQuality(self, sizes)
 
-        Args:
-            parts: Its frames in order, as they become final; each part is consumed before the next
-                one is asked for, and its masks become RLE.
-            sizes: Sizes of its frames.
 
-        Returns:
-            The sequences that have a mask pixel in some frame, best first.
+class _ClassTimesMaskQuality(VideoScoring):
+    """Sums over the frames so far, for n sequences that grow in number.
+
+    Attributes:
+        class_sums: (n, K) class probabilities, over the frames with a mask pixel.
+        num_frames: (n,) these frames.
+        probability: (n,) sums of mask probabilities over the mask pixels.
+        area: (n,) mask pixels.
+        overlap: Pixels that two masks share, where they share any; the lower id first.
+        is_shown: (n,) bool, whether some frame is not hidden.
+    """
+
+    def __init__(self, settings: InstanceQueryPostProcessor, sizes: FrameSizes) -> None:
+        self.settings = settings
+        self.sizes = sizes
+        self.encoder = MaskEncoder(sizes, settings.logit_thr, settings.max_pixels)
+        self.class_sums: Tensor | None = None
+        self.num_frames = torch.zeros(0)
+        self.probability = torch.zeros(0)
+        self.area = torch.zeros(0, dtype=torch.int64)
+        self.overlap: dict[tuple[int, int], int] = {}
+        self.is_shown = torch.zeros(0, dtype=torch.bool)
+
+    def add(self, part: FinishedFrames) -> EncodedFrames:
+        """Take the next frames in.
 
         Raises:
             UserInputError: The model gives no masks.
         """
-        encoder = MaskEncoder(sizes, self.logit_thr, self.max_pixels)
-        totals: _VideoTotals | None = None
-        done: list[tuple[Tensor, Tensor, Counts]] = []
-        for part in parts:
-            sequences = part.sequences
-            if sequences.mask_logits is None:
-                raise UserInputError(
-                    "InstanceQueryPostProcessor: needs masks, which this model does not give; set "
-                    "model.post_processor to mmttsrn.SequencePostProcessor or choose another head"
-                )
-            if totals is None:
-                totals = _VideoTotals(sequences.logits.shape[-1] - 1, self.logit_thr)
-            totals.add(part.ids, _without_padding(sequences, sizes))
-            frame_scores = sequences.logits.float().softmax(-1)[..., :-1].amax(-1)
-            visible = sequences.covered & (frame_scores >= self.null_frame_score)
-            shown = replace(sequences, covered=visible)
-            counts, has_pixel = encoder.encode(shown, visible)
-            assert counts is not None
-            scores = frame_scores.cpu() * has_pixel
-            done.append((part.ids, scores, counts))
-        assert totals is not None
-        frame_scores, all_counts = _join(done, len(totals))
-        return self._results(totals, frame_scores, all_counts, sizes)
+        sequences = part.sequences
+        if sequences.mask_logits is None:
+            raise UserInputError(
+                "InstanceQueryPostProcessor: needs masks, which this model does not give; set "
+                "model.post_processor to mmttsrn.SequencePostProcessor or choose another head"
+            )
+        self._grow(part.ids, sequences.logits.shape[-1] - 1)
+        self._count(part.ids, _without_padding(sequences, self.sizes))
+        frame_scores = sequences.logits.float().softmax(-1)[..., :-1].amax(-1)
+        visible = sequences.covered & (frame_scores >= self.settings.null_frame_score)
+        shown = replace(sequences, covered=visible)
+        counts, has_pixel = self.encoder.encode(shown, visible)
+        assert counts is not None
+        for texts, pixels in zip(counts, has_pixel.tolist(), strict=True):
+            texts[:] = [text if seen else None for text, seen in zip(texts, pixels, strict=True)]
+        self.is_shown[part.ids] |= has_pixel.any(1)
+        boxes = boxes_of_masks(counts, self.sizes.original, has_pixel.shape)
+        return EncodedFrames(part.ids, frame_scores.cpu() * has_pixel, has_pixel, boxes, counts)
 
-    def _results(
-        self, totals: _VideoTotals, frame_scores: Tensor, counts: Counts, sizes: FrameSizes
-    ) -> SequenceResults:
-        scores = totals.class_probabilities()  # n, K
-        if self.mask_quality:
-            scores = scores * totals.mask_quality()[:, None]
-        rows = self._keep(scores.amax(1), totals.iou(), (frame_scores > 0).any(1))
-        if self.top_k is None:
+    def _grow(self, ids: Tensor, num_classes: int) -> None:
+        """Make room for new sequences."""
+        if self.class_sums is None:
+            self.class_sums = torch.zeros(0, num_classes)
+        more = max(int(ids.max()) + 1 - len(self.area), 0) if len(ids) else 0
+        self.class_sums = F.pad(self.class_sums, (0, 0, 0, more))
+        for name in ("num_frames", "probability", "area", "is_shown"):
+            setattr(self, name, F.pad(getattr(self, name), (0, more)))
+
+    def _count(self, ids: Tensor, sequences: InstanceSequences) -> None:
+        """Add frames of the sequences ``ids`` (S,), without padding."""
+        logits = sequences.mask_logits
+        assert logits is not None
+        assert self.class_sums is not None
+        masks = (logits > self.settings.logit_thr) & sequences.covered[..., None, None]
+        seen = masks.flatten(2).any(2).float()  # S, t
+        probabilities = sequences.logits.float().softmax(-1)[..., :-1]
+        self.class_sums[ids] += (probabilities * seen[..., None]).sum(1).cpu()
+        self.num_frames[ids] += seen.sum(1).cpu()
+        self.probability[ids] += (logits.float().sigmoid() * masks).sum((1, 2, 3)).cpu()
+        pixels = masks.flatten(1).float()
+        with torch.autocast(pixels.device.type, enabled=False):  # counts have to be exact
+            shared = (pixels @ pixels.T).long().cpu()
+        self.area[ids] += shared.diagonal()
+        for row, column in shared.triu(1).nonzero().tolist():
+            low, high = sorted((int(ids[row]), int(ids[column])))
+            pixels_of_both = self.overlap.get((low, high), 0) + int(shared[row, column])
+            self.overlap[low, high] = pixels_of_both
+
+    def scores(self, ids: Tensor | None = None) -> SequenceScores:
+        """Results as they are now, best first."""
+        assert self.class_sums is not None, "no frames yet"
+        pairs: Iterable[tuple[int, int]] = self.overlap
+        if ids is None:
+            ids = torch.arange(len(self.area))
+        else:
+            pairs = (pair for pair in combinations(sorted(ids.tolist()), 2) if pair in self.overlap)
+        scores = self.class_sums[ids] / self.num_frames[ids].clamp(min=1)[:, None]  # S, K
+        if self.settings.mask_quality:
+            quality = self.probability[ids] / self.area[ids].clamp(min=1)
+            scores = scores * quality[:, None]
+        rows = self._without_duplicates(scores.amax(1), ids, self._duplicates(pairs))
+        top_k = self.settings.top_k
+        if top_k is None:
             kept_scores, labels = scores[rows].max(1)
         else:
             flat = scores[rows].flatten()
-            kept_scores, index = flat.topk(min(self.top_k, len(flat)))
+            kept_scores, index = flat.topk(min(top_k, len(flat)))
             labels, rows = index % scores.shape[1], rows[index // scores.shape[1]]
-        kept = [
-            [
-                text if score > 0 else None
-                for text, score in zip(counts[row], per_frame, strict=True)
-            ]
-            for row, per_frame in zip(rows.tolist(), frame_scores[rows].tolist(), strict=True)
-        ]
-        boxes = boxes_of_masks(kept, sizes.original)
-        if not kept:
-            boxes = boxes.new_zeros(0, frame_scores.shape[1], 4)
-        return SequenceResults(
-            scores=kept_scores,
-            labels=labels,
-            frame_scores=frame_scores[rows],
-            visible=frame_scores[rows] > 0,
-            boxes=boxes,
-            size=sizes.original,
-            counts=kept,
-        )
+        return SequenceScores(ids[rows], kept_scores, labels)
 
-    def _keep(self, scores: Tensor, iou: Tensor, has_pixel: Tensor) -> Tensor:
-        """Rows that are not dropped, best first."""
-        kept: list[int] = []
+    def _without_duplicates(
+        self, scores: Tensor, ids: Tensor, duplicates: dict[int, set[int]]
+    ) -> Tensor:
+        """Rows that are shown and no duplicates of better ones, best first."""
+        kept: dict[int, int] = {}  # rows by id
         for row in scores.argsort(descending=True, stable=True).tolist():
-            duplicate = self.nms_iou is not None and bool((iou[row, kept] > self.nms_iou).any())
-            if has_pixel[row] and not duplicate:
-                kept.append(row)
-        return torch.tensor(kept, dtype=torch.int64)
+            identity = int(ids[row])
+            if self.is_shown[identity] and not duplicates.get(identity, set()) & kept.keys():
+                kept[identity] = row
+        return torch.tensor(list(kept.values()), dtype=torch.int64)
+
+    def _duplicates(self, pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
+        """Of pairs that share pixels: for each sequence those whose masks are nearly the same."""
+        duplicates: dict[int, set[int]] = {}
+        if self.settings.nms_iou is None:
+            return duplicates
+        for a, b in pairs:
+            shared = self.overlap[a, b]
+            if shared > self.settings.nms_iou * (int(self.area[a] + self.area[b]) - shared):
+                duplicates.setdefault(a, set()).add(b)
+                duplicates.setdefault(b, set()).add(a)
+        return duplicates
 
 
 def _without_padding(sequences: InstanceSequences, sizes: FrameSizes) -> InstanceSequences:
@@ -223,18 +211,3 @@ def _without_padding(sequences: InstanceSequences, sizes: FrameSizes) -> Instanc
         )
     )
     return replace(sequences, mask_logits=logits[..., :height, :width])
-
-
-def _join(done: list[tuple[Tensor, Tensor, Counts]], count: int) -> tuple[Tensor, Counts]:
-    """Frame scores (n, T), 0 where hidden, and RLE of the whole video from its parts."""
-    num_frames = sum(scores.shape[1] for _, scores, _ in done)
-    frame_scores = torch.zeros(count, num_frames)
-    counts: Counts = [[None] * num_frames for _ in range(count)]
-    start = 0
-    for ids, scores, part_counts in done:
-        stop = start + scores.shape[1]
-        frame_scores[ids, start:stop] = scores
-        for row, texts in zip(ids.tolist(), part_counts, strict=True):
-            counts[row][start:stop] = texts
-        start = stop
-    return frame_scores, counts

@@ -1,5 +1,7 @@
 """Masks from logits to compressed RLE at the original size."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -7,9 +9,7 @@ from pycocotools import mask as mask_utils
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.structures import FrameSizes, InstanceSequences
-
-Counts = list[list[str | None]]  # S lists of t compressed RLE, None where hidden
+from mmttsrn.structures import Counts, FrameSizes, InstanceSequences
 
 
 class MaskEncoder:
@@ -60,9 +60,9 @@ def logit_threshold(mask_thr: float, owner: str) -> float:
     return torch.logit(torch.tensor(mask_thr)).item()
 
 
-def boxes_of_masks(counts: Counts, size: tuple[int, int]) -> Tensor:
-    """Boxes (n, T, 4) of masks as (x1, y1, x2, y2); zeros where there is no mask."""
-    boxes = torch.zeros(len(counts), max(map(len, counts), default=0), 4)
+def boxes_of_masks(counts: Counts, size: tuple[int, int], shape: Sequence[int]) -> Tensor:
+    """Boxes (n, T, 4) of masks of ``shape`` (n, T) as (x1, y1, x2, y2); zeros without a mask."""
+    boxes = torch.zeros(*shape, 4)
     for row, texts in zip(boxes, counts, strict=True):
         for box, text in zip(row, texts, strict=True):
             if text is not None:

@@ -1,37 +1,22 @@
 """From raw sequences to scored, classified masks at the original size."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mmttsrn.models.task_modules.mask_encoding import (
-    Counts,
     MaskEncoder,
     boxes_of_masks,
     logit_threshold,
     to_pixels,
 )
+from mmttsrn.models.task_modules.post_processor import PostProcessor, VideoScoring
 from mmttsrn.registry import TASK_UTILS
-from mmttsrn.structures import FinishedFrames, FrameSizes, SequenceResults
-
-
-class _Part(NamedTuple):
-    """Results of S sequences in the next t frames of a video."""
-
-    ids: Tensor  # S
-    visible: Tensor  # S, t
-    frame_scores: Tensor  # S, t
-    votes: Tensor  # S, K frames by class
-    boxes: Tensor | None  # S, t, 4 in pixels
-    counts: Counts | None
-    has_pixel: Tensor  # S, whether there is a mask pixel, hidden or not
+from mmttsrn.structures import EncodedFrames, FinishedFrames, FrameSizes, SequenceScores
 
 
 @TASK_UTILS.register_module()
-class SequencePostProcessor:
+class SequencePostProcessor(PostProcessor):
     """Score = mean over frames, class = majority over frames, masks at the original size.
 
     An instance without a single mask pixel is dropped; the others stay whatever their score. A
@@ -54,70 +39,59 @@ class SequencePostProcessor:
         self.null_frame_score = null_frame_score
         self.max_pixels = max_pixels
 
-    def __call__(self, parts: Iterable[FinishedFrames], sizes: FrameSizes) -> SequenceResults:
-        """Finish the predictions of one video.
+    def start(self, sizes: FrameSizes) -> VideoScoring:
+        """Begin a video; see the base class."""
+        return _MeanOverFrames(self, sizes)
 
-        Args:
-            parts: Its frames in order, as they become final; each part is consumed before the next
-                one is asked for, and its masks become RLE.
-            sizes: Sizes of its frames.
 
-        Returns:
-            The n sequences that have a mask pixel in some frame.
-        """
-        encoder = MaskEncoder(sizes, self.logit_thr, self.max_pixels)
-        return _join([self._finish(part, sizes, encoder) for part in parts], sizes)
+class _MeanOverFrames(VideoScoring):
+    """Sums over the frames so far, for n sequences that grow in number."""
 
-    def _finish(self, part: FinishedFrames, sizes: FrameSizes, encoder: MaskEncoder) -> _Part:
+    def __init__(self, settings: SequencePostProcessor, sizes: FrameSizes) -> None:
+        self.sizes = sizes
+        self.null_frame_score = settings.null_frame_score
+        self.encoder = MaskEncoder(sizes, settings.logit_thr, settings.max_pixels)
+        self.num_frames = 0
+        self.score_sums = torch.zeros(0, dtype=torch.float64)  # n
+        self.votes: Tensor | None = None  # n, K frames by class
+        self.is_result = torch.zeros(0, dtype=torch.bool)  # n
+
+    def add(self, part: FinishedFrames) -> EncodedFrames:
+        """Take the next frames in."""
         sequences, boxes = part.sequences, part.sequences.boxes
         probabilities = sequences.logits.float().softmax(-1)[..., :-1]  # S, t, K
         frame_scores, frame_labels = probabilities.max(-1)
         frame_scores = frame_scores * sequences.covered
         votes = F.one_hot(frame_labels, probabilities.shape[-1]) * sequences.covered[..., None]
         visible = sequences.covered & (frame_scores >= self.null_frame_score)
-        counts, has_pixel = encoder.encode(sequences, visible)
-        return _Part(
-            part.ids,
-            visible.cpu(),
-            frame_scores.cpu(),
-            votes.sum(1).cpu(),
-            None if boxes is None else to_pixels(boxes.float(), sizes.original).cpu(),
-            counts,
-            has_pixel.any(1),
-        )
+        counts, has_pixel = self.encoder.encode(sequences, visible)
+        is_result = has_pixel.any(1) if counts is not None else has_pixel.new_ones(len(part.ids))
+        self._count(part.ids, frame_scores.cpu(), votes.sum(1).cpu(), is_result)
+        if boxes is not None:
+            pixels = to_pixels(boxes.float(), self.sizes.original).cpu()
+        else:
+            assert counts is not None, "decoders give boxes or masks"
+            pixels = boxes_of_masks(counts, self.sizes.original, frame_scores.shape)
+        return EncodedFrames(part.ids, frame_scores.cpu(), visible.cpu(), pixels, counts)
 
+    def _count(self, ids: Tensor, frame_scores: Tensor, votes: Tensor, is_result: Tensor) -> None:
+        self.num_frames += frame_scores.shape[1]
+        if self.votes is None:
+            self.votes = votes.new_zeros(0, votes.shape[1])
+        more = max(int(ids.max()) + 1 - len(self.votes), 0) if len(ids) else 0
+        self.score_sums = F.pad(self.score_sums, (0, more))
+        self.votes = F.pad(self.votes, (0, 0, 0, more))
+        self.is_result = F.pad(self.is_result, (0, more))
+        self.score_sums[ids] += frame_scores.double().sum(1)
+        self.votes[ids] += votes
+        self.is_result[ids] |= is_result
 
-def _join(parts: list[_Part], sizes: FrameSizes) -> SequenceResults:
-    """Results of the whole video from those of its parts."""
-    n = max((int(part.ids[-1]) + 1 for part in parts if len(part.ids)), default=0)
-    t = sum(part.visible.shape[1] for part in parts)
-    frame_scores, boxes = torch.zeros(n, t), torch.zeros(n, t, 4)
-    visible, has_pixel = torch.zeros(n, t, dtype=torch.bool), torch.zeros(n, dtype=torch.bool)
-    votes = torch.zeros(n, parts[0].votes.shape[1], dtype=torch.int64)
-    counts: Counts = [[None] * t for _ in range(n)]
-    start = 0
-    for part in parts:
-        stop = start + part.visible.shape[1]
-        frame_scores[part.ids, start:stop] = part.frame_scores
-        visible[part.ids, start:stop] = part.visible
-        votes[part.ids] += part.votes
-        has_pixel[part.ids] |= part.has_pixel
-        if part.boxes is not None:
-            boxes[part.ids, start:stop] = part.boxes
-        for row, texts in zip(part.ids.tolist(), part.counts or (), strict=False):
-            counts[row][start:stop] = texts
-        start = stop
-    with_masks = parts[0].counts is not None
-    if parts[0].boxes is None:
-        boxes = boxes_of_masks(counts, sizes.original)
-    keep = has_pixel.nonzero().squeeze(1) if with_masks else torch.arange(n)
-    return SequenceResults(
-        scores=frame_scores.mean(1)[keep],
+    def scores(self, ids: Tensor | None = None) -> SequenceScores:
+        """Results as they are now."""
+        assert self.votes is not None, "no frames yet"
+        if ids is None:
+            ids = torch.arange(len(self.votes))
+        ids = ids[self.is_result[ids]]
+        means = (self.score_sums[ids] / self.num_frames).float()
         # argmax takes the first of equal counts, which is the smallest class.
-        labels=votes.argmax(-1)[keep],
-        frame_scores=frame_scores[keep],
-        visible=visible[keep],
-        boxes=boxes[keep],
-        size=sizes.original,
-        counts=[counts[row] for row in keep.tolist()] if with_masks else None,
-    )
+        return SequenceScores(ids, means, self.votes[ids].argmax(-1))

@@ -1,29 +1,24 @@
 """The tensor core of a VIS model: clips in, instance sequences out, whatever the host."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.models.layers import resize_padding_mask
-from mmttsrn.models.task_modules import plan_clips
 from mmttsrn.registry import MODELS, TASK_UTILS
 from mmttsrn.structures import (
     ClipFeatures,
-    FrameSizes,
     InstanceSequences,
     MaskFunction,
     SequencePredictions,
-    SequenceResults,
     SequenceTargets,
-    reflect_frames,
 )
 
-FrameReader = Callable[[Tensor], Tensor]
+FrameMaps = tuple[Tensor, ...]  # maps (C_i, h_i, w_i) of one frame
 
 
 class SequenceModel(BaseModule):
@@ -91,7 +86,11 @@ class SequenceModel(BaseModule):
 
     def extract_features(self, frames: Tensor, padding_mask: Tensor) -> ClipFeatures:
         """Run all but the heads on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W)."""
-        maps = [m.unflatten(0, frames.shape[:2]) for m in self.backbone(frames.flatten(0, 1))]
+        maps = self.backbone(frames.flatten(0, 1))
+        return self._fuse([m.unflatten(0, frames.shape[:2]) for m in maps], padding_mask)
+
+    def _fuse(self, maps: list[Tensor], padding_mask: Tensor) -> ClipFeatures:
+        """Neck and pixel decoder on the backbone's maps (N, T, C_i, h_i, w_i)."""
         if self.neck is not None:
             features: ClipFeatures = self.neck(maps, padding_mask)
         else:
@@ -105,7 +104,9 @@ class SequenceModel(BaseModule):
 
     def decode(self, frames: Tensor, padding_mask: Tensor) -> list[SequencePredictions]:
         """Predictions of every decoder layer; arguments as for ``forward``."""
-        features = self.extract_features(frames, padding_mask)
+        return self._decode(self.extract_features(frames, padding_mask))
+
+    def _decode(self, features: ClipFeatures) -> list[SequencePredictions]:
         layers: list[SequencePredictions] = self.head(features)
         if self.mask_head is not None:
             layers[-1] = replace(layers[-1], masks=self._masks_of(features, layers[-1]))
@@ -154,34 +155,20 @@ class SequenceModel(BaseModule):
             raise UserInputError("TTSRN: training needs model.criterion; add it to the config")
         return self.criterion(self.decode(frames, padding_mask), targets)
 
-    def predict(
-        self, num_frames: int, read_frames: FrameReader, sizes: FrameSizes
-    ) -> SequenceResults:
-        """Predict a video of any length, clip by clip.
+    def frame_maps(self, frames: Tensor) -> list[FrameMaps]:
+        """Backbone maps of each frame of (t, 3, H, W), which clips that share it have in common."""
+        return list(zip(*self.backbone(frames), strict=True))
+
+    def predict_clip(self, maps: Sequence[FrameMaps], padding_mask: Tensor) -> InstanceSequences:
+        """Predict the sequences of one clip.
 
         Args:
-            num_frames: Its length.
-            read_frames: Gives the normalised frames (T, 3, H, W) of a clip from their numbers, (T,)
-                int64.
-            sizes: Sizes of its frames.
+            maps: Those of its T frames, see :meth:`frame_maps`.
+            padding_mask: (H, W) bool, true for padding.
 
         Returns:
-            The sequences of the video.
+            What the last decoder layer predicts.
         """
-        finished = self.clip_linker.link(self._predict_clips(num_frames, read_frames, sizes))
-        return self.post_processor(finished, sizes)
-
-    def _predict_clips(
-        self, num_frames: int, read_frames: FrameReader, sizes: FrameSizes
-    ) -> Iterator[tuple[int, InstanceSequences]]:
-        """Sequences of each clip of a video, with the clip's first frame."""
-        height, width = sizes.unpadded
-        length = min(self.clip_length, num_frames)
-        read = self.clip_length if self.fill_clips else length
-        for start in plan_clips(num_frames, self.clip_length, self.clip_overlap):
-            frames = reflect_frames(np.arange(start, start + read), num_frames)
-            clip = read_frames(torch.from_numpy(frames))[None]  # 1, T, 3, H, W
-            padding_mask = torch.ones_like(clip[:, :, 0], dtype=torch.bool)
-            padding_mask[..., :height, :width] = False
-            sequences = self(clip, padding_mask).clip(0)
-            yield start, sequences.frames(0, length)
+        clip = [torch.stack(level)[None] for level in zip(*maps, strict=True)]
+        features = self._fuse(clip, padding_mask.expand(1, len(maps), -1, -1))
+        return self._decode(features)[-1].clip(0)

@@ -72,7 +72,7 @@ def test_a_short_video_fills_a_clip_or_is_a_shorter_one(
 ) -> None:
     model = build_tiny(fill_clips=fill_clips)
     lengths = []
-    model.backbone.register_forward_hook(lambda _, inputs, __: lengths.append(len(inputs[0])))
+    model.neck.register_forward_hook(lambda _, inputs, __: lengths.append(inputs[0][0].shape[1]))
     (sample,) = predict(model, batch_of(([], (64, 96)), num_frames=2))
     assert lengths == clip_lengths
     assert sample.pred_sequences.num_frames == 2
@@ -124,17 +124,40 @@ def test_clips_of_a_long_video_overlap(
     build_tiny: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = build_tiny(clip_overlap=2)
-    seen = []
-    forward = model.core.forward
+    numbered, seen = with_frame_numbers(model, monkeypatch), []
+    predict_clip = model.core.predict_clip
 
-    def record(clips: Tensor, padding_mask: Tensor):
-        seen.append(clips[0, :, 0, 0, 0].tolist())
-        return forward(clips, padding_mask)
+    def record(maps: list, padding_mask: Tensor):
+        seen.append([numbered(frame) for frame in maps])
+        return predict_clip(maps, padding_mask)
 
-    monkeypatch.setattr(model.core, "forward", record)
-    video = torch.arange(6.0).view(1, 6, 1, 1, 1).expand(1, 6, 3, 64, 96)
-    model.predict(video, [clip_sample([], 6)])
+    monkeypatch.setattr(model.core, "predict_clip", record)
+    model.predict(numbered_video(6), [clip_sample([], 6)])
     assert seen == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
+
+
+def test_the_backbone_sees_each_frame_once(build_tiny: Builder) -> None:
+    model, seen = build_tiny(clip_overlap=2), []
+    model.backbone.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    model.predict(numbered_video(7), [clip_sample([], 7)])
+    assert seen == [3, 1, 1, 1, 1]
+
+
+def numbered_video(num_frames: int) -> Tensor:
+    """A video whose pixels are the numbers of their frames."""
+    return torch.arange(float(num_frames)).view(1, -1, 1, 1, 1).expand(1, -1, 3, 64, 96)
+
+
+def with_frame_numbers(model: TTSRN, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Give each frame's maps the number of the frame, and what reads it."""
+    frame_maps = model.core.frame_maps
+
+    def marked(frames: Tensor):
+        pairs = zip(frame_maps(frames), frames[:, 0, 0, 0], strict=True)
+        return [(torch.full_like(maps[0], number), *maps[1:]) for maps, number in pairs]
+
+    monkeypatch.setattr(model.core, "frame_maps", marked)
+    return lambda maps: int(maps[0].flatten()[0])
 
 
 def test_planted_objects_keep_their_ids_over_a_long_video(
@@ -144,8 +167,10 @@ def test_planted_objects_keep_their_ids_over_a_long_video(
     model = build_tiny(head=dict(num_frames=4), clip_overlap=2)
     squares = {0: (0, 2), 1: (8, 1)}  # object: (left column of the 16x24 masks, class)
 
-    def squares_in(clips: Tensor, padding_mask: Tensor):
-        numbers = clips[0, :, 0, 0, 0].round().int().tolist()
+    numbered = with_frame_numbers(model, monkeypatch)
+
+    def squares_in(maps: list, padding_mask: Tensor):
+        numbers = [numbered(frame) for frame in maps]
         logits, boxes = torch.zeros(1, 4, 4, 4), torch.full((1, 4, 4, 4), 0.5)
         logits[..., -1] = 8.0
         masks = torch.full((1, 4, 4, 16, 24), -5.0)
@@ -155,12 +180,11 @@ def test_planted_objects_keep_their_ids_over_a_long_video(
                 masks[0, slots[i], t, number : number + 4, left : left + 6] = 5.0
                 logits[0, t, slots[i], -1] = 0.0
                 logits[0, t, slots[i], label] = 8.0
-        return SequencePredictions(logits, boxes, dense_masks(masks))
+        return SequencePredictions(logits, boxes, dense_masks(masks)).clip(0)
 
-    monkeypatch.setattr(model.core, "forward", squares_in)
+    monkeypatch.setattr(model.core, "predict_clip", squares_in)
     num_frames = 11
-    video = torch.arange(float(num_frames)).view(1, -1, 1, 1, 1).expand(1, -1, 3, 64, 96)
-    (sample,) = model.predict(video, [clip_sample([], num_frames)])
+    (sample,) = model.predict(numbered_video(num_frames), [clip_sample([], num_frames)])
     results = sample.pred_sequences
     assert sorted(results.labels.tolist()) == [1, 2]
     assert (results.scores > 0.9).all()
@@ -193,7 +217,7 @@ def test_box_only_model_predicts_no_masks(build_tiny: Builder) -> None:
 
 @pytest.mark.parametrize("step", ["test_step", "val_step"])
 def test_step_of_the_runner(build_tiny: Builder, step: str) -> None:
-    """Videos of two sizes, longer than a clip; each frame is preprocessed with its clip."""
+    """Videos of two sizes, longer than a clip; each frame is preprocessed once, by itself."""
     model = build_tiny()
     videos = [(([], (64, 96)), 7), (([], (40, 70)), 2)]
     for clip, num_frames in videos:
@@ -204,7 +228,7 @@ def test_step_of_the_runner(build_tiny: Builder, step: str) -> None:
         )
         (sample,) = getattr(model, step)(copy.deepcopy(batch))
         hook.remove()
-        assert max(seen) == 3
+        assert seen == [1] * num_frames
         (expected,) = predict(model, batch)
         assert_close_results(sample.pred_sequences, expected.pred_sequences)
 

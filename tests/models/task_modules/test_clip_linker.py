@@ -199,7 +199,7 @@ def test_class_decides_between_equal_masks() -> None:
 def test_clips_without_shared_frames_are_not_joined() -> None:
     video = planted_video(1)
     clips = [clip_of(video, 0, 5, [0]), clip_of(video, 5, 4, [0])]
-    linked = joined(ClipLinker().link(clips))
+    linked = joined(ClipLinker(memory=0).link(clips))
     assert linked.covered.tolist() == [[True] * 5 + [False] * 4, [False] * 5 + [True] * 4]
 
 
@@ -238,7 +238,7 @@ def test_sequences_that_have_ended_are_held_no_longer() -> None:
     """Every clip brings sequences of its own; the window holds those of the last two."""
     video = planted_video(1)
     clips = [clip_of(video, start, 3, [0]) for start in range(0, T - 2, 2)]
-    parts = list(ClipLinker(min_iou=1.1).link(clips))
+    parts = list(ClipLinker(min_iou=1.1, memory=0).link(clips))
     assert [part.ids.tolist() for part in parts] == [[0], [0, 1], [1, 2], [2, 3]]
 
 

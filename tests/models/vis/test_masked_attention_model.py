@@ -8,6 +8,7 @@ from mmengine.config import Config
 from tiny_ttsrn import CONFIGS
 from torch import Tensor
 
+from mmttsrn.inference import VideoPredictor
 from mmttsrn.models import SequenceModel
 from mmttsrn.structures import FrameSizes, SequenceTargets
 
@@ -70,7 +71,7 @@ def ious_with(masks: Tensor, found: Tensor) -> list[float]:
 def test_finds_what_it_was_trained_on(trained: SequenceModel, num_frames: int) -> None:
     frames, masks = video_of(num_frames)
     sizes = FrameSizes(SIZE, SIZE, (128, 192))
-    results = trained.predict(num_frames, frames.__getitem__, sizes)
+    results = VideoPredictor(trained, sizes).predict(frames)
     good = (results.scores > 0.5).nonzero().squeeze(1)
     assert sorted(results.labels[good].tolist()) == LABELS
     video = [torch.from_numpy(results.frame_masks(t)) for t in range(num_frames)]

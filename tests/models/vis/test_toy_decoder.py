@@ -9,6 +9,7 @@ from tiny_ttsrn import EMBED_DIMS, PAPER, WIDTHS, tiny_config
 from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.inference import VideoPredictor
 from mmttsrn.models import SequenceModel
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import (
@@ -109,8 +110,7 @@ def test_trains_and_predicts(model: SequenceModel, clip: tuple, targets: list) -
         optimizer.step()
     assert history[-1] < 0.4 * history[0]
     model.eval()
-    with torch.no_grad():
-        results = model.predict(T, clip[0][0].__getitem__, FrameSizes(SIZE, SIZE, (128, 192)))
+    results = VideoPredictor(model, FrameSizes(SIZE, SIZE, (128, 192))).predict(clip[0][0])
     best = results.scores.argsort(descending=True)[:2].tolist()
     assert sorted(results.labels[best].tolist()) == [0, 2]
     for row in best:

@@ -1,0 +1,199 @@
+"""The one way to predict a video: frames in, one by one, results out as they become final."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.models.task_modules import ClipLinker, LinkedVideo, PostProcessor, VideoScoring
+from mmttsrn.structures import (
+    EncodedFrames,
+    FrameSizes,
+    InstanceSequences,
+    SequenceResults,
+    SequenceScores,
+    reflect_frames,
+)
+
+
+class ClipModel(Protocol):
+    """What predicts a clip.
+
+    Attributes:
+        clip_length: Most frames T of a clip.
+        clip_overlap: Frames that neighbouring clips share by default.
+        fill_clips: A video shorter than a clip goes back and forth until it fills one.
+        clip_linker: What joins the clips.
+        post_processor: What scores the sequences.
+    """
+
+    clip_length: int
+    clip_overlap: int
+    fill_clips: bool
+    clip_linker: ClipLinker
+    post_processor: PostProcessor
+
+    def frame_maps(self, frames: Tensor) -> list[Any]:
+        """What is computed once for each frame of (t, 3, H, W), whatever clips it is in."""
+
+    def predict_clip(self, maps: Sequence[Any], padding_mask: Tensor) -> InstanceSequences:
+        """Sequences of a clip of these frames; ``padding_mask`` is (H, W) bool."""
+
+
+@dataclass
+class VideoState:
+    """All that a predictor knows of a video; bounded, however long the video is.
+
+    Attributes:
+        link: State of the linking.
+        scoring: State of the scores.
+        next_end: Last frame of the next clip.
+        num_frames: Frames so far.
+        maps: ``ClipModel.frame_maps`` of the last frames, up to a clip of them.
+        waiting: Frames (3, H, W) after these, which no clip has had yet.
+    """
+
+    link: LinkedVideo
+    scoring: VideoScoring
+    next_end: int
+    num_frames: int = 0
+    maps: list[Any] = field(default_factory=list)
+    waiting: list[Tensor] = field(default_factory=list)
+
+
+class VideoPredictor:
+    """Predicts a video frame by frame, in clips that overlap.
+
+    A clip ends every ``window - overlap`` frames. With ``latency`` frames of delay, a frame becomes
+    final with the first clip that ends at least as many frames after it as the delay leaves:
+    ``window - 1``, the default, waits for all clips that the frame is in and averages them; 0
+    gives each frame at once, for which a clip ends at every frame.
+
+    Args:
+        model: What predicts clips.
+        sizes: Sizes of the frames, all alike.
+        window: Frames of a clip; by default all that the model takes.
+        overlap: Frames that neighbouring clips share; by default as the model says. A latency that
+            is shorter than the step between clips makes the overlap larger.
+        latency: Frames after a frame that may be read before its results come.
+
+    Raises:
+        UserInputError: A number is out of range.
+    """
+
+    def __init__(
+        self,
+        model: ClipModel,
+        sizes: FrameSizes,
+        window: int | None = None,
+        overlap: int | None = None,
+        latency: int | None = None,
+    ) -> None:
+        self.model = model
+        self.sizes = sizes
+        self.window = model.clip_length if window is None else window
+        if not 1 <= self.window <= model.clip_length:
+            raise UserInputError(
+                f"window={window} must be 1 to {model.clip_length} frames, the clip length of this "
+                "model"
+            )
+        if overlap is None:
+            overlap = min(model.clip_overlap, self.window - 1)
+        if not 0 <= overlap < self.window:
+            raise UserInputError(
+                f"overlap={overlap} must be 0 to {self.window - 1} frames, less than the window"
+            )
+        latency = self.window - 1 if latency is None else latency
+        if not 0 <= latency < self.window:
+            raise UserInputError(
+                f"latency={latency} must be 0 to {self.window - 1} frames, less than the window"
+            )
+        self.latency = latency
+        self.step_length = min(self.window - overlap, latency + 1)
+        # Frames at the end of a clip that are not final yet.
+        self.held_back = latency + 1 - self.step_length
+        height, width = sizes.unpadded
+        self._padding_mask = torch.ones(sizes.padded, dtype=torch.bool)
+        self._padding_mask[:height, :width] = False
+        self.state = self._new_state()
+
+    def _new_state(self) -> VideoState:
+        link, scoring = self.model.clip_linker.start(), self.model.post_processor.start(self.sizes)
+        return VideoState(link, scoring, next_end=self.latency)
+
+    def reset(self) -> None:
+        """Begin another video with frames of the same sizes."""
+        self.state = self._new_state()
+
+    def step(self, frame: Tensor) -> EncodedFrames | None:
+        """Take in the next frame.
+
+        Args:
+            frame: (3, H, W) as the model sees it: normalised and padded.
+
+        Returns:
+            The next frames that became final; None if there are none.
+        """
+        state = self.state
+        state.waiting.append(frame)
+        state.num_frames += 1
+        if state.num_frames - 1 < state.next_end:
+            return None
+        state.next_end += self.step_length
+        self._predict_clip()
+        return self._release(state.num_frames - self.held_back)
+
+    def finish(self) -> EncodedFrames | None:
+        """Give the last frames; None if all are given.
+
+        Raises:
+            UserInputError: There was no frame.
+        """
+        state = self.state
+        if not state.num_frames:
+            raise UserInputError("the video has no frame")
+        if state.waiting:
+            self._predict_clip()
+        return self._release(state.num_frames)
+
+    def scores(self, ids: Tensor | None = None) -> SequenceScores:
+        """Sequences that are results so far, of all or among ``ids``; final after ``finish``."""
+        return self.state.scoring.scores(ids)
+
+    def predict(self, frames: Iterable[Tensor]) -> SequenceResults:
+        """Predict a whole video.
+
+        Args:
+            frames: See :meth:`step`.
+
+        Returns:
+            Its sequences.
+        """
+        self.reset()
+        parts = [*map(self.step, frames), self.finish()]
+        present = [part for part in parts if part is not None]
+        return SequenceResults.join(present, self.scores(), self.sizes.original)
+
+    @torch.no_grad()
+    def _predict_clip(self) -> None:
+        """Predict the clip that ends with the last frame."""
+        state, model = self.state, self.model
+        state.maps += model.frame_maps(torch.stack(state.waiting))
+        padding_mask = self._padding_mask.to(state.waiting[0].device)
+        state.waiting = []
+        del state.maps[: -self.window]
+        length = len(state.maps)
+        filled = max(length, self.window) if model.fill_clips else length
+        order = reflect_frames(np.arange(filled), length)
+        sequences = model.predict_clip([state.maps[i] for i in order], padding_mask)
+        state.link.add(state.num_frames - length, sequences.frames(0, length))
+
+    def _release(self, stop: int) -> EncodedFrames | None:
+        state = self.state
+        if stop <= state.link.released:
+            return None
+        return state.scoring.add(state.link.release(stop))
