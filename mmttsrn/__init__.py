@@ -4,6 +4,8 @@ Importing the package checks the packages it stands on and registers its scope; 
 and metrics are imported by their registries on first use, so ``import mmttsrn`` stays quick.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from mmttsrn.environment import check_environment
 from mmttsrn.version import __version__
 
@@ -12,4 +14,16 @@ check_environment()
 # Only after the check: the registry imports MMEngine.
 from mmttsrn import registry  # noqa: E402
 
-__all__ = ["__version__", "registry"]
+if TYPE_CHECKING:
+    from mmttsrn.apis import VISInferencer
+
+__all__ = ["VISInferencer", "__version__", "registry"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what programs call on first use."""
+    if name == "VISInferencer":
+        from mmttsrn.apis import VISInferencer
+
+        return VISInferencer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

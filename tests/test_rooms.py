@@ -18,7 +18,7 @@ ROOMS: dict[str, set[str]] = {
     "visualization": {"structures", "formats"},
     "checkpoints": {"formats"},
     "engine": {"structures", "visualization", "checkpoints"},
-    "inference": {"structures", "formats", "models"},
+    "inference": {"structures", "formats", "models", "visualization"},
     "hosts": {"structures", "models", "inference", "datasets", "visualization"},
 }
 ROOMS["apis"] = {*ROOMS}
@@ -26,7 +26,7 @@ ROOMS["cli"] = {*ROOMS}  # apis included
 # Modules at the top of the package, which any room may import.
 COMMON = {"errors", "host_internals", "registry", "setup_env", "version"}
 MODULES: dict[str, set[str]] = {
-    "__init__": {"environment", "registry", "version"},
+    "__init__": {"apis", "environment", "registry", "version"},
     "environment": set(),
     "errors": set(),
     "host_internals": set(),

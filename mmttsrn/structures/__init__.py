@@ -3,6 +3,7 @@
 from mmttsrn.structures.clip_features import ClipFeatures
 from mmttsrn.structures.encoded_frames import Counts, EncodedFrames, SequenceScores
 from mmttsrn.structures.frame_order import reflect_frames
+from mmttsrn.structures.frame_results import FrameResults
 from mmttsrn.structures.frame_sizes import FrameSizes
 from mmttsrn.structures.instance_sequences import FinishedFrames, InstanceSequences
 from mmttsrn.structures.sequence_predictions import (
@@ -18,6 +19,7 @@ __all__ = [
     "Counts",
     "EncodedFrames",
     "FinishedFrames",
+    "FrameResults",
     "FrameSizes",
     "InstanceSequences",
     "MaskFunction",

@@ -1,0 +1,203 @@
+"""Videos in, files out: overlay, json, csv and pictures of ids."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmttsrn.apis.vis_inferencer import VISInferencer
+from mmttsrn.errors import UserInputError
+from mmttsrn.inference.frame_sources import DEFAULT_FPS, FrameSource, open_source
+from mmttsrn.inference.result_files import (
+    VideoResults,
+    write_csv,
+    write_json,
+    write_overlay,
+    write_pngs,
+)
+from mmttsrn.inference.result_store import ResultStore
+from mmttsrn.structures import FrameResults, SequenceScores
+from mmttsrn.visualization.overlay import FrameInstances, draw_instances
+from mmttsrn.visualization.video_io import Mp4Writer
+
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+SUFFIXES = {"mp4": ".mp4", "json": ".json", "csv": ".csv", "png": ""}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a video.
+
+    Attributes:
+        num_frames: Frames that were predicted.
+        unreadable: Frames that could not be read and were skipped.
+        num_instances: Instances that were written.
+        written: Files and folders.
+    """
+
+    num_frames: int
+    unreadable: int
+    num_instances: int
+    written: list[Path]
+
+
+def list_videos(inputs: Sequence[str]) -> list[str]:
+    """Videos that a command line names.
+
+    Args:
+        inputs: Sources as of :func:`~mmttsrn.inference.frame_sources.open_source`; folders of video
+            files, which are searched through; text files (``.txt``) with a source on each line.
+
+    Raises:
+        UserInputError: A folder has neither videos nor images, or a text file no line.
+    """
+    videos: list[str] = []
+    for text in inputs:
+        path = Path(text)
+        if path.suffix == ".txt" and path.is_file():
+            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+            named = [line for line in lines if line and not line.startswith("#")]
+            if not named:
+                raise UserInputError(f"{path}: names no video; expected one path on each line")
+            videos += named
+        elif path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+            videos += [str(p) for p in found] or [text]
+        else:
+            videos.append(text)
+    return videos
+
+
+def result_stems(videos: Sequence[str]) -> list[str]:
+    """Name of the results of each video: its own, with its folder where several have one name."""
+    stems = [Path(video).stem or "video" for video in videos]
+    stems = ["".join(c if c.isalnum() or c in "-_. " else "_" for c in stem) for stem in stems]
+    count = Counter(stems)
+    for index, video in enumerate(videos):
+        if count[stems[index]] > 1:
+            stems[index] = f"{Path(video).parent.name}_{stems[index]}"
+    for stem, times in Counter(stems).items():
+        if times > 1:
+            same = [video for video, other in zip(videos, stems, strict=True) if other == stem]
+            raise UserInputError(
+                f"inputs: results of {' and '.join(same)} would have the same name; run the "
+                "command for each of them, with an --out of its own"
+            )
+    return stems
+
+
+def result_paths(stem: Path, kinds: Sequence[str]) -> dict[str, Path]:
+    """Where each kind of result goes, of ``mp4``, ``json``, ``csv`` and ``png``."""
+    return {kind: stem.with_name(stem.name + SUFFIXES[kind]) for kind in kinds}
+
+
+def predict_to_files(
+    inferencer: VISInferencer,
+    source: str | int,
+    paths: dict[str, Path],
+    class_ids: Sequence[int] | None = None,
+    on_frame: Callable[[FrameResults | None, FrameSource], None] | None = None,
+) -> Summary:
+    """Predict a video and write its results, each file whole or not at all.
+
+    The overlay of a file or folder is drawn when all is known, from a second reading; that of a
+    camera or stream while it plays, with what is known then. Ctrl-C ends a camera or stream, whose
+    results are then written.
+
+    Args:
+        inferencer: Predicts the frames.
+        source: The video.
+        paths: From :func:`result_paths`.
+        class_ids: Classes that are written; all by default.
+        on_frame: Called with each frame and its results as soon as they are final.
+
+    Raises:
+        UserInputError: The source cannot be opened, or a frame not be used.
+    """
+    video = open_source(source)
+    anchor = next(iter(paths.values()))
+    fps = video.fps or DEFAULT_FPS
+    draws_live = video.is_live and "mp4" in paths
+    with ExitStack() as stack:
+        name = f".{anchor.name}.results.partial"
+        store = stack.enter_context(ResultStore(anchor.with_name(name)))
+        writer = stack.enter_context(Mp4Writer(paths["mp4"], fps) if draws_live else nullcontext())
+        for results in _stored(inferencer, video, store):
+            if writer is not None:
+                writer.write(draw_instances(results.image, instances_to_draw(results, class_ids)))
+            if on_frame is not None:
+                on_frame(results, video)
+        assert inferencer.predictor is not None
+        final = VideoResults(
+            video.name,
+            inferencer.predictor.sizes.original,
+            video.fps,
+            inferencer.classes,
+            store,
+            _wanted(inferencer, class_ids),
+        )
+        if "mp4" in paths and not video.is_live:
+            write_overlay(final, open_source(source), paths["mp4"], fps)
+        for kind, write in (("json", write_json), ("csv", write_csv), ("png", write_pngs)):
+            if kind in paths:
+                write(final, paths[kind])
+        num_frames = store.num_frames
+    return Summary(num_frames, video.unreadable, len(final.sequences.ids), list(paths.values()))
+
+
+def _stored(
+    inferencer: VISInferencer, video: FrameSource, store: ResultStore
+) -> Iterator[FrameResults]:
+    """Results of each frame, which are stored on the way."""
+    images: deque[np.ndarray] = deque()
+    for part in inferencer.parts(_until_interrupted(video), images):
+        start = store.num_frames
+        store.add(part)
+        yield from inferencer.frames_of(part, images, start)
+
+
+def _until_interrupted(video: FrameSource) -> FrameSource:
+    """The video; for a camera or stream, Ctrl-C is its end."""
+    if not video.is_live:
+        return video
+    reader = video.reader
+
+    def frames() -> Iterator[np.ndarray]:
+        try:
+            yield from reader
+        except KeyboardInterrupt:
+            return
+
+    video.reader = frames()
+    return video
+
+
+def _wanted(inferencer: VISInferencer, class_ids: Sequence[int] | None) -> SequenceScores:
+    """Sequences that are written."""
+    assert inferencer.predictor is not None
+    ids, scores, labels = inferencer.predictor.scores()
+    keep = scores >= inferencer.score_thr
+    if class_ids is not None:
+        keep &= (labels[:, None] == labels.new_tensor(class_ids)).any(1)
+    return SequenceScores(ids[keep], scores[keep], labels[keep])
+
+
+def instances_to_draw(
+    results: FrameResults, class_ids: Sequence[int] | None = None
+) -> FrameInstances:
+    """Instances of a frame as they are drawn; only some classes if given."""
+    rows = [
+        row
+        for row, label in enumerate(results.labels.tolist())
+        if class_ids is None or label in class_ids
+    ]
+    return FrameInstances(
+        ids=[int(results.instance_ids[row]) + 1 for row in rows],
+        names=[results.names[row] for row in rows],
+        masks=None if results.masks is None else results.masks[rows],
+        boxes=results.boxes.numpy()[rows],
+        scores=results.scores[rows].tolist(),
+    )

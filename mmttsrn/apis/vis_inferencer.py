@@ -1,0 +1,207 @@
+"""A video in, its instances out, frame by frame."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.device import get_device
+
+from mmttsrn.apis.init_model import init_model
+from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.mmdet.clip_models import clip_model_of
+from mmttsrn.inference import VideoPredictor
+from mmttsrn.inference.frame_sources import open_source
+from mmttsrn.structures import EncodedFrames, FrameResults, FrameSizes, SequenceResults
+
+# Steps of a test pipeline that need a file or annotations.
+LEFT_OUT = ("Load", "Pack")
+
+
+class VISInferencer:
+    """Finds the instances of videos.
+
+    A model is loaded once and predicts any number of videos, one after the other. Two threads need
+    two inferencers, which may have one model.
+
+    Args:
+        model: Name of a released model; path, name or content of a config; or a model that
+            ``init_model`` gave.
+        weights: Path, URL or hub id of the weights; by default those of the release.
+        device: Where the model runs; ``auto`` for the accelerator that there is, or the CPU.
+        window: Frames that the model sees at once; by default as many as it takes.
+        overlap: Frames that neighbouring windows share.
+        latency: Frames that may be read after a frame before its results come; 0 for results at
+            once, which costs a window for each frame. By default ``window - 1``, the best results.
+        score_thr: Instances with a lower score are left out of the frames.
+        amp: Run the model in bfloat16.
+        allow_unsafe: Read the weights even if that can run code from them.
+
+    Raises:
+        UserInputError: There is no such model or its weights do not fit; see ``init_model``.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | Config | torch.nn.Module,
+        weights: str | PathLike[str] | None = None,
+        device: str | torch.device = "auto",
+        *,
+        window: int | None = None,
+        overlap: int | None = None,
+        latency: int | None = None,
+        score_thr: float = 0.3,
+        amp: bool = False,
+        allow_unsafe: bool = False,
+    ) -> None:
+        if device == "auto":
+            device = get_device()
+        if isinstance(model, torch.nn.Module):
+            self.model = model.to(device).eval()
+        else:
+            self.model = init_model(model, weights, device, allow_unsafe=allow_unsafe)
+        self.device = torch.device(device)
+        self.clip_model = clip_model_of(self.model)
+        self.windows = dict(window=window, overlap=overlap, latency=latency)
+        self.score_thr = score_thr
+        self.amp = amp
+        self.resize = _frame_transforms(self.model.cfg)
+        self.classes = class_names(self.model)
+        self.predictor: VideoPredictor | None = None
+
+    def __call__(self, source: Any) -> Iterator[FrameResults]:
+        """Predict a video.
+
+        Args:
+            source: See :func:`~mmttsrn.inference.frame_sources.open_source`.
+
+        Yields:
+            What is seen in each frame, in order, as soon as it is final. Scores and classes are
+            those of the sequences up to then.
+
+        Raises:
+            UserInputError: The source cannot be opened, or a frame not be used.
+        """
+        images: deque[np.ndarray] = deque()
+        done = 0
+        for part in self.parts(source, images):
+            yield from self.frames_of(part, images, done)
+            done += part.num_frames
+
+    def sequences(self, source: Any) -> SequenceResults:
+        """Predict a video.
+
+        Args:
+            source: See :func:`~mmttsrn.inference.frame_sources.open_source`.
+
+        Returns:
+            The sequences of the whole video, with final scores and classes; ``to_ytvis`` gives
+            them in the format of YouTube-VIS.
+
+        Raises:
+            UserInputError: The source cannot be opened, or a frame not be used.
+        """
+        parts = list(self.parts(source))
+        assert self.predictor is not None
+        return SequenceResults.join(parts, self.predictor.scores(), self.predictor.sizes.original)
+
+    def parts(
+        self, source: Any, images: deque[np.ndarray] | None = None
+    ) -> Iterator[EncodedFrames]:
+        """Predict a video, for those who keep its results themselves.
+
+        Args:
+            source: See :func:`~mmttsrn.inference.frame_sources.open_source`.
+            images: Gets the frames, RGB, that are read; whoever gives it takes them out.
+
+        Yields:
+            All sequences in the next frames, as soon as these are final. ``predictor.scores()``
+            says which of them are results.
+        """
+        video = open_source(source)
+        self.predictor = None
+        for image in video:
+            resized = self.resize(
+                dict(img=image[..., ::-1], img_shape=image.shape[:2], ori_shape=image.shape[:2])
+            )["img"]
+            pixels = torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
+            frame = self.model.data_preprocessor(
+                dict(inputs=[pixels[None]], data_samples=None)
+            )["inputs"][0, 0]
+            if self.predictor is None:
+                sizes = FrameSizes(frame.shape[-2:], resized.shape[:2], image.shape[:2])
+                self.predictor = VideoPredictor(self.clip_model, sizes, **self.windows)
+            if images is not None:
+                images.append(image)
+            with self._autocast():
+                part = self.predictor.step(frame)
+            if part is not None:
+                yield part
+        if self.predictor is None:
+            raise UserInputError(f"{video.name}: has no frame")
+        with self._autocast():
+            part = self.predictor.finish()
+        if part is not None:
+            yield part
+
+    def _autocast(self) -> Any:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
+
+    def frames_of(
+        self, part: EncodedFrames, images: deque[np.ndarray], start: int
+    ) -> Iterator[FrameResults]:
+        """Results of each frame of a part, from frame ``start`` on; takes their ``images``."""
+        assert self.predictor is not None
+        now = self.predictor.scores(part.ids)
+        rows = {identity: row for row, identity in enumerate(part.ids.tolist())}
+        order = torch.tensor([rows[identity] for identity in now.ids.tolist()]).long()
+        for index in range(part.num_frames):
+            shown = part.visible[order, index] & (now.scores >= self.score_thr)
+            kept = order[shown]
+            counts = None
+            if part.counts is not None:
+                counts = [part.counts[row][index] or "" for row in kept.tolist()]
+            yield FrameResults(
+                index=start + index,
+                instance_ids=now.ids[shown],
+                scores=now.scores[shown],
+                labels=now.labels[shown],
+                boxes=part.boxes[kept, index],
+                size=self.predictor.sizes.original,
+                counts=counts,
+                classes=self.classes,
+                image=images.popleft(),
+            )
+
+
+def class_names(model: torch.nn.Module) -> Sequence[str]:
+    """Names of the classes of a model: those of its checkpoint, or numbers."""
+    names = getattr(model, "dataset_meta", {}).get("classes")
+    if names:
+        return list(names)
+    count = getattr(model, "num_classes", None) or model.head.num_classes
+    return [f"class {number}" for number in range(count)]
+
+
+def _frame_transforms(cfg: Config) -> Compose:
+    """Transforms of single frames of the test pipeline: all but reading and packing.
+
+    Raises:
+        UserInputError: The config has no such pipeline.
+    """
+    pipeline = cfg.get("test_dataloader", {}).get("dataset", {}).get("pipeline")
+    if not pipeline:
+        raise UserInputError(
+            "config: test_dataloader.dataset.pipeline is missing; it says at what size the model "
+            "sees frames"
+        )
+    steps = [inner for step in pipeline for inner in step.get("transforms", [step])]
+    return Compose(
+        [step for step in steps if not step["type"].rpartition(".")[2].startswith(LEFT_OUT)]
+    )
+

@@ -1,0 +1,200 @@
+"""Frames from whatever holds a video: a file, a folder, a pattern, arrays, a camera, a stream."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.visualization.video_io import read_frame
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+FOUND_IN = ("file", "folder", "pattern", "camera", "URL", "array of frames (T, H, W, 3) or iterator")
+# Frames in a row that cannot be read before the rest of a file counts as lost.
+MAX_UNREADABLE = 50
+DEFAULT_FPS = 30.0
+
+
+@dataclass
+class FrameSource:
+    """A video that is read once, frame by frame.
+
+    Attributes:
+        name: What it is called in messages.
+        fps: Frames per second; None where that is not known.
+        num_frames: Length, as far as it is known before reading.
+        unreadable: Frames that were skipped so far.
+        is_live: Whether its frames come only once, with the time: a camera, a stream, an iterator.
+        reader: The frames, RGB (H, W, 3), uint8.
+    """
+
+    name: str
+    fps: float | None = None
+    num_frames: int | None = None
+    unreadable: int = 0
+    is_live: bool = False
+    reader: Iterator[np.ndarray] = field(default_factory=lambda: iter(()))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Read the frames.
+
+        Raises:
+            UserInputError: A frame is of another size than the first one, or is no image.
+        """
+        size: tuple[int, ...] | None = None
+        for index, frame in enumerate(self.reader):
+            frame = _as_rgb(frame, f"{self.name}: frame {index}")
+            if size is None:
+                size = frame.shape
+            elif frame.shape != size:
+                raise UserInputError(
+                    f"{self.name}: frame {index} is {frame.shape[1]}x{frame.shape[0]}, those before"
+                    f" it are {size[1]}x{size[0]}; give frames of one size, or several videos"
+                )
+            yield frame
+
+
+def open_source(source: Any) -> FrameSource:
+    """Open a video.
+
+    Args:
+        source: Path of a video file; folder of images, read in the order of their names; pattern
+            of images (``frames/*.jpg``); number of a camera, or URL of a stream, that OpenCV
+            opens; array or tensor (T, H, W, 3); or an iterator of frames. Frames are RGB (or grey)
+            and uint8.
+
+    Returns:
+        The video.
+
+    Raises:
+        UserInputError: There is none, or nothing in it can be read.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return _open_path(os.fspath(source))
+    if isinstance(source, int):
+        return _open_capture(source, f"camera {source}")
+    if isinstance(source, FrameSource):
+        return source
+    length = len(source) if hasattr(source, "__len__") else None
+    if not isinstance(source, Iterable) or length == 0:
+        what = "an empty video" if length == 0 else f"a {type(source).__name__}"
+        raise UserInputError(f"source: is {what}; expected a {', '.join(FOUND_IN)}")
+    return FrameSource(
+        "source", num_frames=length, is_live=length is None, reader=iter(source)
+    )
+
+
+def _open_path(text: str) -> FrameSource:
+    path = Path(text)
+    if "://" in text:
+        return _open_capture(text, text)
+    if text.isdecimal() and not path.exists():
+        return _open_capture(int(text), f"camera {text}")
+    if path.is_dir():
+        files = [str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
+        problem = f"no images ({' '.join(IMAGE_SUFFIXES)}) in this folder"
+    elif not path.exists() and glob.has_magic(text):
+        files, problem = glob.glob(text), "no file matches this pattern"
+    elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        files, problem = [text], ""
+    else:
+        return _open_file(path)
+    if not files:
+        raise UserInputError(f"{text}: {problem}")
+    files.sort(key=_natural)
+    return FrameSource(text, num_frames=len(files), reader=map(read_frame, files))
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Key that puts ``frame_2`` before ``frame_10``."""
+    parts: list[str] = []
+    for letter in name:
+        if parts and parts[-1][-1].isdecimal() == letter.isdecimal():
+            parts[-1] += letter
+        else:
+            parts.append(letter)
+    return [(not p[0].isdecimal(), int(p) if p[0].isdecimal() else 0, p) for p in parts]
+
+
+def _open_file(path: Path) -> FrameSource:
+    if not path.exists():
+        raise UserInputError(f"{path}: no such file or folder")
+    if not path.is_file():
+        raise UserInputError(f"{path}: is neither a file nor a folder")
+    if not os.access(path, os.R_OK):
+        raise UserInputError(f"{path}: no permission to read this file")
+    if not path.stat().st_size:
+        raise UserInputError(f"{path}: is an empty file; restore or download it again")
+    return _open_capture(str(path), str(path))
+
+
+def _open_capture(where: str | int, name: str) -> FrameSource:
+    """Open what OpenCV reads; phone videos are turned upright by it."""
+    capture = cv2.VideoCapture(where)
+    if not capture.isOpened():
+        reason = (
+            "OpenCV cannot open it as a video: it is cut off, no video, or in a format that this "
+            "OpenCV does not read; convert it with ffmpeg, or give a folder of frames"
+        )
+        if isinstance(where, int):
+            reason = "cannot be opened; check its number and permissions"
+        elif "://" in where:
+            reason = "cannot be opened; check the address and the network"
+        raise UserInputError(f"{name}: {reason}")
+    fps, length = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    source = FrameSource(
+        name,
+        fps=fps if 0 < fps < 1000 else None,
+        num_frames=length if length > 0 else None,
+        is_live=isinstance(where, int) or (length <= 0 and "://" in where),
+    )
+    source.reader = _read_capture(capture, source)
+    return source
+
+
+def _read_capture(capture: cv2.VideoCapture, source: FrameSource) -> Iterator[np.ndarray]:
+    """Frames of a file or stream; those that cannot be read are skipped and counted."""
+    try:
+        read = failures = 0
+        while True:
+            ok, frame = capture.read()
+            if ok:
+                source.unreadable += failures
+                read, failures = read + 1, 0
+                yield frame[..., ::-1]
+                continue
+            failures += 1
+            expected = source.num_frames
+            is_end = expected is None or read + source.unreadable + failures > expected
+            if is_end or failures > MAX_UNREADABLE:
+                break
+        if expected is not None:
+            source.unreadable = max(expected - read, 0)
+        if not read:
+            raise UserInputError(
+                f"{source.name}: no frame can be read; the file is broken, has no video, or needs "
+                "a codec that this OpenCV lacks; convert it with ffmpeg"
+            )
+    finally:
+        capture.release()
+
+
+def _as_rgb(frame: Any, name: str) -> np.ndarray:
+    """Frame as a contiguous RGB array (H, W, 3), uint8."""
+    if hasattr(frame, "detach"):
+        frame = frame.detach().cpu().numpy()
+    frame = np.asarray(frame)
+    if frame.dtype != np.uint8:
+        raise UserInputError(f"{name}: is of type {frame.dtype}, expected uint8 from 0 to 255")
+    if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
+        frame = np.repeat(frame.reshape(*frame.shape[:2], 1), 3, axis=2)
+    if frame.ndim != 3 or frame.shape[2] not in (3, 4) or not frame.size:
+        raise UserInputError(
+            f"{name}: has shape {frame.shape}, expected (height, width, 3), RGB"
+        )
+    return np.ascontiguousarray(frame[..., :3])

@@ -1,0 +1,162 @@
+"""The released tiny model on frames: typed results, frame by frame and as sequences."""
+
+import numpy as np
+import pytest
+import torch
+from pycocotools import mask as mask_utils
+
+import mmttsrn
+from mmttsrn.apis import VISInferencer
+from mmttsrn.apis.config_file import load_config
+from mmttsrn.datasets.synthetic_scenes import draw_object, render_clip
+from mmttsrn.errors import UserInputError
+
+RELEASE = "ttsrn-m2f_tiny_shapes"
+T = 9
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    """(T, 96, 160, 3) RGB frames of two moving shapes."""
+    rng = np.random.default_rng(5)
+    objects = [draw_object(rng, label, T, (96, 160), stays=True) for label in (0, 3)]
+    return render_clip(objects, T, (96, 160), rng)[0][..., ::-1]
+
+
+@pytest.fixture(scope="module")
+def inferencer() -> VISInferencer:
+    return VISInferencer(RELEASE, device="cpu")
+
+
+def test_it_is_at_the_top_of_the_package() -> None:
+    assert mmttsrn.VISInferencer is VISInferencer
+    with pytest.raises(AttributeError, match="Nothing"):
+        mmttsrn.Nothing  # noqa: B018
+
+
+def test_results_of_each_frame(inferencer: VISInferencer, frames: np.ndarray) -> None:
+    results = list(inferencer(frames))
+    assert [result.index for result in results] == list(range(T))
+    assert any(len(result) for result in results)
+    for result, frame in zip(results, frames, strict=True):
+        n = len(result)
+        assert np.array_equal(result.image, frame)
+        assert result.size == (96, 160)
+        assert result.masks.shape == (n, 96, 160)
+        assert result.masks.any((1, 2)).all()
+        assert result.boxes.shape == (n, 4)
+        assert (result.scores >= inferencer.score_thr).all()
+        assert result.scores.tolist() == sorted(result.scores.tolist(), reverse=True)
+        assert set(result.names) <= {"disc", "square", "triangle", "star"}
+        assert len(set(result.instance_ids.tolist())) == n
+        for mask, box in zip(result.masks, result.boxes.int().tolist(), strict=True):
+            assert mask[box[1] : box[3], box[0] : box[2]].sum() == mask.sum()
+
+
+def test_coco_results_hold_the_same(inferencer: VISInferencer, frames: np.ndarray) -> None:
+    result = next(result for result in inferencer(frames) if len(result))
+    entry = result.to_coco()[0]
+    assert entry["image_id"] == result.index
+    assert entry["category_id"] == int(result.labels[0]) + 1
+    assert result.to_coco([7, 8, 9, 10])[0]["category_id"] == int(result.labels[0]) + 7
+    assert np.array_equal(mask_utils.decode(entry["segmentation"]), result.masks[0])
+    x, y, w, h = entry["bbox"]
+    assert result.boxes[0].tolist() == pytest.approx([x, y, x + w, y + h])
+
+
+def test_supervision_gets_detections(
+    inferencer: VISInferencer, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package is no requirement: a stand-in takes what it is given."""
+    import sys
+    from types import SimpleNamespace
+
+    monkeypatch.setitem(sys.modules, "supervision", SimpleNamespace(Detections=dict))
+    result = next(result for result in inferencer(frames) if len(result))
+    detections = result.to_supervision()
+    assert detections["xyxy"].shape == (len(result), 4)
+    assert np.array_equal(detections["tracker_id"], result.instance_ids.numpy())
+    assert detections["data"]["class_name"].tolist() == result.names
+
+
+def test_sequences_of_the_whole_video(inferencer: VISInferencer, frames: np.ndarray) -> None:
+    sequences = inferencer.sequences(frames)
+    assert sequences.num_frames == T
+    last = list(inferencer(frames))[-1]
+    by_id = dict(zip(last.instance_ids.tolist(), last.scores.tolist(), strict=True))
+    assert set(by_id.values()) <= set(sequences.scores.tolist())  # final at the last frame
+    entries = sequences.to_ytvis([1, 2, 3, 4])
+    assert len(entries) == len(sequences)
+    assert all(len(entry["segmentations"]) == T for entry in entries)
+
+
+def test_each_frame_at_once(inferencer: VISInferencer, frames: np.ndarray) -> None:
+    live = VISInferencer(inferencer.model, device="cpu", latency=0)
+    read = []
+
+    def camera():
+        for number, frame in enumerate(frames):
+            read.append(number)
+            yield frame
+
+    for result in live(camera()):
+        assert read[-1] == result.index
+    assert read == list(range(T))
+
+
+def test_masks_are_those_of_the_command_for_testing(
+    inferencer: VISInferencer, frames: np.ndarray
+) -> None:
+    """The same frames through the host's interface."""
+    from mmdet.structures import DetDataSample, TrackDataSample
+
+    sample = TrackDataSample()
+    sample.video_data_samples = [
+        DetDataSample(metainfo=dict(img_shape=(96, 160), ori_shape=(96, 160))) for _ in frames
+    ]
+    pixels = torch.from_numpy(frames[..., ::-1].transpose(0, 3, 1, 2).copy())
+    (tested,) = inferencer.model.test_step(dict(inputs=[pixels], data_samples=[sample]))
+    sequences = inferencer.sequences(frames)
+    assert tested.pred_sequences.counts == sequences.counts
+    assert torch.equal(tested.pred_sequences.scores, sequences.scores)
+
+
+def test_one_frame_is_a_video(inferencer: VISInferencer, frames: np.ndarray) -> None:
+    assert [result.index for result in inferencer(frames[:1])] == [0]
+
+
+def test_the_model_of_mmdetection_runs_window_by_window(frames: np.ndarray) -> None:
+    cfg = load_config("mask2former-vis_tiny_shapes")
+    cfg.model.type = "mmdet.Mask2FormerVideo"
+    torch.manual_seed(0)
+    inferencer = VISInferencer(cfg, device="cpu", score_thr=0.0)
+    inferencer.clip_model.clip_length = 4
+    seen = []
+    inferencer.model.track_head.register_forward_hook(
+        lambda module, inputs, outputs: seen.append(len(inputs[0][0]))
+    )
+    results = list(inferencer(frames))
+    assert len(results) == T
+    assert max(seen) == 4
+    assert all(len(result) <= 10 for result in results)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(model="ttsrn_nothing"), "there is no such config"),
+        (dict(model=RELEASE, weights="nowhere.pth"), "nowhere.pth"),
+        (dict(model="mask2former-no"), "there is no such config"),
+    ],
+)
+def test_what_does_not_fit_is_refused(settings: dict, message: str) -> None:
+    with pytest.raises(UserInputError, match=message):
+        VISInferencer(device="cpu", **settings)
+
+
+def test_wrong_windows_are_refused_with_the_first_frame(
+    inferencer: VISInferencer, frames: np.ndarray
+) -> None:
+    wrong = VISInferencer(inferencer.model, device="cpu", window=99)
+    with pytest.raises(UserInputError, match="window=99 must be 1 to 4 frames"):
+        list(wrong(frames))

@@ -1,0 +1,185 @@
+"""Whatever holds a video gives the same frames, or one clear line."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.inference.frame_sources import FrameSource, open_source
+from mmttsrn.visualization.video_io import Mp4Writer, write_frame
+
+
+def moving_bar(num_frames: int = 6, size: tuple[int, int] = (48, 64)) -> np.ndarray:
+    """Frames (T, H, W, 3) RGB: a red bar on blue, that moves right."""
+    frames = np.zeros((num_frames, *size, 3), np.uint8)
+    frames[..., 2] = 200
+    for number, frame in enumerate(frames):
+        frame[:, 8 * number : 8 * number + 8] = (220, 0, 0)
+    return frames
+
+
+@pytest.fixture
+def mp4(tmp_path: Path) -> Path:
+    path = tmp_path / "bar.mp4"
+    with Mp4Writer(path, fps=12) as writer:
+        for frame in moving_bar():
+            writer.write(frame)
+    return path
+
+
+def read(source: object) -> np.ndarray:
+    return np.stack(list(open_source(source)))
+
+
+def test_a_video_file_gives_its_frames(mp4: Path) -> None:
+    source = open_source(mp4)
+    assert (source.fps, source.num_frames, source.is_live) == (12, 6, False)
+    frames = np.stack(list(source))
+    assert frames.shape == (6, 48, 64, 3)
+    assert np.abs(frames.astype(int) - moving_bar()).mean() < 12  # mp4 loses some
+    assert source.unreadable == 0
+
+
+def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+    for number, frame in enumerate(moving_bar(12)):
+        write_frame(tmp_path / f"frame_{number}.png", frame)
+    (tmp_path / "notes.txt").write_text("no frame")
+    for source in (tmp_path, str(tmp_path), f"{tmp_path}/frame_*.png"):
+        assert np.array_equal(read(source), moving_bar(12))
+        assert open_source(source).num_frames == 12
+
+
+@pytest.mark.parametrize("kind", ["array", "list", "tensor", "iterator"])
+def test_arrays_and_iterators_are_frames(kind: str) -> None:
+    frames = moving_bar()
+    source = {
+        "array": frames,
+        "list": list(frames),
+        "tensor": torch.from_numpy(frames),
+        "iterator": iter(frames),
+    }[kind]
+    opened = open_source(source)
+    assert opened.is_live == (kind == "iterator")
+    assert np.array_equal(np.stack(list(opened)), frames)
+
+
+def test_grey_frames_and_frames_with_transparency_become_rgb() -> None:
+    grey = moving_bar()[..., 0]
+    for frames in (grey, grey[..., None]):
+        assert np.array_equal(read(frames), np.repeat(grey[..., None], 3, -1))
+    clear = np.concatenate([moving_bar(), np.zeros((6, 48, 64, 1), np.uint8)], -1)
+    assert np.array_equal(read(clear), moving_bar())
+
+
+def test_a_video_that_is_cut_off_gives_what_is_left(tmp_path: Path) -> None:
+    """An avi, whose index is not needed to read its beginning."""
+    path = tmp_path / "long.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for _ in range(10):
+        for frame in moving_bar():
+            writer.write(frame)
+    writer.release()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    source = open_source(path)
+    assert 10 < len(list(source)) < 60
+
+
+def test_frames_that_cannot_be_read_are_counted(mp4: Path) -> None:
+    source = open_source(mp4)
+
+    class Failing:
+        """Every second frame cannot be read."""
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def read(self):
+            self.calls += 1
+            if self.calls > 6 or self.calls % 2 == 0:
+                return False, None
+            return True, moving_bar()[self.calls - 1]
+
+        def release(self) -> None:
+            pass
+
+    from mmttsrn.inference.frame_sources import _read_capture
+
+    source.reader = _read_capture(Failing(), source)
+    assert len(list(source)) == 3
+    assert source.unreadable == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is an empty file"), (b"no video" * 100, "OpenCV cannot open it as a video")],
+)
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(content)
+    with pytest.raises(UserInputError, match=f"{path}: {message}"):
+        read(path)
+
+
+def test_an_mp4_without_its_end_is_refused(mp4: Path) -> None:
+    mp4.write_bytes(mp4.read_bytes()[:600])
+    with pytest.raises(UserInputError, match="cut off"):
+        read(mp4)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere.mp4", "nowhere.mp4: no such file or folder"),
+        ("frames/*.jpg", "no file matches this pattern"),
+        ("http://127.0.0.1:9/none.mp4", "check the address and the network"),
+        (97, "camera 97: cannot be opened"),
+        ([], "is an empty video"),
+        (3.5, "is a float; expected a file, folder"),
+    ],
+)
+def test_what_is_no_video_is_refused(source: object, message: str) -> None:
+    with pytest.raises(UserInputError, match=message.replace("*", r"\*")):
+        read(source)
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserInputError, match="no images"):
+        open_source(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_refused(mp4: Path) -> None:
+    mp4.chmod(0)
+    with pytest.raises(UserInputError, match="no permission"):
+        open_source(mp4)
+
+
+def test_a_frame_that_is_no_image_is_refused(tmp_path: Path) -> None:
+    for number, frame in enumerate(moving_bar(3)):
+        write_frame(tmp_path / f"{number}.jpg", frame)
+    (tmp_path / "1.jpg").write_bytes(b"nothing")
+    with pytest.raises(UserInputError, match="1.jpg: not a readable image"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ([np.zeros((4, 6, 3), np.uint8), np.zeros((6, 4, 3), np.uint8)], "frame 1 is 4x6, those"),
+        ([np.zeros((4, 6, 3), np.float32)], "frame 0: is of type float32, expected uint8"),
+        ([np.zeros((4, 6, 2), np.uint8)], r"frame 0: has shape \(4, 6, 2\)"),
+        ([np.zeros((0, 6, 3), np.uint8)], r"frame 0: has shape \(0, 6, 3\)"),
+    ],
+)
+def test_frames_of_a_wrong_kind_are_refused(frames: list[np.ndarray], message: str) -> None:
+    with pytest.raises(UserInputError, match=message):
+        read(frames)
+
+
+def test_a_source_that_is_open_stays_as_it_is() -> None:
+    source = FrameSource("mine", reader=iter(moving_bar()))
+    assert open_source(source) is source

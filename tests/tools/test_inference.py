@@ -1,0 +1,139 @@
+"""The command that predicts videos."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmttsrn.datasets.synthetic_scenes import draw_object, render_clip
+from mmttsrn.formats.ground_truth import read_ground_truth
+from mmttsrn.visualization.video_io import Mp4Writer, write_frame
+
+MODEL = ("--model", "ttsrn-m2f_tiny_shapes", "--device", "cpu")
+T = 7
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    objects = [draw_object(rng, label, T, (96, 160), stays=True) for label in (0, 3)]
+    return render_clip(objects, T, (96, 160), rng)[0][..., ::-1]
+
+
+@pytest.fixture
+def videos(tmp_path: Path, frames: np.ndarray) -> Path:
+    """A folder of three mp4 of two shapes."""
+    for name in ("a", "b", "sub/a"):
+        with Mp4Writer(tmp_path / "videos" / f"{name}.mp4", fps=10) as writer:
+            for frame in frames:
+                writer.write(frame)
+    return tmp_path / "videos"
+
+
+def test_one_video_becomes_all_kinds_of_files(run_tool, videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    status, lines, _ = run_tool(
+        "inference.py", videos / "b.mp4", *MODEL, "--out", out, "--json", "--csv", "--png"
+    )
+    assert status == 0
+    assert sorted(path.name for path in out.iterdir()) == ["b", "b.csv", "b.json", "b.mp4"]
+    assert f"{videos / 'b.mp4'}: {T} frames, " in lines[-1]
+    capture = cv2.VideoCapture(str(out / "b.mp4"))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == T
+    assert capture.get(cv2.CAP_PROP_FPS) == 10
+    assert len(list((out / "b").iterdir())) == T
+    (video,) = read_ground_truth(out / "b.json").videos.values()
+    assert len(video.sequences) >= 1
+    with (out / "b.csv").open() as file:
+        ids = {row["instance_id"] for row in csv.DictReader(file)}
+    assert len(ids) == len(video.sequences)
+
+
+def test_results_do_not_depend_on_the_kind_of_source(
+    run_tool, frames: np.ndarray, tmp_path: Path
+) -> None:
+    """A folder, a pattern and a list that names the folder."""
+    for number, frame in enumerate(frames):
+        write_frame(tmp_path / "frames" / f"{number}.png", frame)
+    (tmp_path / "list.txt").write_text(f"# videos\n{tmp_path / 'frames'}\n")
+    contents = []
+    for number, source in enumerate(("frames", "frames/*.png", "list.txt")):
+        out = tmp_path / str(number)
+        status, _, _ = run_tool(
+            "inference.py", tmp_path / source, *MODEL, "--out", out, "--json", "--no-video"
+        )
+        assert status == 0
+        (path,) = out.iterdir()
+        contents.append(json.loads(path.read_text())["annotations"])
+    assert contents[0]
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_a_folder_of_videos_is_searched_and_done_ones_are_left_out(
+    run_tool, videos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = ("inference.py", videos, *MODEL, "--out", out, "--csv", "--no-video")
+    assert run_tool(*arguments)[0] == 0
+    names = ["b.csv", "sub_a.csv", "videos_a.csv"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    before = {name: (out / name).read_text() for name in names}
+    (out / "b.csv").unlink()
+    (out / "sub_a.csv").write_text("kept as it is")
+    status, lines, _ = run_tool(*arguments, "--resume")
+    assert status == 0
+    assert sum("done before" in line for line in lines) == 2
+    assert (out / "b.csv").read_text() == before["b.csv"]
+    assert (out / "sub_a.csv").read_text() == "kept as it is"
+
+
+def test_a_broken_video_among_others_is_reported(run_tool, videos: Path, tmp_path: Path) -> None:
+    (videos / "broken.mp4").write_bytes(b"nothing")
+    out = tmp_path / "out"
+    status, _, errors = run_tool("inference.py", videos, *MODEL, "--out", out)
+    assert status == 2
+    assert any("broken.mp4: OpenCV cannot open it" in line for line in errors)
+    assert errors[-1] == "error: 1 of 4 videos could not be read, see above"
+    assert sorted(path.name for path in out.iterdir()) == ["b.mp4", "sub_a.mp4", "videos_a.mp4"]
+
+
+def test_only_some_classes_and_good_scores(run_tool, videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.mp4"
+    options = ("--classes", "square", "star", "--score-thr", "0.2", "--csv")
+    assert run_tool("inference.py", videos / "b.mp4", *MODEL, "--out", out, *options)[0] == 0
+    assert out.is_file()
+    with out.with_suffix(".csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["class"] for row in rows} <= {"square", "star"}
+    assert all(float(row["score"]) >= 0.2 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("nowhere.mp4", *MODEL), "nowhere.mp4: no such file or folder"),
+        (("{b}", *MODEL, "--classes", "horse"), "--classes horse: the model does not know it"),
+        (("{b}", *MODEL, "--window", "9"), "window=9 must be 1 to 4 frames"),
+        (("{b}", *MODEL, "--latency", "4"), "latency=4 must be 0 to 3 frames"),
+        (("{b}", *MODEL, "--out", "{b}"), "is the input itself"),
+        (("{b}", "{a}", *MODEL, "--out", "x.mp4"), "names one file for 2 videos"),
+        (("{b}", "--model", "nothing"), "nothing: there is no such config"),
+        (("{b}", *MODEL, "--no-video"), "--no-video needs one of"),
+        (("{empty}", *MODEL), "names no video"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    run_tool, videos: Path, tmp_path: Path, monkeypatch, options: tuple, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.txt").write_text("\n# nothing\n")
+    places = {"{a}": videos / "a.mp4", "{b}": videos / "b.mp4", "{empty}": tmp_path / "empty.txt"}
+    before = {path: path.read_bytes() for path in videos.rglob("*.mp4")}
+    status, _, errors = run_tool("inference.py", *(places.get(o, o) for o in options))
+    assert status == 2
+    assert message in errors[-1]
+    assert {path: path.read_bytes() for path in videos.rglob("*.mp4")} == before
+    assert not list(tmp_path.rglob("*.partial*"))
