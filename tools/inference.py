@@ -61,6 +61,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--score-thr", type=float, default=0.3, help="instances below it are left out; %(default)s"
     )
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="only these classes")
+    parser.add_argument("--boxes-only", action="store_true", help="compute no masks, which is faster")
     parser.add_argument("--window", type=int, help="frames that the model sees at once")
     parser.add_argument("--overlap", type=int, help="frames that neighbouring windows share")
     parser.add_argument(
@@ -72,6 +73,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--show", action="store_true", help="show the overlay in a window")
     add_override_argument(parser)
     args = parser.parse_args(argv)
+    if args.boxes_only and args.png:
+        parser.error("--png needs masks; leave out --boxes-only")
     if args.no_video and not (args.json or args.csv or args.png or args.show):
         parser.error("--no-video needs one of --json, --csv, --png and --show")
     return args
@@ -185,6 +188,7 @@ def main(argv: list[str] | None = None) -> int:
         overlap=args.overlap,
         latency=args.latency,
         score_thr=args.score_thr,
+        boxes_only=args.boxes_only,
         amp=args.amp,
         allow_unsafe=args.allow_unsafe_checkpoint,
     )

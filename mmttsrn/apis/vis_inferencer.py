@@ -39,6 +39,7 @@ class VISInferencer:
         latency: Frames that may be read after a frame before its results come; 0 for results at
             once, which costs a window for each frame. By default ``window - 1``, the best results.
         score_thr: Instances with a lower score are left out of the frames.
+        boxes_only: Compute no masks, which saves the time of the mask head.
         amp: Run the model in bfloat16.
         allow_unsafe: Read the weights even if that can run code from them.
 
@@ -56,6 +57,7 @@ class VISInferencer:
         overlap: int | None = None,
         latency: int | None = None,
         score_thr: float = 0.3,
+        boxes_only: bool = False,
         amp: bool = False,
         allow_unsafe: bool = False,
     ) -> None:
@@ -67,7 +69,11 @@ class VISInferencer:
             self.model = init_model(model, weights, device, allow_unsafe=allow_unsafe)
         self.device = torch.device(device)
         self.clip_model = clip_model_of(self.model)
-        self.windows = dict(window=window, overlap=overlap, latency=latency)
+        if boxes_only and "boxes" not in self.clip_model.gives:
+            raise UserInputError("boxes_only: this model gives masks only, no boxes without them")
+        self.settings = dict(
+            window=window, overlap=overlap, latency=latency, with_masks=not boxes_only
+        )
         self.score_thr = score_thr
         self.amp = amp
         self.resize = _frame_transforms(self.model.cfg)
@@ -135,7 +141,7 @@ class VISInferencer:
             )["inputs"][0, 0]
             if self.predictor is None:
                 sizes = FrameSizes(frame.shape[-2:], resized.shape[:2], image.shape[:2])
-                self.predictor = VideoPredictor(self.clip_model, sizes, **self.windows)
+                self.predictor = VideoPredictor(self.clip_model, sizes, **self.settings)
             if images is not None:
                 images.append(image)
             with self._autocast():

@@ -24,6 +24,7 @@ class ClipModel(Protocol):
     """What predicts a clip.
 
     Attributes:
+        gives: What it predicts, of ``boxes`` and ``masks``.
         clip_length: Most frames T of a clip.
         clip_overlap: Frames that neighbouring clips share by default.
         fill_clips: A video shorter than a clip goes back and forth until it fills one.
@@ -31,6 +32,7 @@ class ClipModel(Protocol):
         post_processor: What scores the sequences.
     """
 
+    gives: frozenset[str]
     clip_length: int
     clip_overlap: int
     fill_clips: bool
@@ -40,7 +42,9 @@ class ClipModel(Protocol):
     def frame_maps(self, frames: Tensor) -> list[Any]:
         """What is computed once for each frame of (t, 3, H, W), whatever clips it is in."""
 
-    def predict_clip(self, maps: Sequence[Any], padding_mask: Tensor) -> InstanceSequences:
+    def predict_clip(
+        self, maps: Sequence[Any], padding_mask: Tensor, with_masks: bool = True
+    ) -> InstanceSequences:
         """Sequences of a clip of these frames; ``padding_mask`` is (H, W) bool."""
 
 
@@ -80,6 +84,7 @@ class VideoPredictor:
         overlap: Frames that neighbouring clips share; by default as the model says. A latency that
             is shorter than the step between clips makes the overlap larger.
         latency: Frames after a frame that may be read before its results come.
+        with_masks: Whether masks are computed; without, the model has to give boxes.
 
     Raises:
         UserInputError: A number is out of range.
@@ -92,8 +97,10 @@ class VideoPredictor:
         window: int | None = None,
         overlap: int | None = None,
         latency: int | None = None,
+        with_masks: bool = True,
     ) -> None:
         self.model = model
+        self.with_masks = with_masks
         self.sizes = sizes
         self.window = model.clip_length if window is None else window
         if not 1 <= self.window <= model.clip_length:
@@ -189,7 +196,9 @@ class VideoPredictor:
         length = len(state.maps)
         filled = max(length, self.window) if model.fill_clips else length
         order = reflect_frames(np.arange(filled), length)
-        sequences = model.predict_clip([state.maps[i] for i in order], padding_mask)
+        sequences = model.predict_clip(
+            [state.maps[i] for i in order], padding_mask, self.with_masks
+        )
         state.link.add(state.num_frames - length, sequences.frames(0, length))
 
     def _release(self, stop: int) -> EncodedFrames | None:

@@ -121,6 +121,24 @@ def test_masks_are_those_of_the_command_for_testing(
     assert torch.equal(tested.pred_sequences.scores, sequences.scores)
 
 
+def test_boxes_without_masks(frames: np.ndarray) -> None:
+    """Of the paper's model, whose mask head is then not run."""
+    torch.manual_seed(0)
+    cfg = load_config("ttsrn_tiny_shapes")
+    whole = VISInferencer(cfg, device="cpu", score_thr=0.0)
+    boxes = VISInferencer(whole.model, device="cpu", score_thr=0.0, boxes_only=True)
+    boxes.model.mask_head.register_forward_hook(lambda *_: pytest.fail("the mask head is run"))
+    for result in boxes(frames):
+        assert result.masks is None
+        assert len(result) == len(result.boxes)
+        assert "segmentation" not in result.to_coco()[0]
+
+
+def test_boxes_of_a_model_of_masks_are_refused(inferencer: VISInferencer) -> None:
+    with pytest.raises(UserInputError, match="gives masks only"):
+        VISInferencer(inferencer.model, device="cpu", boxes_only=True)
+
+
 def test_one_frame_is_a_video(inferencer: VISInferencer, frames: np.ndarray) -> None:
     assert [result.index for result in inferencer(frames[:1])] == [0]
 

@@ -98,6 +98,7 @@ class PerfectModel:
     memory: int = 10**6
     noise: float = 0.0
     fill_clips: bool = True
+    gives: frozenset[str] = frozenset({"masks"})
     seed: int = 0
     post_processor: PostProcessor = field(default_factory=InstanceQueryPostProcessor)
     clips: list[list[int]] = field(default_factory=list)
@@ -111,7 +112,9 @@ class PerfectModel:
     def frame_maps(self, frames: Tensor) -> list[int]:
         return [int(frame[0, 0, 0]) for frame in frames]
 
-    def predict_clip(self, maps: Sequence[int], padding_mask: Tensor) -> InstanceSequences:
+    def predict_clip(
+        self, maps: Sequence[int], padding_mask: Tensor, with_masks: bool = True
+    ) -> InstanceSequences:
         self.clips.append(list(maps))
         masks = self.video.masks[:, list(maps)].copy()  # n, T, H, W
         for mask in masks:

@@ -28,6 +28,7 @@ class Mask2FormerClips:
         model: The model, with its published config and weights.
     """
 
+    gives = frozenset({"masks"})
     clip_length = MASK2FORMER_FRAMES
     clip_overlap = MASK2FORMER_FRAMES // 2
     fill_clips = False
@@ -43,7 +44,9 @@ class Mask2FormerClips:
         """Backbone maps of each frame (t, 3, H, W)."""
         return list(zip(*self.model.backbone(frames), strict=True))
 
-    def predict_clip(self, maps: Sequence[Any], padding_mask: Tensor) -> InstanceSequences:
+    def predict_clip(
+        self, maps: Sequence[Any], padding_mask: Tensor, with_masks: bool = True
+    ) -> InstanceSequences:
         """Sequences of a clip; the model takes padding as a part of the frame, as in mmdet."""
         levels = [torch.stack(level) for level in zip(*maps, strict=True)]
         size = tuple(padding_mask.shape)

@@ -68,11 +68,11 @@ class SequenceModel(BaseModule):
         self.pixel_decoder = MODELS.build(pixel_decoder) if pixel_decoder else None
         self.head = MODELS.build(head)
         self.mask_head = MODELS.build(mask_head) if mask_head else None
+        self.gives: frozenset[str] = self.head.gives | ({"masks"} if mask_head else set())
         self.criterion = None
         if criterion:
             self.criterion = MODELS.build(dict(criterion, num_classes=self.head.num_classes))
-            last_layer = self.head.gives | ({"masks"} if mask_head else set())
-            self.criterion.check_decoder(self.head.gives, last_layer)
+            self.criterion.check_decoder(self.head.gives, self.gives)
         self.post_processor = TASK_UTILS.build(post_processor)
         self.clip_linker = TASK_UTILS.build(clip_linker)
         self.clip_length: int = self.head.num_frames
@@ -159,16 +159,19 @@ class SequenceModel(BaseModule):
         """Backbone maps of each frame of (t, 3, H, W), which clips that share it have in common."""
         return list(zip(*self.backbone(frames), strict=True))
 
-    def predict_clip(self, maps: Sequence[FrameMaps], padding_mask: Tensor) -> InstanceSequences:
+    def predict_clip(
+        self, maps: Sequence[FrameMaps], padding_mask: Tensor, with_masks: bool = True
+    ) -> InstanceSequences:
         """Predict the sequences of one clip.
 
         Args:
             maps: Those of its T frames, see :meth:`frame_maps`.
             padding_mask: (H, W) bool, true for padding.
+            with_masks: Whether masks are computed.
 
         Returns:
             What the last decoder layer predicts.
         """
         clip = [torch.stack(level)[None] for level in zip(*maps, strict=True)]
         features = self._fuse(clip, padding_mask.expand(1, len(maps), -1, -1))
-        return self._decode(features)[-1].clip(0)
+        return self._decode(features)[-1].clip(0, with_masks)

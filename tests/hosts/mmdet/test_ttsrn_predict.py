@@ -127,9 +127,9 @@ def test_clips_of_a_long_video_overlap(
     numbered, seen = with_frame_numbers(model, monkeypatch), []
     predict_clip = model.core.predict_clip
 
-    def record(maps: list, padding_mask: Tensor):
+    def record(maps: list, padding_mask: Tensor, with_masks: bool):
         seen.append([numbered(frame) for frame in maps])
-        return predict_clip(maps, padding_mask)
+        return predict_clip(maps, padding_mask, with_masks)
 
     monkeypatch.setattr(model.core, "predict_clip", record)
     model.predict(numbered_video(6), [clip_sample([], 6)])
@@ -169,7 +169,7 @@ def test_planted_objects_keep_their_ids_over_a_long_video(
 
     numbered = with_frame_numbers(model, monkeypatch)
 
-    def squares_in(maps: list, padding_mask: Tensor):
+    def squares_in(maps: list, padding_mask: Tensor, with_masks: bool):
         numbers = [numbered(frame) for frame in maps]
         logits, boxes = torch.zeros(1, 4, 4, 4), torch.full((1, 4, 4, 4), 0.5)
         logits[..., -1] = 8.0
