@@ -61,7 +61,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--score-thr", type=float, default=0.3, help="instances below it are left out; %(default)s"
     )
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="only these classes")
-    parser.add_argument("--boxes-only", action="store_true", help="compute no masks, which is faster")
+    parser.add_argument(
+        "--boxes-only", action="store_true", help="compute no masks, which is faster"
+    )
     parser.add_argument("--window", type=int, help="frames that the model sees at once")
     parser.add_argument("--overlap", type=int, help="frames that neighbouring windows share")
     parser.add_argument(

@@ -21,7 +21,7 @@ from mmttsrn.inference.result_files import (
 from mmttsrn.inference.result_store import ResultStore
 from mmttsrn.structures import FrameResults, SequenceScores
 from mmttsrn.visualization.overlay import FrameInstances, draw_instances
-from mmttsrn.visualization.video_io import Mp4Writer
+from mmttsrn.visualization.video_io import Mp4Writer, add_audio
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 SUFFIXES = {"mp4": ".mp4", "json": ".json", "csv": ".csv", "png": ""}
@@ -141,6 +141,8 @@ def predict_to_files(
         )
         if "mp4" in paths and not video.is_live:
             write_overlay(final, open_source(source), paths["mp4"], fps)
+            if Path(str(source)).is_file():
+                add_audio(paths["mp4"], Path(str(source)))
         for kind, write in (("json", write_json), ("csv", write_csv), ("png", write_pngs)):
             if kind in paths:
                 write(final, paths[kind])
@@ -160,7 +162,7 @@ def _stored(
 
 
 def _until_interrupted(video: FrameSource) -> FrameSource:
-    """The video; for a camera or stream, Ctrl-C is its end."""
+    """Let Ctrl-C be the end of a camera or stream."""
     if not video.is_live:
         return video
     reader = video.reader

@@ -63,6 +63,7 @@ class VISInferencer:
     ) -> None:
         if device == "auto":
             device = get_device()
+        self.model: Any
         if isinstance(model, torch.nn.Module):
             self.model = model.to(device).eval()
         else:
@@ -71,7 +72,7 @@ class VISInferencer:
         self.clip_model = clip_model_of(self.model)
         if boxes_only and "boxes" not in self.clip_model.gives:
             raise UserInputError("boxes_only: this model gives masks only, no boxes without them")
-        self.settings = dict(
+        self.settings: dict[str, Any] = dict(
             window=window, overlap=overlap, latency=latency, with_masks=not boxes_only
         )
         self.score_thr = score_thr
@@ -136,9 +137,9 @@ class VISInferencer:
                 dict(img=image[..., ::-1], img_shape=image.shape[:2], ori_shape=image.shape[:2])
             )["img"]
             pixels = torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
-            frame = self.model.data_preprocessor(
-                dict(inputs=[pixels[None]], data_samples=None)
-            )["inputs"][0, 0]
+            frame = self.model.data_preprocessor(dict(inputs=[pixels[None]], data_samples=None))[
+                "inputs"
+            ][0, 0]
             if self.predictor is None:
                 sizes = FrameSizes(frame.shape[-2:], resized.shape[:2], image.shape[:2])
                 self.predictor = VideoPredictor(self.clip_model, sizes, **self.settings)
@@ -185,7 +186,7 @@ class VISInferencer:
             )
 
 
-def class_names(model: torch.nn.Module) -> Sequence[str]:
+def class_names(model: Any) -> Sequence[str]:
     """Names of the classes of a model: those of its checkpoint, or numbers."""
     names = getattr(model, "dataset_meta", {}).get("classes")
     if names:
@@ -195,7 +196,7 @@ def class_names(model: torch.nn.Module) -> Sequence[str]:
 
 
 def _frame_transforms(cfg: Config) -> Compose:
-    """Transforms of single frames of the test pipeline: all but reading and packing.
+    """Build the test pipeline of single frames: all but reading and packing.
 
     Raises:
         UserInputError: The config has no such pipeline.
@@ -210,4 +211,3 @@ def _frame_transforms(cfg: Config) -> Compose:
     return Compose(
         [step for step in steps if not step["type"].rpartition(".")[2].startswith(LEFT_OUT)]
     )
-

@@ -14,7 +14,14 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.visualization.video_io import read_frame
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-FOUND_IN = ("file", "folder", "pattern", "camera", "URL", "array of frames (T, H, W, 3) or iterator")
+FOUND_IN = (
+    "file",
+    "folder",
+    "pattern",
+    "camera",
+    "URL",
+    "array of frames (T, H, W, 3) or iterator",
+)
 # Frames in a row that cannot be read before the rest of a file counts as lost.
 MAX_UNREADABLE = 50
 DEFAULT_FPS = 30.0
@@ -84,9 +91,7 @@ def open_source(source: Any) -> FrameSource:
     if not isinstance(source, Iterable) or length == 0:
         what = "an empty video" if length == 0 else f"a {type(source).__name__}"
         raise UserInputError(f"source: is {what}; expected a {', '.join(FOUND_IN)}")
-    return FrameSource(
-        "source", num_frames=length, is_live=length is None, reader=iter(source)
-    )
+    return FrameSource("source", num_frames=length, is_live=length is None, reader=iter(source))
 
 
 def _open_path(text: str) -> FrameSource:
@@ -194,7 +199,5 @@ def _as_rgb(frame: Any, name: str) -> np.ndarray:
     if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
         frame = np.repeat(frame.reshape(*frame.shape[:2], 1), 3, axis=2)
     if frame.ndim != 3 or frame.shape[2] not in (3, 4) or not frame.size:
-        raise UserInputError(
-            f"{name}: has shape {frame.shape}, expected (height, width, 3), RGB"
-        )
+        raise UserInputError(f"{name}: has shape {frame.shape}, expected (height, width, 3), RGB")
     return np.ascontiguousarray(frame[..., :3])

@@ -18,10 +18,11 @@ from mmttsrn.formats.output_files import partial_file
 from mmttsrn.inference.result_store import ResultStore, SeenInstance
 from mmttsrn.structures import SequenceScores
 from mmttsrn.visualization.colors import instance_palette
-from mmttsrn.visualization.overlay import FrameInstances, OverlayStyle, draw_instances
+from mmttsrn.visualization.overlay import FrameInstances, OverlayStyle, Trails, draw_instances
 from mmttsrn.visualization.video_io import Mp4Writer
 
 MOST_IDS_IN_PALETTE = 255
+TRAIL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,7 @@ def write_csv(results: VideoResults, path: Path) -> None:
     """Write a table with a row for each instance and frame."""
     with partial_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(
-            ["frame", "instance_id", "class", "score", "x1", "y1", "x2", "y2", "area"]
-        )
+        table.writerow(["frame", "instance_id", "class", "score", "x1", "y1", "x2", "y2", "area"])
         for number in range(results.store.num_frames):
             for seen, score, label in results.frame(number):
                 area = ""
@@ -158,12 +157,14 @@ def write_overlay(
     style: OverlayStyle | None = None,
 ) -> None:
     """Draw the results on the frames of the video, RGB (H, W, 3), and write them as mp4."""
+    trails = Trails(round(TRAIL_SECONDS * fps))
     with Mp4Writer(path, fps) as writer:
         for number, image in enumerate(frames):
             if number == results.store.num_frames:
                 break
             rows = results.frame(number)
-            writer.write(draw_instances(image, frame_instances(results, rows), style))
+            instances = frame_instances(results, rows)
+            writer.write(draw_instances(image, instances, style, trails))
 
 
 def frame_instances(

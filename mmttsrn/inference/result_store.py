@@ -90,7 +90,7 @@ class ResultStore:
         return self._select("id = ? order by frame", identity)
 
     def _select(self, condition: str, value: int) -> Iterator[SeenInstance]:
-        query = f"select * from seen where {condition}"  # noqa: S608 - no outside text in it
+        query = f"select * from seen where {condition}"
         for frame, identity, score, x1, y1, x2, y2, counts in self._connection.execute(
             query, (value,)
         ):

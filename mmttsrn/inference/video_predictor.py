@@ -40,7 +40,7 @@ class ClipModel(Protocol):
     post_processor: PostProcessor
 
     def frame_maps(self, frames: Tensor) -> list[Any]:
-        """What is computed once for each frame of (t, 3, H, W), whatever clips it is in."""
+        """Compute what is the same for a frame of (t, 3, H, W) in all its clips."""
 
     def predict_clip(
         self, maps: Sequence[Any], padding_mask: Tensor, with_masks: bool = True

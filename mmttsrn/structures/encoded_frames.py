@@ -47,4 +47,3 @@ class SequenceScores(NamedTuple):
     ids: Tensor
     scores: Tensor
     labels: Tensor
-

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as mask_utils
 from torch import Tensor
-
-if TYPE_CHECKING:
-    import supervision
 
 
 @dataclass(frozen=True)
@@ -88,9 +85,9 @@ class FrameResults:
             entries.append(entry)
         return entries
 
-    def to_supervision(self) -> "supervision.Detections":
-        """Detections of the package ``supervision``, which has to be installed."""
-        import supervision
+    def to_supervision(self) -> Any:
+        """Give detections of the package ``supervision``, which has to be installed."""
+        import supervision  # type: ignore[import-not-found]
 
         return supervision.Detections(
             xyxy=self.boxes.numpy(),

@@ -3,6 +3,7 @@
 OpenCV draws a frame about a hundred times faster than matplotlib does, which matters for videos.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -123,8 +124,44 @@ def draw_masks(
         cv2.drawContours(canvas, contours, -1, color, style.line_width)
 
 
+class Trails:
+    """Where the instances of a video have been lately, frame by frame.
+
+    Args:
+        length: Frames that a trail goes back.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self._points: dict[int, deque[tuple[int, tuple[float, float]]]] = {}
+        self._frame = 0
+
+    def add(self, instances: FrameInstances) -> None:
+        """Take in the next frame: the centres of the boxes of what is visible in it."""
+        self._frame += 1
+        for index in instances.drawing_order():
+            x1, y1, x2, y2 = instances.box(index).tolist()
+            points = self._points.setdefault(int(instances.ids[index]), deque())
+            points.append((self._frame, ((x1 + x2) / 2, (y1 + y2) / 2)))
+        for identity, points in list(self._points.items()):
+            while points and points[0][0] <= self._frame - self.length:
+                points.popleft()
+            if not points:
+                del self._points[identity]
+
+    def draw(self, canvas: np.ndarray, zoom: int, line_width: int) -> None:
+        """Draw a line for each instance, in place; where it was hidden, the line is straight."""
+        for identity, points in self._points.items():
+            line = np.rint([point for _, point in points]).astype(np.int32) * zoom
+            color = instance_color(identity)
+            cv2.polylines(canvas, [line[:, None]], False, color, line_width, cv2.LINE_AA)
+
+
 def draw_instances(
-    image: np.ndarray, instances: FrameInstances, style: OverlayStyle | None = None
+    image: np.ndarray,
+    instances: FrameInstances,
+    style: OverlayStyle | None = None,
+    trails: Trails | None = None,
 ) -> np.ndarray:
     """Draw masks, boxes and labels ``class score #id`` of the instances of one frame.
 
@@ -135,6 +172,7 @@ def draw_instances(
         image: RGB frame (H, W, 3), uint8; not changed.
         instances: What to draw, in pixels of ``image``.
         style: Look of the overlay.
+        trails: Where the instances have been; the frame is added to it.
 
     Returns:
         RGB frame (zoom * H, zoom * W, 3), uint8; zoom is ``style.zoom(H, W)``.
@@ -153,6 +191,9 @@ def draw_instances(
         corner = (max(x2 - 1, x1), max(y2 - 1, y1))
         color = instance_color(instances.ids[index])
         cv2.rectangle(canvas, (x1, y1), corner, color, style.line_width)
+    if trails is not None:
+        trails.add(instances)
+        trails.draw(canvas, zoom, style.line_width)
     _draw_labels(canvas, instances, boxes)
     return canvas
 

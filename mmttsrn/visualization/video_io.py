@@ -1,6 +1,8 @@
 """Reading frames and writing overlay frames and videos."""
 
 import os
+import shutil
+import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -109,3 +111,26 @@ class Mp4Writer(ExitStack):
                 f"{self.path}: frame of shape {frame.shape} in a video of shape {self._shape}"
             )
         self._writer.write(cv2.cvtColor(padded, cv2.COLOR_RGB2BGR))
+
+
+def add_audio(video: Path, source: Path) -> bool:
+    """Give a video file the sound of another, where ffmpeg is installed and there is sound.
+
+    Args:
+        video: An mp4, which is replaced at once.
+        source: A video file with the same length.
+
+    Returns:
+        Whether ffmpeg did it.
+    """
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        return False
+    inputs = ["-i", str(video), "-i", str(source)]
+    streams = ["-map", "0:v:0", "-map", "1:a?", "-c", "copy", "-shortest"]
+    with partial_file(video) as partial:
+        command = [ffmpeg, "-loglevel", "error", "-nostdin", "-y", *inputs, *streams, str(partial)]
+        done = subprocess.run(command, check=False, capture_output=True)
+        if done.returncode:
+            shutil.copyfile(video, partial)  # such as sound that mp4 cannot hold
+    return done.returncode == 0

@@ -127,7 +127,9 @@ class PerfectModel:
         logits = torch.zeros(len(order), len(maps), self.video.num_classes + 1)
         for slot, row in enumerate(order):
             wrong = self.random.random() < self.noise
-            label = self.random.integers(self.video.num_classes) if wrong else self.video.labels[row]
+            label = (
+                self.random.integers(self.video.num_classes) if wrong else self.video.labels[row]
+            )
             logits[slot, :, label] = LOGIT
         states = self.looks[order]
         states = states + 2 * self.noise * torch.randn_like(states)
@@ -141,7 +143,7 @@ class PerfectModel:
 
 
 def switches(results: SequenceResults, video: PlantedVideo) -> int:
-    """How often the sequence that covers an object best changes, from one seen frame to the next."""
+    """How often the sequence that covers an object best changes between frames."""
     last: dict[int, int] = {}
     count = 0
     for frame in range(video.num_frames):

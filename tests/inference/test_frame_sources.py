@@ -162,7 +162,7 @@ def test_a_frame_that_is_no_image_is_refused(tmp_path: Path) -> None:
     for number, frame in enumerate(moving_bar(3)):
         write_frame(tmp_path / f"{number}.jpg", frame)
     (tmp_path / "1.jpg").write_bytes(b"nothing")
-    with pytest.raises(UserInputError, match="1.jpg: not a readable image"):
+    with pytest.raises(UserInputError, match=r"1\.jpg: not a readable image"):
         read(tmp_path)
 
 

@@ -53,7 +53,9 @@ def results(tmp_path: Path):
     with ResultStore(tmp_path / "folder" / "store") as store:
         store.add(part_of(masks[:, :2]))
         store.add(part_of(masks[:, 2:]))
-        scores = SequenceScores(torch.tensor([0, 4]), torch.tensor([0.9, 0.6]), torch.tensor([1, 0]))
+        scores = SequenceScores(
+            torch.tensor([0, 4]), torch.tensor([0.9, 0.6]), torch.tensor([1, 0])
+        )
         yield VideoResults("clip.mp4", SIZE, 25.0, ["cat", "dog"], store, scores)
     assert not list((tmp_path / "folder").iterdir())
 
@@ -124,9 +126,7 @@ def test_pictures_hold_ids_and_the_better_lies_on_top(
 
 def test_pictures_of_many_ids_have_16_bits(results: VideoResults, tmp_path: Path) -> None:
     far = part_of(masks_of_frames()[:1, :1].repeat(3, 0))
-    results.store.add(
-        EncodedFrames(torch.tensor([1, 2, 600]), *list(vars(far).values())[1:])
-    )
+    results.store.add(EncodedFrames(torch.tensor([1, 2, 600]), *list(vars(far).values())[1:]))
     many = SequenceScores(torch.tensor([600]), torch.tensor([0.5]), torch.tensor([0]))
     write_pngs(VideoResults(*list(vars(results).values())[:-1], many), tmp_path / "ids")
     picture = cv2.imread(str(tmp_path / "ids" / "00005.png"), cv2.IMREAD_UNCHANGED)

@@ -177,7 +177,9 @@ def test_live_scores_are_those_of_the_frames_so_far() -> None:
         part = predictor.step(frame)
         now = predictor.scores(part.ids[part.visible[:, -1]])
         assert (now.scores > 0.9).all()
-        assert len(now.ids) == model.video.masks[:, predictor.state.num_frames - 1].any((1, 2)).sum()
+        assert (
+            len(now.ids) == model.video.masks[:, predictor.state.num_frames - 1].any((1, 2)).sum()
+        )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from mmttsrn.visualization.colors import instance_color
 from mmttsrn.visualization.overlay import (
     FrameInstances,
     OverlayStyle,
+    Trails,
     draw_instances,
     draw_masks,
     mask_box,
@@ -139,3 +140,29 @@ def test_mask_box_is_half_open():
 def test_wrong_style(kwargs):
     with pytest.raises(ValueError, match=next(iter(kwargs))):
         OverlayStyle(**kwargs)
+
+
+def test_a_trail_follows_the_centre_and_ends(image):
+    trails = Trails(length=3)
+
+    def drawn(left: int) -> np.ndarray:
+        boxes = np.array([[left, 10.0, left + 4, 14.0]])
+        instances = FrameInstances(ids=[4], names=["a"], boxes=boxes)
+        trails.add(instances)
+        canvas = np.zeros((40, 60, 3), np.uint8)
+        trails.draw(canvas, zoom=1, line_width=1)
+        return canvas.any(-1)
+
+    assert not drawn(4)[:, 10:].any()
+    assert drawn(8)[12, 6:11].all()
+    assert drawn(12)[12, 6:15].all()
+    last = drawn(16)
+    assert last[12, 10:19].all()
+    assert not last[12, :8].any()
+    nothing = FrameInstances(ids=[], names=[], boxes=np.zeros((0, 4)))
+    trails.add(nothing)
+    trails.add(nothing)
+    assert np.array_equal(draw_instances(image, nothing, ORIGINAL_SIZE, trails), image)
+    canvas = np.zeros((40, 60, 3), np.uint8)
+    trails.draw(canvas, zoom=1, line_width=1)
+    assert not canvas.any()

@@ -6,7 +6,13 @@ import pytest
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.visualization import video_io
-from mmttsrn.visualization.video_io import Mp4Writer, read_frame, require_mp4_encoder, write_frame
+from mmttsrn.visualization.video_io import (
+    Mp4Writer,
+    add_audio,
+    read_frame,
+    require_mp4_encoder,
+    write_frame,
+)
 
 FRAME = np.zeros((64, 64, 3), dtype=np.uint8)
 
@@ -110,3 +116,28 @@ def test_unreadable_frames(tmp_path, content, message):
         (tmp_path / "0.jpg").write_bytes(content)
     with pytest.raises(UserInputError, match=rf"0\.jpg: {message}"):
         read_frame(tmp_path / "0.jpg")
+
+
+def test_sound_is_added_where_ffmpeg_is_installed(tmp_path, monkeypatch):
+    """A stand-in for ffmpeg writes what it was called with."""
+    video, source = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    video.write_text("pictures")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not add_audio(video, source)
+    ffmpeg = tmp_path / "ffmpeg"
+    ffmpeg.write_text('#!/bin/sh\nfor last; do :; done\necho "$@" > "$last"\n')
+    ffmpeg.chmod(0o755)
+    assert add_audio(video, source)
+    assert f"-i {video} -i {source} -map 0:v:0 -map 1:a?" in video.read_text()
+
+
+def test_a_failing_ffmpeg_leaves_the_video_as_it_is(tmp_path, monkeypatch):
+    video = tmp_path / "a.mp4"
+    video.write_text("pictures")
+    ffmpeg = tmp_path / "ffmpeg"
+    ffmpeg.write_text("#!/bin/sh\nexit 1\n")
+    ffmpeg.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not add_audio(video, tmp_path / "b.mp4")
+    assert video.read_text() == "pictures"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "ffmpeg"]

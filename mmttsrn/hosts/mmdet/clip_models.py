@@ -12,6 +12,7 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet.model import TTSRN
 from mmttsrn.inference import ClipModel
 from mmttsrn.models import ClipLinker, InstanceQueryPostProcessor
+from mmttsrn.models.task_modules import PostProcessor
 from mmttsrn.structures import InstanceSequences
 
 # Longer clips than this are not what mmdet's model is trained on (2 frames) and take much memory.
@@ -36,7 +37,7 @@ class Mask2FormerClips:
     def __init__(self, model: Mask2FormerVideo) -> None:
         self.model = model
         self.clip_linker = ClipLinker()
-        self.post_processor = InstanceQueryPostProcessor(
+        self.post_processor: PostProcessor = InstanceQueryPostProcessor(
             null_frame_score=0.0, top_k=10, mask_quality=False
         )
 
@@ -60,7 +61,7 @@ class Mask2FormerClips:
 
 
 def clip_model_of(model: nn.Module) -> ClipModel:
-    """What predicts the clips of a model.
+    """Return what predicts the clips of a model.
 
     Raises:
         UserInputError: No video can be predicted with models of this class.

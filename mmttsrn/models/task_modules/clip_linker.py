@@ -52,7 +52,7 @@ class _Looks:
 
     @classmethod
     def of_clip(cls, start: int, clip: InstanceSequences) -> "_Looks":
-        """Looks of the slots of a clip, over the frames in which each is seen."""
+        """Take the looks of the slots of a clip, over the frames in which each is seen."""
         seen = _is_seen(clip)
         weights = seen.float()
         weights[~seen.any(1)] = 1.0  # over all frames, where there is none
@@ -70,17 +70,20 @@ class _Looks:
     def select(self, rows: Tensor) -> "_Looks":
         """Those of some sequences."""
         states = None if self.states is None else self.states[rows]
-        return _Looks(
-            self.ids[rows], self.slots[rows], self.seen[rows], self.classes[rows], states
-        )
+        return _Looks(self.ids[rows], self.slots[rows], self.seen[rows], self.classes[rows], states)
 
     def append(self, other: "_Looks") -> "_Looks":
         """Both, one after the other."""
         states = None
         if self.states is not None and other.states is not None:
             states = torch.cat([self.states, other.states])
-        pairs = ((getattr(self, f), getattr(other, f)) for f in ("ids", "slots", "seen", "classes"))
-        return _Looks(*map(torch.cat, pairs), states)
+        return _Looks(
+            torch.cat([self.ids, other.ids]),
+            torch.cat([self.slots, other.slots]),
+            torch.cat([self.seen, other.seen]),
+            torch.cat([self.classes, other.classes]),
+            states,
+        )
 
     def update(self, rows: Tensor, other: "_Looks") -> None:
         """Take the looks of ``other`` for ``rows``; of one that is not seen, only the slot."""
@@ -88,7 +91,7 @@ class _Looks:
         is_new = other.seen > self.seen[rows]
         rows, other = rows[is_new], other.select(is_new)
         self.seen[rows], self.classes[rows] = other.seen, other.classes
-        if self.states is not None:
+        if self.states is not None and other.states is not None:
             self.states[rows] = other.states
 
     def similarity(self, other: "_Looks") -> Tensor:
