@@ -99,7 +99,7 @@ setup(
             optional=True,  # without a C compiler, evaluation is slower
         )
     ],
-    package_data={PACKAGE: ["py.typed"]},
+    package_data={PACKAGE: ["py.typed", "visualization/*.html"]},
     # MMEngine, MMCV, MMDetection and OpenCV are left out on purpose. Each exists under several pip
     # names (onedl-mmcv / mmcv, opencv-python / opencv-python-headless, ...) that provide the same
     # import name: naming one would install it over the files of another, and pip's build isolation

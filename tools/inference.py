@@ -56,6 +56,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="write sequences, YouTube-VIS format")
     parser.add_argument("--csv", action="store_true", help="write a table of all instances")
     parser.add_argument("--png", action="store_true", help="write a picture of ids for each frame")
+    parser.add_argument("--html", action="store_true", help="write a page with player and timeline")
     parser.add_argument("--no-video", action="store_true", help="write no overlay video")
     parser.add_argument(
         "--score-thr", type=float, default=0.3, help="instances below it are left out; %(default)s"
@@ -77,8 +78,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.boxes_only and args.png:
         parser.error("--png needs masks; leave out --boxes-only")
-    if args.no_video and not (args.json or args.csv or args.png or args.show):
-        parser.error("--no-video needs one of --json, --csv, --png and --show")
+    if args.no_video and not (args.json or args.csv or args.png or args.html or args.show):
+        parser.error("--no-video needs one of --json, --csv, --png, --html and --show")
     return args
 
 
@@ -89,7 +90,7 @@ def plan(args: argparse.Namespace) -> dict[str, dict[str, Path]]:
         UserInputError: There is no video, or its results cannot be written.
     """
     kinds = [] if args.no_video else ["mp4"]
-    kinds += [kind for kind in ("json", "csv", "png") if getattr(args, kind)]
+    kinds += [kind for kind in ("json", "csv", "png", "html") if getattr(args, kind)]
     videos = list_videos(args.inputs)
     if args.out.suffix.lower() == ".mp4":
         if len(videos) > 1:

@@ -14,6 +14,7 @@ from mmttsrn.inference.frame_sources import DEFAULT_FPS, FrameSource, open_sourc
 from mmttsrn.inference.result_files import (
     VideoResults,
     write_csv,
+    write_html,
     write_json,
     write_overlay,
     write_pngs,
@@ -24,7 +25,7 @@ from mmttsrn.visualization.overlay import FrameInstances, draw_instances
 from mmttsrn.visualization.video_io import Mp4Writer, add_audio
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
-SUFFIXES = {"mp4": ".mp4", "json": ".json", "csv": ".csv", "png": ""}
+SUFFIXES = {"mp4": ".mp4", "html": ".html", "json": ".json", "csv": ".csv", "png": ""}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def result_stems(videos: Sequence[str]) -> list[str]:
 
 
 def result_paths(stem: Path, kinds: Sequence[str]) -> dict[str, Path]:
-    """Where each kind of result goes, of ``mp4``, ``json``, ``csv`` and ``png``."""
+    """Where each kind of result goes, of ``SUFFIXES``."""
     return {kind: stem.with_name(stem.name + SUFFIXES[kind]) for kind in kinds}
 
 
@@ -105,7 +106,7 @@ def predict_to_files(
 
     The overlay of a file or folder is drawn when all is known, from a second reading; that of a
     camera or stream while it plays, with what is known then. Ctrl-C ends a camera or stream, whose
-    results are then written.
+    results are then written. A page (html) needs a second reading.
 
     Args:
         inferencer: Predicts the frames.
@@ -115,9 +116,12 @@ def predict_to_files(
         on_frame: Called with each frame and its results as soon as they are final.
 
     Raises:
-        UserInputError: The source cannot be opened, or a frame not be used.
+        UserInputError: The source cannot be opened, a frame not be used, or a page is asked for
+            of a camera or stream.
     """
     video = open_source(source)
+    if video.is_live and "html" in paths:
+        raise UserInputError(f"{video.name}: a page needs a video file or folder, no live source")
     anchor = next(iter(paths.values()))
     fps = video.fps or DEFAULT_FPS
     draws_live = video.is_live and "mp4" in paths
@@ -143,6 +147,8 @@ def predict_to_files(
             write_overlay(final, open_source(source), paths["mp4"], fps)
             if Path(str(source)).is_file():
                 add_audio(paths["mp4"], Path(str(source)))
+        if "html" in paths:
+            write_html(final, open_source(source), paths["html"], fps)
         for kind, write in (("json", write_json), ("csv", write_csv), ("png", write_pngs)):
             if kind in paths:
                 write(final, paths[kind])

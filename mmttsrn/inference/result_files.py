@@ -18,6 +18,7 @@ from mmttsrn.formats.output_files import partial_file
 from mmttsrn.inference.result_store import ResultStore, SeenInstance
 from mmttsrn.structures import SequenceScores
 from mmttsrn.visualization.colors import instance_palette
+from mmttsrn.visualization.html_report import write_html_report
 from mmttsrn.visualization.overlay import FrameInstances, OverlayStyle, Trails, draw_instances
 from mmttsrn.visualization.video_io import Mp4Writer
 
@@ -165,6 +166,16 @@ def write_overlay(
             rows = results.frame(number)
             instances = frame_instances(results, rows)
             writer.write(draw_instances(image, instances, style, trails))
+
+
+def write_html(results: VideoResults, frames: Iterable[np.ndarray], path: Path, fps: float) -> None:
+    """Write the page with the frames of the video, RGB (H, W, 3), and what was found in them."""
+    length = results.store.num_frames
+    pairs = (
+        (image, frame_instances(results, results.frame(number)))
+        for number, image in zip(range(length), frames, strict=False)
+    )
+    write_html_report(path, results.name, length, fps, pairs)
 
 
 def frame_instances(

@@ -1,0 +1,99 @@
+"""Writes a page for each video of a results file: player, timeline, numbers against ground truth.
+
+Pages load nothing and need no other file; open them in any browser.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmttsrn.cli.user_errors import positive, report_user_errors
+from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation.analysis.errors import analyse_errors
+from mmttsrn.evaluation.ytvis import evaluate
+from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
+from mmttsrn.formats.output_files import check_output_folder
+from mmttsrn.formats.results import Results, read_results
+from mmttsrn.visualization.html_report import TruthSummary, write_html_report
+from mmttsrn.visualization.overlay import FrameInstances
+from mmttsrn.visualization.render import check_frames
+from mmttsrn.visualization.video_io import read_frame
+from mmttsrn.visualization.video_sequences import (
+    VideoSequences,
+    add_predictions,
+    unique_stems,
+    videos_to_draw,
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("ann_file", help="official json that lists the videos")
+    parser.add_argument("results_file", help="results.json, as tools/test.py writes it")
+    parser.add_argument(
+        "--img-root", required=True, help="folder that the json's file_names are relative to"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--score-thr", type=float, default=0.1, help="instances below this score are left out"
+    )
+    parser.add_argument("--max-videos", type=positive(int), help="only the first videos")
+    parser.add_argument("--fps", type=positive(float), default=6.0, help="frames a second")
+    return parser.parse_args(argv)
+
+
+def compare(truth: GroundTruth, results: Results, video_id: int) -> TruthSummary:
+    """Numbers of one video."""
+    own = {video_id: results.get(video_id, [])}
+    alone = GroundTruth(truth.name, {video_id: truth.videos[video_id]}, truth.categories)
+    stats = evaluate(alone, own).stats
+    errors = analyse_errors(alone, own)
+    numbers = [("mask AP", stats["mAP"]), ("AP50", stats["mAP_50"]), ("AR@10", stats["AR@10"])]
+    rows = [(name, f"{value:.3f}" if value >= 0 else "-") for name, value in numbers]
+    rows += [(f"errors: {name}", str(count)) for name, count in errors.counts.items() if count]
+    return TruthSummary(rows)
+
+
+def frames_of(drawn: VideoSequences, root: Path) -> Iterator[tuple]:
+    """Frames of a video, with what was found in each."""
+    for index, name in enumerate(drawn.video.file_names):
+        yield read_frame(root / name), drawn.frame_instances(index, drawn.predicted)
+
+
+def truth_of(drawn: VideoSequences) -> Iterator[FrameInstances]:
+    """Yield what is annotated in each frame of a video."""
+    for index in range(drawn.video.length):
+        yield drawn.frame_instances(index, drawn.video.sequences)
+
+
+@report_user_errors()
+def main(argv: list[str] | None = None) -> None:
+    """Check both files, then write; bad input ends the program with one line and exit status 2."""
+    args = parse_args(argv)
+    check_output_folder(args.out, "--out")
+    truth = read_ground_truth(args.ann_file, need_frames=True)
+    results = read_results(args.results_file, truth)
+    videos = videos_to_draw(truth)
+    add_predictions(videos, truth, args.results_file, args.score_thr)
+    chosen = list(videos.values())[: args.max_videos]
+    if not chosen:
+        raise UserInputError(f"{args.ann_file}: videos: is empty; nothing to show")
+    check_frames([drawn.video for drawn in chosen], args.img_root)
+    stems = unique_stems([drawn.video for drawn in chosen])
+    for drawn in chosen:
+        video = drawn.video
+        path = args.out / f"{stems[video.id]}.html"
+        against = None
+        if truth.has_sequences:
+            against = (compare(truth, results, video.id), truth_of(drawn))
+        title = f"{stems[video.id]} (video {video.id})"
+        frames = frames_of(drawn, Path(args.img_root))
+        write_html_report(path, title, video.length, args.fps, frames, against)
+        print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()
