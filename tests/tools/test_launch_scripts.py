@@ -74,3 +74,11 @@ def test_slurm_scripts(echo, script, argument, expected):
     position = words.index("c.py")
     tail = [*expected, "--launcher", "slurm", "--cfg-options", "a=1"]
     assert words[position + 1 :] == tail
+
+
+def test_dist_inference_passes_arguments_and_goes_on(echo):
+    words = call("dist_inference.sh", "a b/", "3", "--model", "m", "--json", PYTHON=str(echo))
+    assert "--nproc_per_node=3" in words
+    position = words.index("a b/")
+    assert words[position - 1].endswith("inference.py")
+    assert words[position:] == ["a b/", "--resume", "--model", "m", "--json"]
