@@ -191,7 +191,9 @@ def class_names(model: Any) -> Sequence[str]:
     names = getattr(model, "dataset_meta", {}).get("classes")
     if names:
         return list(names)
-    count = getattr(model, "num_classes", None) or model.head.num_classes
+    detector = getattr(model, "detector", None)
+    owner = model.head if detector is None and hasattr(model, "head") else model
+    count = detector.roi_head.bbox_head.num_classes if detector else owner.num_classes
     return [f"class {number}" for number in range(count)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmdet.models.vis import Mask2FormerVideo
+from mmdet.models.vis import Mask2FormerVideo, MaskTrackRCNN
 from mmdet.structures import DetDataSample, TrackDataSample
 from torch import Tensor, nn
 
@@ -12,11 +12,12 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet.model import TTSRN
 from mmttsrn.inference import ClipModel
 from mmttsrn.models import ClipLinker, InstanceQueryPostProcessor
-from mmttsrn.models.task_modules import PostProcessor
+from mmttsrn.models.task_modules import LinkedVideo, PostProcessor
 from mmttsrn.structures import InstanceSequences
 
 # Longer clips than this are not what mmdet's model is trained on (2 frames) and take much memory.
 MASK2FORMER_FRAMES = 8
+CODE_BITS = 32  # of track ids
 
 
 class Mask2FormerClips:
@@ -60,6 +61,94 @@ class Mask2FormerClips:
         return InstanceSequences.from_clip(logits, None, masks[-1][0])
 
 
+class MaskTrackFrames:
+    """mmdet's ``MaskTrackRCNN``: frame by frame, with the ids of its own tracker.
+
+    The tracker's memory is in the model, so that only one video can be predicted at a time.
+
+    Args:
+        model: The model, with its published config and weights.
+    """
+
+    gives = frozenset({"boxes", "masks"})
+    clip_length = 1
+    clip_overlap = 0
+    fill_clips = False
+
+    def __init__(self, model: MaskTrackRCNN) -> None:
+        self.model = model
+        self.clip_linker: ClipLinker = _TrackerLinker(self)
+        self.post_processor: PostProcessor = InstanceQueryPostProcessor(
+            null_frame_score=0.0, mask_quality=False
+        )
+        self.next_frame = 0
+
+    def frame_maps(self, frames: Tensor) -> list[Any]:
+        """Hand on the frames: the tracker needs them in order, one by one."""
+        return list(frames)
+
+    def predict_clip(
+        self, maps: Sequence[Any], padding_mask: Tensor, with_masks: bool = True
+    ) -> InstanceSequences:
+        """Tracks of one frame; their states tell the ids of the tracker."""
+        (frame,) = maps
+        height, width = (~padding_mask).any(1).sum(), (~padding_mask).any(0).sum()
+        shape = (int(height), int(width))
+        sample = TrackDataSample()
+        sample.video_data_samples = [
+            DetDataSample(
+                metainfo=dict(
+                    frame_id=self.next_frame,
+                    img_shape=shape,
+                    ori_shape=shape,
+                    batch_input_shape=tuple(padding_mask.shape),
+                    scale_factor=(1.0, 1.0),
+                )
+            )
+        ]
+        self.next_frame += 1
+        self.model.predict(frame[None, None], [sample])
+        tracks = sample[0].pred_track_instances
+        num_classes = self.model.detector.roi_head.bbox_head.num_classes
+        probabilities = tracks.scores.new_zeros(len(tracks.scores), num_classes + 1)
+        rows = torch.arange(len(tracks.scores))
+        probabilities[rows, tracks.labels] = tracks.scores
+        probabilities[:, -1] = 1 - tracks.scores
+        masks = torch.full((len(rows), 1, *padding_mask.shape), -1.0, device=frame.device)
+        masks[:, 0, : shape[0], : shape[1]][tracks.masks.to(torch.bool)] = 1.0
+        boxes = tracks.bboxes / tracks.bboxes.new_tensor([shape[1], shape[0]] * 2)
+        centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+        return InstanceSequences(
+            probabilities.clamp(min=1e-7).log()[:, None],
+            torch.cat([centre, extent], 1)[:, None],
+            masks if with_masks else None,
+            torch.ones(len(rows), 1, dtype=torch.bool, device=frame.device),
+            _codes(tracks.instances_id)[:, None],
+        )
+
+
+class _TrackerLinker(ClipLinker):
+    """Takes the ids of a tracker over, which the states tell, for as long as it remembers them."""
+
+    def __init__(self, owner: MaskTrackFrames) -> None:
+        retained = getattr(owner.model.tracker, "num_frames_retain", 0)
+        super().__init__(min_score=0.0, memory=retained + 1, min_similarity=0.999)
+        self.owner = owner
+
+    def start(self) -> LinkedVideo:
+        """Begin a video; the tracker forgets the last one."""
+        self.owner.model.tracker.reset()
+        self.owner.next_frame = 0
+        return super().start()
+
+
+def _codes(ids: Tensor) -> Tensor:
+    """Turn ids into unit vectors (n, C) that are alike for equal ones only."""
+    bits = torch.arange(CODE_BITS, device=ids.device)
+    code = (ids[:, None].long() >> bits & 1).float() * 2 - 1
+    return code / CODE_BITS**0.5
+
+
 def clip_model_of(model: nn.Module) -> ClipModel:
     """Return what predicts the clips of a model.
 
@@ -70,6 +159,9 @@ def clip_model_of(model: nn.Module) -> ClipModel:
         return model.core
     if isinstance(model, Mask2FormerVideo):
         return Mask2FormerClips(model)
+    if isinstance(model, MaskTrackRCNN):
+        return MaskTrackFrames(model)
     raise UserInputError(
-        f"model: {type(model).__name__} cannot predict a video here; TTSRN and Mask2FormerVideo can"
+        f"model: {type(model).__name__} cannot predict a video here; TTSRN, Mask2FormerVideo and "
+        "MaskTrackRCNN can"
     )
