@@ -6,13 +6,13 @@ _base_ = [
     "../_base_/schedules/schedule_one-cycle_ema.py",
 ]
 
-# Two frames of many clips instead of many frames of few: what is alike in the frames of a clip
-# teaches little about classes.
+# Single frames of many clips instead of many frames of few: what is alike in the frames of a clip
+# teaches little about classes, and queries that find an object find it in all frames of a clip.
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=8,
     dataset=dict(
         pipeline=[
-            dict(type="mmttsrn.ClipSample", num_frames=2, stride=(1, 6)),
+            dict(type="mmttsrn.ClipSample", num_frames=1),
             {{_base_.train_transforms}},
             {{_base_.pack_inputs}},
         ]

@@ -52,8 +52,6 @@ model = dict(
             loss_cls=dict(
                 type="mmttsrn.SequenceClassTerm",
                 no_object_weight=0.3,
-                same_class_iou=0.5,
-                ignore_iou=0.3,
                 loss=dict(type="mmdet.CrossEntropyLoss", loss_weight=3.0),
             ),
             loss_mask=dict(

@@ -83,18 +83,6 @@ class MatchedLayer:
         logits, masks = self.mask_volumes
         return logits.flatten(1), cell_shares(masks, logits).flatten(1)
 
-    @torch.no_grad()
-    def mask_ious(self, clip: int) -> Tensor:
-        """IoU (Q, n) of the masks of all queries of a clip and its true ones, as volumes."""
-        logits, masks = self.predictions.mask_logits(clip), self.targets[clip].masks
-        assert logits is not None
-        assert masks is not None
-        soft = cell_shares(masks, logits)
-        found, true = (m.flatten(1).float() for m in (logits > 0, soft >= 0.5))
-        with torch.autocast(logits.device.type, enabled=False):  # float16 ends at 65504 cells
-            inter = found @ true.T
-        return inter / (found.sum(1)[:, None] + true.sum(1) - inter).clamp(min=1)
-
     def cached(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
         """Return what was computed under a key, so that terms share it."""
         if key not in self._cache:

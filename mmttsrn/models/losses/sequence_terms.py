@@ -16,58 +16,28 @@ class SequenceClassTerm(LossTerm):
     Args:
         loss: Config of the class loss of logits (P, K+1).
         no_object_weight: Weight of the no-object class.
-        same_class_iou: An unmatched query whose mask overlaps that of a true sequence at least so
-            much, as IoU, has that one's class; None for never.
-        ignore_iou: Likewise, from here on it counts for nothing.
 
     Source: DETR (ECCV 2020) and Mask2Former (CVPR 2022).
     """
 
-    def __init__(
-        self,
-        loss: dict,
-        no_object_weight: float = 0.1,
-        same_class_iou: float | None = None,
-        ignore_iou: float | None = None,
-    ) -> None:
+    def __init__(self, loss: dict, no_object_weight: float = 0.1) -> None:
         super().__init__(loss)
         self.no_object_weight = no_object_weight
-        self.same_class_iou = same_class_iou
-        self.ignore_iou = ignore_iou
-        self.compares_masks = same_class_iou is not None or ignore_iou is not None
-        if self.compares_masks:
-            self.needs = frozenset({"masks"})
 
     def forward(self, layer: MatchedLayer) -> Tensor:
         """Weighted mean over all queries."""
         logits = layer.predictions.logits.mean(1)  # N, Q, K+1
         num_classes = logits.shape[-1] - 1
         classes = logits.new_full(logits.shape[:-1], num_classes, dtype=torch.int64)
-        ignored = torch.zeros_like(classes, dtype=torch.bool)
-        if self.compares_masks:
-            self._judge_unmatched(layer, classes, ignored)
         clip, predicted, _ = layer.matches.unbind(1)
         classes[clip, predicted] = layer.true("labels")
-        ignored[clip, predicted] = False
-        weights = torch.where(classes == num_classes, self.no_object_weight, 1.0) * ~ignored
+        weights = torch.where(classes == num_classes, self.no_object_weight, 1.0)
         return self.loss(
             logits.flatten(0, 1),
             classes.flatten(),
             weight=weights.flatten(),
             avg_factor=weights.sum().clamp(min=1e-6),
         )
-
-    def _judge_unmatched(self, layer: MatchedLayer, classes: Tensor, ignored: Tensor) -> None:
-        for index, targets in enumerate(layer.targets):
-            if not len(targets):
-                continue
-            iou, best = layer.mask_ious(index).max(1)  # Q
-            if self.ignore_iou is not None:
-                ignored[index] = iou >= self.ignore_iou
-            if self.same_class_iou is not None:
-                same = iou >= self.same_class_iou
-                classes[index] = torch.where(same, targets.labels[best], classes[index])
-                ignored[index] &= ~same
 
 
 class _SequenceMaskTerm(LossTerm):

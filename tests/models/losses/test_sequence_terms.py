@@ -82,59 +82,21 @@ class TestSequenceClassTerm:
     probabilities = torch.tensor(
         [[[0.5, 0.2, 0.2, 0.1], [0.1, 0.6, 0.1, 0.2], [0.1, 0.25, 0.25, 0.4]]]
     )
-    # IoU of the queries' masks with the true one: 1, 1/2, 1/3.
-    cells = torch.zeros(1, 3, T, *CELLS)
-    cells[0, 0, :, :2] = 1  # 12 cells in each frame, as the true one
-    cells[0, 1, :, :1] = 1
-    cells[0, 2, :, :2, :3] = 1
-    cells[0, 2, :, 2:, :3] = 1
 
-    def loss(self, **settings: Any) -> float:
-        masks = 2 * self.cells - 1
-        targets = targets_of([1], enlarged(self.cells[0, :1].bool()))
-        layer = layer_of([targets], [[0, 0, 0]], masks, self.probabilities.log())
-        return SequenceClassTerm(CE, no_object_weight=0.25, **settings)(layer).item()
+    def loss(self, labels: list[int], matches: list[list[int]]) -> float:
+        layer = layer_of([targets_of(labels)], matches, logits=self.probabilities.log())
+        return SequenceClassTerm(CE, no_object_weight=0.25)(layer).item()
 
     def test_other_queries_are_no_object(self) -> None:
         expected = -(math.log(0.2) + 0.25 * math.log(0.2) + 0.25 * math.log(0.4)) / 1.5
-        assert self.loss() == pytest.approx(expected, rel=1e-5)
+        assert self.loss([1], [[0, 0, 0]]) == pytest.approx(expected, rel=1e-5)
 
-    def test_queries_of_the_same_mask_have_the_same_class(self) -> None:
-        expected = -(math.log(0.2) + math.log(0.6) + 0.25 * math.log(0.4)) / 2.25
-        assert self.loss(same_class_iou=0.5) == pytest.approx(expected, rel=1e-5)
-
-    def test_queries_of_a_similar_mask_count_for_nothing(self) -> None:
-        expected = -(math.log(0.2) + 0.25 * math.log(0.4)) / 1.25
-        assert self.loss(ignore_iou=0.4) == pytest.approx(expected, rel=1e-5)
-        assert self.loss(ignore_iou=0.3) == pytest.approx(-math.log(0.2), rel=1e-5)
-
-    def test_both(self) -> None:
-        expected = -(math.log(0.2) + math.log(0.6)) / 2
-        loss = self.loss(same_class_iou=0.5, ignore_iou=0.3)
-        assert loss == pytest.approx(expected, rel=1e-5)
-
-    def test_the_best_true_sequence_gives_the_class(self) -> None:
-        true = enlarged(self.cells[0, [2, 0]].bool())  # IoU with query 1: 1/5 and 1/2
-        targets = targets_of([2, 1], true)
-        logits = self.probabilities.log()
-        layer = layer_of([targets], [[0, 0, 1], [0, 2, 0]], 2 * self.cells - 1, logits)
-        loss = SequenceClassTerm(CE, same_class_iou=0.2)(layer).item()
-        expected = -(math.log(0.2) + math.log(0.6) + math.log(0.25)) / 3
-        assert loss == pytest.approx(expected, rel=1e-5)
+    def test_matches_decide_which_query_has_which_class(self) -> None:
+        expected = -(math.log(0.2) + 0.25 * math.log(0.2) + math.log(0.25)) / 2.25
+        assert self.loss([2, 1], [[0, 0, 1], [0, 2, 0]]) == pytest.approx(expected, rel=1e-5)
 
     def test_without_true_sequences_all_are_no_object(self) -> None:
-        logits = self.probabilities.log()
-        layer = layer_of([targets_of([])], [], logits=logits)
-        loss = SequenceClassTerm(CE, same_class_iou=0.5, ignore_iou=0.3)(layer).item()
-        assert loss == pytest.approx(-(math.log(0.1 * 0.2 * 0.4)) / 3, rel=1e-5)
-
-    def test_ious_of_large_clips_do_not_overflow_in_float16(self) -> None:
-        """2 frames of 800x800 pixels have 80000 cells; float16 ends at 65504."""
-        masks = torch.ones(1, 3, T, 200, 200, dtype=torch.float16)
-        true = torch.ones(1, T, 800, 800, dtype=torch.bool)
-        layer = layer_of([targets_of([0], true)], [[0, 0, 0]], masks)
-        with torch.autocast("cpu", torch.float16):
-            assert layer.mask_ious(0).tolist() == [[1.0]] * 3
+        assert self.loss([], []) == pytest.approx(-(math.log(0.1 * 0.2 * 0.4)) / 3, rel=1e-5)
 
 
 class TestMaskTerms:
@@ -312,8 +274,6 @@ CLASS_TERM = dict(type="mmttsrn.SequenceClassTerm", loss=CE)
     ("term", "needs_masks"),
     [
         (CLASS_TERM, False),
-        (dict(CLASS_TERM, same_class_iou=0.5), True),
-        (dict(CLASS_TERM, ignore_iou=0.5), True),
         (dict(type="mmttsrn.PixelClassTerm", loss=CE), True),
         (MASK_TERM, True),
     ],
@@ -325,7 +285,7 @@ def test_true_masks_are_read_for_the_terms_that_use_them(term: dict, needs_masks
 @pytest.mark.parametrize(
     ("term", "needed"),
     [
-        (dict(CLASS_TERM, ignore_iou=0.5), "masks"),
+        (MASK_TERM, "masks"),
         (dict(type="mmttsrn.PixelClassTerm", loss=CE), "pixel_logits"),
     ],
 )
