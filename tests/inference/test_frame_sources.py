@@ -1,6 +1,7 @@
 """Whatever holds a video gives the same frames, or one clear line."""
 
 import os
+import struct
 from pathlib import Path
 
 import cv2
@@ -183,3 +184,17 @@ def test_frames_of_a_wrong_kind_are_refused(frames: list[np.ndarray], message: s
 def test_a_source_that_is_open_stays_as_it_is() -> None:
     source = FrameSource("mine", reader=iter(moving_bar()))
     assert open_source(source) is source
+
+
+def test_a_video_of_a_phone_is_turned_upright(mp4: Path) -> None:
+    """The matrix of the track says how the frames are turned for showing: by 90 degrees."""
+    content = bytearray(mp4.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
+    turned = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    assert content[matrix : matrix + 4] == struct.pack(">i", 1 << 16)  # not turned yet
+    content[matrix : matrix + 36] = turned
+    mp4.write_bytes(content)
+    frames = read(mp4)
+    assert frames.shape == (6, 64, 48, 3)
+    upright = np.rot90(moving_bar(), k=-1, axes=(1, 2))
+    assert np.abs(frames.astype(int) - upright).mean() < 12
