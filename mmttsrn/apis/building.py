@@ -9,9 +9,13 @@ from mmttsrn.setup_env import register_all_modules
 
 
 def build_from_config(cfg: Config) -> TTSRN:
-    """Build the model of a config for inference, with random weights, on the CPU."""
+    """Build the model of a config for inference, with random weights, on the CPU.
+
+    What trains it is left out, so that old weights do not need the losses of their time.
+    """
     register_all_modules()
-    return MODELS.build(cfg.model).eval()
+    parts = {key: value for key, value in cfg.model.items() if key != "criterion"}
+    return MODELS.build(parts).eval()
 
 
 def state_without_values(cfg: Config) -> dict[str, Tensor]:

@@ -7,20 +7,17 @@ model has instances, and results, RLE and evaluation are those of a real run.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
-import psutil
 import torch
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import load_config
+from mmttsrn.cli.peak_memory import peak_memory
 from mmttsrn.cli.user_errors import report_user_errors
 
 TEST = Path(__file__).resolve().parents[1] / "test.py"
@@ -45,25 +42,6 @@ def write_json(folder: Path, length: int, size: tuple[int, int]) -> Path:
     path = folder / f"first_{length}.json"
     path.write_text(json.dumps({"videos": [video], "categories": categories}))
     return path
-
-
-def peak_memory(command: list[str]) -> tuple[float, float]:
-    """Run a command and give the peak memory of its main process in MB, and its seconds."""
-    start, peak = time.monotonic(), 0
-    process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    errors: list[str] = []
-    reader = threading.Thread(target=lambda: errors.extend(process.stderr))
-    reader.start()
-    while process.poll() is None:
-        try:
-            peak = max(peak, process.memory_info().rss)
-        except psutil.NoSuchProcess:
-            break
-        time.sleep(0.02)
-    reader.join()
-    if process.wait() != 0:
-        raise RuntimeError("".join(errors[-5:]))
-    return peak / 1e6, time.monotonic() - start
 
 
 def parse_args() -> argparse.Namespace:
