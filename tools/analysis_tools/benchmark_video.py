@@ -80,9 +80,8 @@ def measure(videos: dict[int, Path], model: str, options: list[str], out: Path) 
         runs.append((length, peak, seconds))
         print(f"{length:8} frames: peak {peak:7.0f} MB, {seconds:7.1f} s", flush=True)
     for (few, low, short), (many, high, long) in pairwise(runs):
-        print(
-            f"{(many - few) / (long - short):8.2f} frames/s; memory x {high / low:.2f}", flush=True
-        )
+        speed = f"{(many - few) / (long - short):8.2f}" if long > short else "too short to tell"
+        print(f"{speed} frames/s; memory x {high / low:.2f}", flush=True)
     if len(runs) == 1:
         print(f"{runs[0][0] / runs[0][2]:8.2f} frames/s with the start", flush=True)
 
