@@ -14,6 +14,7 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet.samples import (
     frame_sizes_of,
     padding_mask_of,
+    prepare_frame,
     store_results,
     targets_of,
 )
@@ -111,14 +112,10 @@ class TTSRN(BaseMOTModel):
         times as much memory.
         """
         for video, sample in zip(data["inputs"], data["data_samples"], strict=True):
-            self._predict_video((self.prepare_frame(frame) for frame in video), sample)
+            self._predict_video((prepare_frame(self, frame) for frame in video), sample)
         return data["data_samples"]
 
     val_step = test_step
-
-    def prepare_frame(self, frame: Tensor) -> Tensor:
-        """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the model's device."""
-        return self.data_preprocessor(dict(inputs=[frame[None]], data_samples=None))["inputs"][0, 0]
 
     def _predict_video(self, frames: Iterator[Tensor], sample: TrackDataSample) -> None:
         first = next(frames)

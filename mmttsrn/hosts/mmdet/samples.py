@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from mmdet.structures import TrackDataSample
@@ -11,6 +12,11 @@ from torch import Tensor
 from mmttsrn.structures import FrameSizes, SequenceResults, SequenceTargets
 
 RESULTS_FIELD = "pred_sequences"
+
+
+def prepare_frame(model: Any, frame: Tensor) -> Tensor:
+    """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the device of a host's model."""
+    return model.data_preprocessor(dict(inputs=[frame[None]], data_samples=None))["inputs"][0, 0]
 
 
 def padding_mask_of(inputs: Tensor, data_samples: Sequence[TrackDataSample] | None) -> Tensor:

@@ -1,6 +1,6 @@
 """Matching, linking and post-processing of instance sequences."""
 
-from mmttsrn.models.task_modules.clip_linker import ClipLinker, LinkedVideo, plan_clips
+from mmttsrn.models.task_modules.clip_linker import ClipLinker, LinkedVideo
 from mmttsrn.models.task_modules.instance_query_post_processor import InstanceQueryPostProcessor
 from mmttsrn.models.task_modules.post_processor import PostProcessor, VideoScoring
 from mmttsrn.models.task_modules.sequence_costs import (
@@ -28,5 +28,4 @@ __all__ = [
     "SequenceMaskCost",
     "SequencePostProcessor",
     "VideoScoring",
-    "plan_clips",
 ]

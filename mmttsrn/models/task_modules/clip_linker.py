@@ -1,6 +1,5 @@
 """Sequences of a long video from the sequences of its overlapping clips."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,22 +13,6 @@ from mmttsrn.structures import FinishedFrames, InstanceSequences
 
 FIELDS = ("logits", "boxes", "mask_logits", "states", "covered")
 NEVER = -1
-
-
-def plan_clips(num_frames: int, clip_length: int, overlap: int) -> list[int]:
-    """First frames of the clips that cover a video.
-
-    Args:
-        num_frames: Length of the video.
-        clip_length: Length T of a clip.
-        overlap: Fewest frames that neighbouring clips share.
-
-    Returns:
-        Rising starts; the last clip ends with the video, so it may overlap more. A video that is
-        not longer than a clip needs one clip, from frame 0.
-    """
-    last = max(num_frames - clip_length, 0)
-    return [*range(0, last, clip_length - overlap), last]
 
 
 @dataclass
@@ -276,27 +259,6 @@ class ClipLinker:
     def start(self) -> LinkedVideo:
         """Begin a video."""
         return LinkedVideo(self)
-
-    def link(self, clips: Iterable[tuple[int, InstanceSequences]]) -> Iterator[FinishedFrames]:
-        """Link the clips of a video; the memory needed does not grow with its length.
-
-        Args:
-            clips: Pairs (first frame, sequences of the clip), in rising order and without a gap.
-                Each clip is consumed before the next one is asked for.
-
-        Yields:
-            The frames that no later clip changes, in order. Sequences are numbered from 0, those
-            of the first clip first.
-        """
-        video, end = self.start(), 0
-        for start, clip in clips:
-            if video.count:
-                yield video.release(start)
-            video.add(start, clip)
-            end = start + clip.covered.shape[1]
-        if video.sequences is None:
-            raise ValueError("ClipLinker: a video needs at least one clip")
-        yield video.release(end)
 
 
 def _is_seen(clip: InstanceSequences) -> Tensor:
