@@ -1,9 +1,12 @@
 """Videos in, files out: overlay, json, csv and pictures of ids."""
 
+import signal
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +100,7 @@ def result_paths(stem: Path, kinds: Sequence[str]) -> dict[str, Path]:
 
 def predict_to_files(
     inferencer: VISInferencer,
-    source: str | int,
+    source: str | int | FrameSource,
     paths: dict[str, Path],
     class_ids: Sequence[int] | None = None,
     on_frame: Callable[[FrameResults | None, FrameSource], None] | None = None,
@@ -129,6 +132,7 @@ def predict_to_files(
         name = f".{anchor.name}.results.partial"
         store = stack.enter_context(ResultStore(anchor.with_name(name)))
         writer = stack.enter_context(Mp4Writer(paths["mp4"], fps) if draws_live else nullcontext())
+        stack.enter_context(_ended_by_ctrl_c(video))
         for results in _stored(inferencer, video, store):
             if writer is not None:
                 writer.write(draw_instances(results.image, instances_to_draw(results, class_ids)))
@@ -161,26 +165,31 @@ def _stored(
 ) -> Iterator[FrameResults]:
     """Results of each frame, which are stored on the way."""
     images: deque[np.ndarray] = deque()
-    for part in inferencer.parts(_until_interrupted(video), images):
+    for part in inferencer.parts(video, images):
         start = store.num_frames
         store.add(part)
         yield from inferencer.frames_of(part, images, start)
 
 
-def _until_interrupted(video: FrameSource) -> FrameSource:
-    """Let Ctrl-C be the end of a camera or stream."""
-    if not video.is_live:
-        return video
-    reader = video.reader
+@contextmanager
+def _ended_by_ctrl_c(video: FrameSource) -> Iterator[None]:
+    """Let Ctrl-C end a camera or stream with its next frame; a second one interrupts as ever."""
+    if not video.is_live or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stopped = threading.Event()
 
-    def frames() -> Iterator[np.ndarray]:
-        try:
-            yield from reader
-        except KeyboardInterrupt:
-            return
+    def stop(*_: object) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
 
-    video.reader = frames()
-    return video
+    video.reader = takewhile(lambda _: not stopped.is_set(), video.reader)
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _wanted(inferencer: VISInferencer, class_ids: Sequence[int] | None) -> SequenceScores:
