@@ -95,6 +95,7 @@ def test_augmented_clips_have_one_size_and_still_frames_stay_equal(tmp_path: Pat
     register_all_modules()
     steps = Config.fromfile(CONFIGS / "youtube_vis_tiny_augmented.py").train_pipeline
     steps = [step for step in steps if step.type != "mmttsrn.ClipCopyPaste"]
+    steps[0].update(num_frames=2, stride=(1, 6))
     image = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "still.png"), image)
     mask = np.zeros((180, 320), np.uint8, order="F")

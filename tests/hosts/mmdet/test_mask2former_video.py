@@ -52,7 +52,7 @@ def test_baseline_is_of_the_size_of_our_model(data: str, num_classes: int, param
     head = model.track_head
     assert head.num_classes == ours.model.head.num_classes == num_classes
     assert head.class_weight == [1.0] * num_classes + [0.1]
-    assert head.num_frames == ours.train_dataloader.dataset.pipeline[0].num_frames
+    assert head.num_frames == config.train_dataloader.dataset.pipeline[0].num_frames
 
 
 @pytest.mark.parametrize(
