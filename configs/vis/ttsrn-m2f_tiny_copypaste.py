@@ -3,7 +3,7 @@
 _base_ = [
     "../_base_/models/ttsrn-m2f_tiny.py",
     "../_base_/datasets/youtube_vis_tiny_augmented.py",
-    "../_base_/schedules/schedule_one-cycle_ema.py",
+    "../_base_/schedules/schedule_one-cycle_2500-iters.py",
 ]
 
 model = dict(head=dict(num_classes=2))

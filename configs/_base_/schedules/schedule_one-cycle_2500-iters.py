@@ -1,5 +1,5 @@
-# One cycle of the learning rate, averaged weights, and what goes with iterations instead of epochs;
-# includes the default runtime, whose hooks it changes.
+# One cycle of the learning rate, and what goes with iterations instead of epochs; includes the
+# default runtime, whose hooks it changes.
 _base_ = ["./schedule_one-cycle.py", "../default_runtime.py"]
 
 max_iters = 2500
@@ -17,12 +17,6 @@ param_scheduler = [
         begin=0,
         end=max_iters,
     )
-]
-custom_hooks = [
-    dict(type="mmttsrn.SafeCheckpointHook"),
-    dict(type="mmttsrn.ClassCountCheckHook"),
-    dict(type="mmttsrn.HostMemoryHook"),
-    dict(type="EMAHook", momentum=0.005),
 ]
 log_processor = dict(by_epoch=False)
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=max_iters, max_keep_ckpts=1))
