@@ -27,6 +27,7 @@ from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
+from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
 from mmttsrn.visualization.video_io import require_mp4_encoder
 from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
@@ -218,7 +219,7 @@ def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float 
     metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
     results_file = Path(cfg.work_dir) / "results.json"
     videos = videos_to_draw(split.truth)
-    add_predictions(videos, split.truth, results_file, SCORE_THR)
+    add_predictions(videos, split.truth, read_results(results_file, split.truth), SCORE_THR)
     shown = list(videos.values())[:MAX_OVERLAYS]
     if not any(drawn.predicted for drawn in shown):
         print(f"note: no instance in the {split.title} clips reaches score {SCORE_THR}, so none is "

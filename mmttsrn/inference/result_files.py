@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,12 @@ class VideoResults:
 
     def frame(self, number: int) -> list[tuple[SeenInstance, float, int]]:
         """Instances of a frame, with score and class of their sequences."""
-        known = {identity: (score, label) for identity, score, label in self.rows()}
-        seen = self.store.frame(number)
+        known, seen = self._known, self.store.frame(number)
         return [(instance, *known[instance.id]) for instance in seen if instance.id in known]
+
+    @cached_property
+    def _known(self) -> dict[int, tuple[float, int]]:
+        return {identity: (score, label) for identity, score, label in self.rows()}
 
 
 def write_json(results: VideoResults, path: Path) -> None:

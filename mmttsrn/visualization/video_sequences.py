@@ -1,6 +1,5 @@
 """Videos with their sequences, as they are drawn."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from pathlib import PurePosixPath
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import GroundTruth, TrueSequence, Video, decode_masks
-from mmttsrn.formats.results import PredictedSequence, read_results
+from mmttsrn.formats.results import PredictedSequence, Results
 from mmttsrn.visualization.masks import as_bool_masks
 from mmttsrn.visualization.overlay import FrameInstances
 
@@ -55,21 +54,21 @@ def videos_to_draw(truth: GroundTruth) -> dict[int, VideoSequences]:
 def add_predictions(
     videos: dict[int, VideoSequences],
     truth: GroundTruth,
-    results_file: str | os.PathLike,
+    results: Results,
     score_thr: float,
 ) -> None:
-    """Read a results file and add its sequences to their videos, the highest score first.
+    """Add the sequences of results to their videos, the highest score first.
 
     Args:
         videos: Videos by id.
         truth: The annotation file that they are of.
-        results_file: YouTube-VIS results json.
+        results: What ``read_results`` gives for that file.
         score_thr: Sequences with a score below it are left out.
 
     Raises:
-        UserInputError: The file is missing, breaks the format or belongs to other videos.
+        UserInputError: A mask is broken.
     """
-    for video_id, sequences in read_results(results_file, truth).items():
+    for video_id, sequences in results.items():
         video = truth.videos[video_id]
         # Broken masks are found here, before anything is drawn.
         decode_masks(video, sequences)

@@ -152,9 +152,9 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_refused(mp4: Path) -> None:
-    mp4.chmod(0)
+def test_a_file_without_permission_is_refused(mp4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root, as which many containers run, may read everything.
+    monkeypatch.setattr(os, "access", lambda path, mode: not (path == mp4 and mode == os.R_OK))
     with pytest.raises(UserInputError, match="no permission"):
         open_source(mp4)
 

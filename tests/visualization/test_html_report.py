@@ -78,8 +78,8 @@ const pixel = (x, y) => view.getContext("2d").getImageData(x * zoom, y * zoom, 1
 const lit = (x, y) => [...pixel(x, y)].slice(0, 3).some(value => value > 40);
 const set = (id, value) => { $(id).checked = value; $(id).onchange(); };
 const wait = time => new Promise(done => setTimeout(done, time));
-(async () => {
-  await Promise.all(images.map(image => image.decode()));
+// The pictures are loaded then; the browser's virtual time does not wait for them to be decoded.
+window.addEventListener("load", async () => {
   seek(0);
   for (const id of ["boxes", "labels"]) set(id, false);
   log.title = document.title;
@@ -125,7 +125,7 @@ const wait = time => new Promise(done => setTimeout(done, time));
   result.id = "log";
   result.textContent = JSON.stringify(log);
   document.body.append(result);
-})();
+});
 </script>
 """
 

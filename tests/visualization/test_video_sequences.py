@@ -3,13 +3,14 @@ import pytest
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import Video, read_ground_truth
+from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.video_sequences import add_predictions, unique_stems, videos_to_draw
 
 
 def _load(folder, score_thr=0.3):
     truth = read_ground_truth(folder / "instances.json")
     videos = videos_to_draw(truth)
-    add_predictions(videos, truth, folder / "results.json", score_thr)
+    add_predictions(videos, truth, read_results(folder / "results.json", truth), score_thr)
     return videos
 
 

@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     truth = read_ground_truth(args.ann_file, need_frames=True)
     results = read_results(args.results_file, truth)
     videos = videos_to_draw(truth)
-    add_predictions(videos, truth, args.results_file, args.score_thr)
+    add_predictions(videos, truth, results, args.score_thr)
     chosen = list(videos.values())[: args.max_videos]
     if not chosen:
         raise UserInputError(f"{args.ann_file}: videos: is empty; nothing to show")

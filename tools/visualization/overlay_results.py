@@ -7,6 +7,7 @@ from pathlib import Path
 from mmttsrn.cli.user_errors import positive, report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
+from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import FORMATS, RenderOptions, render_videos
 from mmttsrn.visualization.video_io import require_mp4_encoder
 from mmttsrn.visualization.video_sequences import (
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
         require_mp4_encoder()
     truth = read_ground_truth(args.ann_file, need_frames=True)
     videos = videos_to_draw(truth)
-    add_predictions(videos, truth, args.results_file, args.score_thr)
+    add_predictions(videos, truth, read_results(args.results_file, truth), args.score_thr)
     chosen = select_videos(videos, args.video_id, args.max_videos)
     if args.with_gt and not truth.has_sequences:
         raise UserInputError(
