@@ -9,12 +9,14 @@ import os
 import re
 import runpy
 import sys
+import time
 from pathlib import Path
 
 if __name__ == "__main__":  # before the imports, which fail without what is checked
     runpy.run_path(str(Path(__file__).resolve().parents[0] / "setup" / "check_packages.py"))
 
 import cv2
+import torch
 from tqdm import tqdm
 
 from mmttsrn.apis.video_files import (
@@ -72,7 +74,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ...; %(default)s")
     parser.add_argument("--amp", action="store_true", help="run the model in bfloat16")
-    parser.add_argument("--resume", action="store_true", help="leave out videos that are done")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out videos that are done, and go on with the one that was begun",
+    )
     parser.add_argument("--show", action="store_true", help="show the overlay in a window")
     add_override_argument(parser)
     args = parser.parse_args(argv)
@@ -125,16 +131,25 @@ class Progress:
         self.bar = tqdm(
             desc=self.name, unit=" frames", mininterval=1.0, disable=process_rank() != 0
         )
+        self.start, self.count = time.monotonic(), 0
 
     def __call__(self, results: FrameResults, source: FrameSource) -> None:
         """Count a frame, and show it."""
         if self.bar.total is None and source.num_frames:
             self.bar.total = source.num_frames
+        if results.index and not self.count:
+            self.bar.write(f"{source.name}: goes on at frame {results.index}")
+            self.bar.initial = self.bar.n = results.index
+        self.count += 1
         self.bar.update()
         if self.show:
             overlay = draw_instances(results.image, instances_to_draw(results))
             cv2.imshow(self.name, cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
             cv2.waitKey(1)
+
+    def speed(self) -> float:
+        """Frames per second since the beginning, with all that was not counting frames."""
+        return self.count / (time.monotonic() - self.start)
 
     def close(self) -> None:
         """Leave the last state of the bar."""
@@ -155,13 +170,16 @@ def require_windows() -> None:
         )
 
 
-def report(video: str, summary: Summary) -> None:
-    """Print what became of a video."""
+def report(video: str, summary: Summary, speed: float) -> None:
+    """Print what became of a video, and what it cost."""
     skipped = f", {summary.unreadable} unreadable frames skipped" if summary.unreadable else ""
     written = ", ".join(map(str, summary.written))
+    gpu = ""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        gpu = f", GPU memory up to {torch.cuda.max_memory_allocated() / 1e6:.0f} MB"
     print(
-        f"{video}: {summary.num_frames} frames{skipped}, {summary.num_instances} instances; "
-        f"{written}",
+        f"{video}: {summary.num_frames} frames{skipped}, {summary.num_instances} instances, "
+        f"{speed:.1f} frames/s{gpu}; {written}",
         flush=True,
     )
 
@@ -200,7 +218,9 @@ def main(argv: list[str] | None = None) -> int:
     for video, paths in jobs.items():
         progress = Progress(video, args.show)
         try:
-            summary = predict_to_files(inferencer, video, paths, class_ids, progress)
+            summary = predict_to_files(
+                inferencer, video, paths, class_ids, progress, resume=args.resume
+            )
         except UserInputError as error:
             progress.close()
             if len(jobs) == 1:
@@ -213,7 +233,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{video}: interrupted; --resume goes on with it", file=sys.stderr)
             return INTERRUPTED
         progress.close()
-        report(video, summary)
+        report(video, summary, progress.speed())
     if failures:
         raise UserInputError(f"{failures} of {len(jobs)} videos could not be read, see above")
     return 0

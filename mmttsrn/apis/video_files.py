@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -28,6 +29,7 @@ from mmttsrn.visualization.overlay import FrameInstances, draw_instances
 from mmttsrn.visualization.video_io import Mp4Writer, add_audio
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+SAVE_SECONDS = 30.0
 SUFFIXES = {"mp4": ".mp4", "html": ".html", "json": ".json", "csv": ".csv", "png": ""}
 
 
@@ -103,9 +105,13 @@ def predict_to_files(
     source: str | int | FrameSource,
     paths: dict[str, Path],
     class_ids: Sequence[int] | None = None,
-    on_frame: Callable[[FrameResults | None, FrameSource], None] | None = None,
+    on_frame: Callable[[FrameResults, FrameSource], None] | None = None,
+    resume: bool = False,
 ) -> Summary:
     """Predict a video and write its results, each file whole or not at all.
+
+    What is known so far is kept beside the results every ``SAVE_SECONDS``, for a file or folder
+    and a model that does not remember the video itself, and removed when they are written.
 
     The overlay of a file or folder is drawn when all is known, from a second reading; that of a
     camera or stream while it plays, with what is known then. Ctrl-C ends a camera or stream, whose
@@ -117,6 +123,8 @@ def predict_to_files(
         paths: From :func:`result_paths`.
         class_ids: Classes that are written; all by default.
         on_frame: Called with each frame and its results as soon as they are final.
+        resume: Go on where an earlier call ended before its time, if it was for the same file,
+            model and settings.
 
     Raises:
         UserInputError: The source cannot be opened, a frame not be used, or a page is asked for
@@ -130,7 +138,8 @@ def predict_to_files(
     draws_live = video.is_live and "mp4" in paths
     with ExitStack() as stack:
         name = f".{anchor.name}.results.partial"
-        store = stack.enter_context(ResultStore(anchor.with_name(name)))
+        job = f"{video.identity} {inferencer.job}" if video.identity and inferencer.job else ""
+        store = stack.enter_context(ResultStore(anchor.with_name(name), job, resume and bool(job)))
         writer = stack.enter_context(Mp4Writer(paths["mp4"], fps) if draws_live else nullcontext())
         stack.enter_context(_ended_by_ctrl_c(video))
         for results in _stored(inferencer, video, store):
@@ -165,10 +174,22 @@ def _stored(
 ) -> Iterator[FrameResults]:
     """Results of each frame, which are stored on the way."""
     images: deque[np.ndarray] = deque()
-    for part in inferencer.parts(video, images):
-        start = store.num_frames
+    start = last_save = time.monotonic()
+    for part in inferencer.parts(video, images, store.state):
+        first = store.num_frames
         store.add(part)
-        yield from inferencer.frames_of(part, images, start)
+        yield from inferencer.frames_of(part, images, first)
+        if store.job and time.monotonic() - last_save >= SAVE_SECONDS:
+            _save(inferencer, store)
+            last_save = time.monotonic()
+    # Files are still to be written, which can take long, too.
+    if store.job and time.monotonic() - start >= SAVE_SECONDS:
+        _save(inferencer, store)
+
+
+def _save(inferencer: VISInferencer, store: ResultStore) -> None:
+    assert inferencer.predictor is not None
+    store.save(inferencer.predictor.state.state_dict())
 
 
 @contextmanager

@@ -1,16 +1,21 @@
 """A video in, its instances out, frame by frame."""
 
+import hashlib
+import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from os import PathLike
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.device import get_device
+from torch import Tensor
 
 from mmttsrn.apis.init_model import init_model
 from mmttsrn.errors import UserInputError
@@ -18,6 +23,7 @@ from mmttsrn.hosts.mmdet.clip_models import clip_model_of
 from mmttsrn.inference import VideoPredictor
 from mmttsrn.inference.frame_sources import open_source
 from mmttsrn.structures import EncodedFrames, FrameResults, FrameSizes, SequenceResults
+from mmttsrn.version import __version__ as mmttsrn_version
 
 # Steps of a test pipeline that need a file or annotations.
 LEFT_OUT = ("Load", "Pack")
@@ -118,13 +124,18 @@ class VISInferencer:
         return SequenceResults.join(parts, self.predictor.scores(), self.predictor.sizes.original)
 
     def parts(
-        self, source: Any, images: deque[np.ndarray] | None = None
+        self,
+        source: Any,
+        images: deque[np.ndarray] | None = None,
+        state: dict[str, Any] | None = None,
     ) -> Iterator[EncodedFrames]:
         """Predict a video, for those who keep its results themselves.
 
         Args:
             source: See :func:`~mmttsrn.inference.frame_sources.open_source`.
             images: Gets the frames, RGB, that are read; whoever gives it takes them out.
+            state: ``predictor.state.state_dict()`` after an earlier part of the same video, to go
+                on from there.
 
         Yields:
             All sequences in the next frames, as soon as these are final. ``predictor.scores()``
@@ -132,19 +143,20 @@ class VISInferencer:
         """
         video = open_source(source)
         self.predictor = None
-        for image in video:
-            resized = self.resize(
-                dict(img=image[..., ::-1], img_shape=image.shape[:2], ori_shape=image.shape[:2])
-            )["img"]
-            pixels = torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
-            frame = self.model.data_preprocessor(dict(inputs=[pixels[None]], data_samples=None))[
-                "inputs"
-            ][0, 0]
+        known = released = 0
+        for index, image in enumerate(video):
             if self.predictor is None:
-                sizes = FrameSizes(frame.shape[-2:], resized.shape[:2], image.shape[:2])
+                sizes = self._prepare(image)[1]
                 self.predictor = VideoPredictor(self.clip_model, sizes, **self.settings)
-            if images is not None:
+                if state is not None:
+                    self.predictor.state.load_state_dict(state)
+                    known = self.predictor.state.num_frames
+                    released = self.predictor.state.link.released
+            if images is not None and index >= released:
                 images.append(image)
+            if index < known:
+                continue
+            frame, _ = self._prepare(image)
             with self._autocast():
                 part = self.predictor.step(frame)
             if part is not None:
@@ -155,6 +167,44 @@ class VISInferencer:
             part = self.predictor.finish()
         if part is not None:
             yield part
+
+    def _prepare(self, image: np.ndarray) -> tuple[Tensor, FrameSizes]:
+        """Frame (3, H, W) as the model sees it, from RGB (h, w, 3), and its sizes."""
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        shape = image.shape[:2]
+        resized = self.resize(dict(img=bgr, img_shape=shape, ori_shape=shape))["img"]
+        pixels = torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
+        batch = self.model.data_preprocessor(dict(inputs=[pixels[None]], data_samples=None))
+        frame = batch["inputs"][0, 0]
+        return frame, FrameSizes(frame.shape[-2:], resized.shape[:2], shape)
+
+    @cached_property
+    def job(self) -> str:
+        """What a result depends on besides the video: model, weights, settings and versions.
+
+        Of two inferencers with the same text, one can go on where the other one ended. Empty for a
+        model that remembers the video itself, with which no one can.
+        """
+        if self.clip_model.has_memory:
+            return ""
+        digest = hashlib.sha256()
+        for name, value in self.model.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+        pipeline = self.model.cfg.test_dataloader.dataset.pipeline
+        return json.dumps(
+            dict(
+                weights=digest.hexdigest(),
+                model=self.model.cfg.model,
+                pipeline=pipeline,
+                settings=self.settings,
+                precision="bfloat16" if self.amp else "float32",
+                device=str(self.device),
+                versions=[mmttsrn_version, torch.__version__],
+            ),
+            sort_keys=True,
+            default=str,
+        )
 
     def _autocast(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import torch.distributed
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -116,12 +117,15 @@ def prepare_distributed(cfg: Config, launcher: str, local_rank: int) -> None:
 
 
 def enable_amp(cfg: Config) -> None:
-    """Turn on mixed precision: float16 with loss scaling, or bfloat16 without an accelerator."""
+    """Turn on mixed precision: bfloat16, or float16 with loss scaling on a GPU without it."""
     if get_device() == "cpu":
         cfg.optim_wrapper.type = f"{BFloat16OptimWrapper.__module__}.BFloat16OptimWrapper"
     else:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
-        cfg.optim_wrapper.loss_scale = "dynamic"
+        if torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False):
+            cfg.optim_wrapper.dtype = "bfloat16"
+        else:
+            cfg.optim_wrapper.loss_scale = "dynamic"
 
 
 def build_runner(cfg: Config) -> Runner:

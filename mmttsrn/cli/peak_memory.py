@@ -3,24 +3,46 @@
 import subprocess
 import threading
 import time
+from typing import NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 
 
-def peak_memory(command: list[str]) -> tuple[float, float]:
-    """Run a command and give the peak memory of its main process in MB, and its seconds."""
+class Run(NamedTuple):
+    """What a command took.
+
+    Attributes:
+        memory: Peak resident memory of its main process, MB.
+        seconds: Time that it ran.
+        output: What it printed.
+    """
+
+    memory: float
+    seconds: float
+    output: str
+
+
+def peak_memory(command: list[str]) -> Run:
+    """Run a command and measure it."""
     start, peak = time.monotonic(), 0
-    process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = psutil.Popen(command, text=True, **pipes)
+    output: list[str] = []
     errors: list[str] = []
-    reader = threading.Thread(target=lambda: errors.extend(process.stderr))
-    reader.start()
+    readers = [
+        threading.Thread(target=lines.extend, args=(pipe,))
+        for lines, pipe in ((output, process.stdout), (errors, process.stderr))
+    ]
+    for reader in readers:
+        reader.start()
     while process.poll() is None:
         try:
             peak = max(peak, process.memory_info().rss)
         except psutil.NoSuchProcess:
             break
         time.sleep(0.02)
-    reader.join()
+    for reader in readers:
+        reader.join()
     if process.wait() != 0:
         raise RuntimeError("".join(errors[-5:]))
-    return peak / 1e6, time.monotonic() - start
+    return Run(peak / 1e6, time.monotonic() - start, "".join(output))

@@ -1,6 +1,7 @@
 """Frames from whatever holds a video: a file, a folder, a pattern, arrays, a camera, a stream."""
 
 import glob
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class FrameSource:
         fps: Frames per second; None where that is not known.
         num_frames: Length, as far as it is known before reading.
         unreadable: Frames that were skipped so far.
+        identity: A text that is another one when the files are; empty where no files are read.
         is_live: Whether its frames come only once, with the time: a camera, a stream, an iterator.
         reader: The frames, RGB (H, W, 3), uint8.
     """
@@ -44,6 +46,7 @@ class FrameSource:
     fps: float | None = None
     num_frames: int | None = None
     unreadable: int = 0
+    identity: str = ""
     is_live: bool = False
     reader: Iterator[np.ndarray] = field(default_factory=lambda: iter(()))
 
@@ -112,7 +115,17 @@ def _open_path(text: str) -> FrameSource:
     if not files:
         raise UserInputError(f"{text}: {problem}")
     files.sort(key=_natural)
-    return FrameSource(text, num_frames=len(files), reader=map(read_frame, files))
+    return FrameSource(
+        text, num_frames=len(files), identity=_identity(files), reader=map(read_frame, files)
+    )
+
+
+def _identity(files: list[str]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        stat = os.stat(file)
+        digest.update(f"{os.path.abspath(file)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
@@ -135,7 +148,9 @@ def _open_file(path: Path) -> FrameSource:
         raise UserInputError(f"{path}: no permission to read this file")
     if not path.stat().st_size:
         raise UserInputError(f"{path}: is an empty file; restore or download it again")
-    return _open_capture(str(path), str(path))
+    source = _open_capture(str(path), str(path))
+    source.identity = _identity([str(path)])
+    return source
 
 
 def _open_capture(where: str | int, name: str) -> FrameSource:
@@ -171,7 +186,7 @@ def _read_capture(capture: cv2.VideoCapture, source: FrameSource) -> Iterator[np
             if ok:
                 source.unreadable += failures
                 read, failures = read + 1, 0
-                yield frame[..., ::-1]
+                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
                 continue
             failures += 1
             expected = source.num_frames

@@ -1,11 +1,16 @@
-"""Results of a video on disk, so that they need no memory however long it is."""
+"""Results of a video on disk, so that they need no memory and survive the end of the program."""
 
+import pickle
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import replace_file
 from mmttsrn.structures import EncodedFrames
 
 _TABLE = """
@@ -38,19 +43,48 @@ class ResultStore:
     """The visible instances of a video, by frame or by sequence.
 
     Args:
-        path: A file that exists while the store is open.
+        path: A file that exists while the store is open. It stays, with another one beside it that
+            holds the state, when the program ends before its time and :meth:`save` was called.
+        job: What is computed, so that a store goes on with results of the same job only.
+        resume: Go on with what is there. Without, or when that is from another job, it is dropped.
+
+    Attributes:
+        num_frames: Frames in it.
+        state: What was saved with them; None without.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, job: str = "", resume: bool = False) -> None:
+        self.path, self.job = path, job
         self.num_frames = 0
+        self.state: dict[str, Any] | None = None
+        self._state_path = path.with_name(f"{path.name}.state")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
+        saved = self._read_state() if resume and path.exists() else None
+        if saved is None:
+            self._remove()
         self._connection = sqlite3.connect(path)
-        self._connection.execute("pragma synchronous = off")  # the file is of no use after a crash
-        self._connection.execute("pragma journal_mode = off")
-        self._connection.execute(_TABLE)
+        # Survives the end of the process; not that of the machine, for which it would be slow.
+        self._connection.execute("pragma synchronous = off")
+        self._connection.execute("pragma journal_mode = wal")
+        if saved is None:
+            self._connection.execute(_TABLE)
+        else:
+            self.num_frames, self.state = saved["num_frames"], saved["state"]
+            self._connection.execute("delete from seen where frame >= ?", (self.num_frames,))
+            self._connection.commit()
         self._is_indexed = False
+
+    def _read_state(self) -> dict[str, Any] | None:
+        """Read what was saved for this job; None if nothing was, or it cannot be read any more."""
+        try:
+            saved: dict[str, Any] = torch.load(self._state_path, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+            return None
+        return saved if saved["job"] == self.job else None
+
+    def _remove(self) -> None:
+        for end in ("", "-wal", "-shm", ".state"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
     def __enter__(self) -> "ResultStore":
         """Use the store in a ``with`` statement, whose end removes it."""
@@ -62,9 +96,16 @@ class ResultStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove the file."""
+        """Remove the files, unless something can go on with them."""
         self._connection.close()
-        self.path.unlink(missing_ok=True)
+        is_over = kind is None or issubclass(kind, UserInputError)
+        if is_over or not self._state_path.exists():
+            self._remove()
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep a state that belongs to the frames so far, of tensors, numbers, lists and dicts."""
+        saved = dict(job=self.job, num_frames=self.num_frames, state=state)
+        replace_file(self._state_path, lambda partial: torch.save(saved, partial))
 
     def add(self, part: EncodedFrames) -> None:
         """Append the next frames."""

@@ -1,7 +1,7 @@
 """The one way to predict a video: frames in, one by one, results out as they become final."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,6 +28,7 @@ class ClipModel(Protocol):
         clip_length: Most frames T of a clip.
         clip_overlap: Frames that neighbouring clips share by default.
         fill_clips: A video shorter than a clip goes back and forth until it fills one.
+        has_memory: It remembers the video itself, so that its state cannot be kept.
         clip_linker: What joins the clips.
         post_processor: What scores the sequences.
     """
@@ -36,6 +37,7 @@ class ClipModel(Protocol):
     clip_length: int
     clip_overlap: int
     fill_clips: bool
+    has_memory: bool
     clip_linker: ClipLinker
     post_processor: PostProcessor
 
@@ -67,6 +69,18 @@ class VideoState:
     num_frames: int = 0
     maps: list[Any] = field(default_factory=list)
     waiting: list[Tensor] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the same as tensors, numbers, lists and dicts; tensors are not copied."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        return own | dict(link=self.link.state_dict(), scoring=self.scoring.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict`."""
+        self.link.load_state_dict(state["link"])
+        self.scoring.load_state_dict(state["scoring"])
+        for name in ("next_end", "num_frames", "maps", "waiting"):
+            setattr(self, name, state[name])
 
 
 class VideoPredictor:

@@ -3,6 +3,8 @@
 import csv
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +12,109 @@ import cv2
 import numpy as np
 import pytest
 
-from mmttsrn.apis import VISInferencer
+from mmttsrn.apis import VISInferencer, video_files
 from mmttsrn.apis.video_files import list_videos, predict_to_files, result_paths, result_stems
 from mmttsrn.errors import UserInputError
 from mmttsrn.inference.frame_sources import FrameSource
+from mmttsrn.visualization.video_io import Mp4Writer
 
 
 @pytest.fixture(scope="module")
 def inferencer() -> VISInferencer:
     return VISInferencer("ttsrn-m2f_tiny_shapes", device="cpu", score_thr=0.0)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """A video of 24 frames."""
+    path = tmp_path / "in" / "video.mp4"
+    with Mp4Writer(path, 30.0) as writer:
+        for number in range(24):
+            frame = np.full((64, 96, 3), 60, np.uint8)
+            cv2.circle(frame, (10 + 3 * number, 30), 12, (220, 40, 30), -1)
+            writer.write(frame)
+    return path
+
+
+KILLED = """
+import os, signal, sys
+from mmttsrn.apis import VISInferencer, video_files
+video_files.SAVE_SECONDS = 0.0
+def on_frame(results, source):
+    if results.index == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+settings = dict(device="cpu", score_thr=0.0, **eval(sys.argv[4]))
+inferencer = VISInferencer("ttsrn-m2f_tiny_shapes", **settings)
+paths = video_files.result_paths(video_files.Path(sys.argv[2]), ["json", "csv"])
+video_files.predict_to_files(inferencer, sys.argv[1], paths, on_frame=on_frame)
+"""
+
+
+@pytest.mark.parametrize(
+    ("killed_at", "settings", "goes_on"),
+    [
+        (13, {}, True),
+        (2, dict(latency=0), True),
+        (1, {}, False),  # before the first save
+    ],
+)
+def test_a_killed_run_goes_on(killed_at: int, settings, goes_on, video, tmp_path) -> None:
+    command = [sys.executable, "-c", KILLED, str(video), str(tmp_path / "out"), str(killed_at)]
+    done = subprocess.run([*command, repr(settings)], capture_output=True, timeout=100)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    left = {path.name for path in tmp_path.iterdir() if path.name.startswith(".")}
+    assert left
+    assert all(name.startswith(".out.json.results.partial") for name in left)
+    inferencer = VISInferencer("ttsrn-m2f_tiny_shapes", device="cpu", score_thr=0.0, **settings)
+    seen: list[int] = []
+
+    def note(results, source):
+        seen.append(results.index)
+
+    for stem, resume in (("out", True), ("whole", False)):
+        paths = result_paths(tmp_path / stem, ["json", "csv"])
+        predict_to_files(inferencer, str(video), paths, on_frame=note, resume=resume)
+    resumed, whole = seen[: seen.index(23) + 1], seen[seen.index(23) + 1 :]
+    assert whole == list(range(24))
+    assert resumed == list(range(resumed[0], 24))
+    assert (resumed[0] > 0) == goes_on
+    for kind in ("json", "csv"):
+        one, other = (tmp_path / f"{stem}.{kind}" for stem in ("out", "whole"))
+        assert one.read_text() == other.read_text()
+    assert len(list(tmp_path.iterdir())) == 5  # and no other file is left
+
+
+@pytest.mark.parametrize("change", ["settings", "video", "broken state", "no resume"])
+def test_what_belongs_to_another_run_is_dropped(
+    change: str, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video_files, "SAVE_SECONDS", 0.0)
+    inferencer = VISInferencer("ttsrn-m2f_tiny_shapes", device="cpu", score_thr=0.0)
+    paths = result_paths(tmp_path / "out", ["csv"])
+
+    def fail(results, source):
+        if results.index == 13:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_files(inferencer, str(video), paths, on_frame=fail)
+    (state,) = tmp_path.glob(".*.state")
+    if change == "settings":
+        inferencer = VISInferencer(inferencer.model, device="cpu", score_thr=0.0, window=3)
+    elif change == "video":
+        os.utime(video, (0, 0))
+    elif change == "broken state":
+        state.write_bytes(state.read_bytes()[:1000])
+    seen: list[int] = []
+    predict_to_files(
+        inferencer,
+        str(video),
+        paths,
+        on_frame=lambda results, source: seen.append(results.index),
+        resume=change != "no resume",
+    )
+    assert seen == list(range(24))
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out.csv"}
 
 
 def camera(num_frames: int, interrupted_at: int) -> Iterator[np.ndarray]:

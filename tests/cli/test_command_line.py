@@ -100,11 +100,17 @@ def test_gpu_processes_are_left_to_mmengine(started, monkeypatch):
     assert cfg.env_cfg.dist_cfg.backend == "nccl"
 
 
-def test_amp_on_a_gpu_scales_the_loss(monkeypatch):
+@pytest.mark.parametrize(
+    ("has_bfloat16", "precision"),
+    [(True, dict(dtype="bfloat16")), (False, dict(loss_scale="dynamic"))],
+)
+def test_amp_on_a_gpu(has_bfloat16, precision, monkeypatch):
     monkeypatch.setattr(command_line, "get_device", lambda: "cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bfloat16)
     cfg = Config(dict(optim_wrapper=dict(type="OptimWrapper")))
     enable_amp(cfg)
-    assert cfg.optim_wrapper == dict(type="AmpOptimWrapper", loss_scale="dynamic")
+    assert cfg.optim_wrapper == dict(type="AmpOptimWrapper", **precision)
 
 
 def test_amp_on_a_cpu_runs_in_bfloat16(monkeypatch):

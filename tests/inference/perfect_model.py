@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +54,22 @@ class PlantedVideo:
         labels = [list(category_ids).index(row.category_id) for row in rows]
         return cls(masks, labels, len(category_ids))
 
+    def ground_truth(self) -> dict[str, Any]:
+        """The same in YouTube-VIS format, as video 1."""
+        (height, width), length = self.masks.shape[-2:], self.num_frames
+        video = dict(height=height, width=width, length=length, file_names=[""] * length)
+        annotations = [
+            dict(
+                id=row,
+                video_id=1,
+                category_id=label + 1,
+                segmentations=[c and dict(size=[height, width], counts=c) for c in counts],
+            )
+            for row, (label, counts) in enumerate(zip(self.labels, self.counts(), strict=True), 1)
+        ]
+        categories = [dict(id=i + 1, name=str(i)) for i in range(self.num_classes)]
+        return dict(videos=[dict(id=1, **video)], categories=categories, annotations=annotations)
+
     @property
     def num_frames(self) -> int:
         return self.masks.shape[1]
@@ -98,6 +115,7 @@ class PerfectModel:
     memory: int = 10**6
     noise: float = 0.0
     fill_clips: bool = True
+    has_memory: bool = False
     gives: frozenset[str] = frozenset({"masks"})
     seed: int = 0
     post_processor: PostProcessor = field(default_factory=InstanceQueryPostProcessor)

@@ -75,7 +75,7 @@ def main() -> None:
             options += [JOIN_ALWAYS, f"model.head.num_instances={args.instances}"]
             options += ["model.backbone.init_cfg=None"]
             command = [sys.executable, str(TEST), args.config, str(weights), "--work-dir", name]
-            peak, seconds = peak_memory([*command, "--cfg-options", *options])
+            peak, seconds, _ = peak_memory([*command, "--cfg-options", *options])
             peaks.append(peak)
             print(f"{length:6} frames: peak {peak:7.0f} MB, {seconds:6.1f} s", flush=True)
     frames = args.frames[1] - args.frames[0]

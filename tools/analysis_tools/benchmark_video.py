@@ -6,6 +6,7 @@ lengths, without the start of the program; with one length they include it.
 """
 
 import argparse
+import re
 import shlex
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def parse_args() -> argparse.Namespace:
         "--models", nargs="+", default=["ttsrn-m2f_tiny_shapes"], help="released models or configs"
     )
     parser.add_argument(
-        "--options", nargs="+", default=[""], help='sets to compare, such as "" "--boxes-only"'
+        "--options", nargs="+", default=[""], help='sets to compare, such as "" " --boxes-only"'
     )
     parser.add_argument("--frames", type=int, nargs="+", default=[100, 500], help="lengths")
     parser.add_argument("--height", type=int, help="resize the video first")
@@ -76,9 +77,11 @@ def measure(videos: dict[int, Path], model: str, options: list[str], out: Path) 
     runs: list[tuple[int, float, float]] = []
     for length, path in videos.items():
         command = [sys.executable, str(INFERENCE), str(path), "--model", model, "--out", str(out)]
-        peak, seconds = peak_memory([*command, "--csv", "--no-video", *options])
+        peak, seconds, output = peak_memory([*command, "--csv", "--no-video", *options])
         runs.append((length, peak, seconds))
-        print(f"{length:8} frames: peak {peak:7.0f} MB, {seconds:7.1f} s", flush=True)
+        found = re.search(r", GPU memory up to \d+ MB", output)
+        gpu = found[0] if found else ""
+        print(f"{length:8} frames: peak {peak:7.0f} MB, {seconds:7.1f} s{gpu}", flush=True)
     for (few, low, short), (many, high, long) in pairwise(runs):
         speed = f"{(many - few) / (long - short):8.2f}" if long > short else "too short to tell"
         print(f"{speed} frames/s; memory x {high / low:.2f}", flush=True)

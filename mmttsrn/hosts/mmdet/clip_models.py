@@ -24,7 +24,8 @@ class Mask2FormerClips:
     """mmdet's ``Mask2FormerVideo``, clip by clip, so that memory is bounded.
 
     Scores are those of Mask2Former for video (2021): class probabilities, of which the best ten
-    pairs of query and class are kept.
+    pairs of query and class are kept. Under autocast only the backbone runs in lower precision:
+    MMCV's multi-scale deformable attention has no bfloat16 on a GPU.
 
     Args:
         model: The model, with its published config and weights.
@@ -34,6 +35,7 @@ class Mask2FormerClips:
     clip_length = MASK2FORMER_FRAMES
     clip_overlap = MASK2FORMER_FRAMES // 2
     fill_clips = False
+    has_memory = False
 
     def __init__(self, model: Mask2FormerVideo) -> None:
         self.model = model
@@ -50,13 +52,14 @@ class Mask2FormerClips:
         self, maps: Sequence[Any], padding_mask: Tensor, with_masks: bool = True
     ) -> InstanceSequences:
         """Sequences of a clip; the model takes padding as a part of the frame, as in mmdet."""
-        levels = [torch.stack(level) for level in zip(*maps, strict=True)]
+        levels = [torch.stack(level).float() for level in zip(*maps, strict=True)]
         size = tuple(padding_mask.shape)
         sample = TrackDataSample()
         sample.video_data_samples = [
             DetDataSample(metainfo=dict(batch_input_shape=size, img_shape=size)) for _ in maps
         ]
-        logits, masks = self.model.track_head(levels, sample)
+        with torch.autocast(padding_mask.device.type, enabled=False):
+            logits, masks = self.model.track_head(levels, sample)
         logits = logits[-1].expand(len(maps), -1, -1)  # T, Q, K+1
         return InstanceSequences.from_clip(logits, None, masks[-1][0])
 
@@ -74,6 +77,7 @@ class MaskTrackFrames:
     clip_length = 1
     clip_overlap = 0
     fill_clips = False
+    has_memory = True
 
     def __init__(self, model: MaskTrackRCNN) -> None:
         self.model = model
@@ -107,7 +111,8 @@ class MaskTrackFrames:
             )
         ]
         self.next_frame += 1
-        self.model.predict(frame[None, None], [sample])
+        with torch.autocast(frame.device.type, enabled=False):  # MMCV's RoI ops have no bfloat16
+            self.model.predict(frame[None, None], [sample])
         tracks = sample[0].pred_track_instances
         num_classes = self.model.detector.roi_head.bbox_head.num_classes
         probabilities = tracks.scores.new_zeros(len(tracks.scores), num_classes + 1)

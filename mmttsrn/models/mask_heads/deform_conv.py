@@ -13,6 +13,9 @@ KERNEL_SIZE = 3
 class OffsetDeformConv2d(nn.Module):
     """3x3 deformable convolution (mmcv's) with offsets from a zero-initialised 1x1 convolution.
 
+    Runs in single precision under autocast, too: half precision cannot tell places in a wide map
+    apart, and mmcv's op has no bfloat16.
+
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
@@ -46,7 +49,11 @@ class OffsetDeformConv2d(nn.Module):
         nn.init.kaiming_uniform_(self.dcn.weight, a=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C_in, H, W) to (B, C_out, H, W)."""
+        """Map (B, C_in, H, W) to (B, C_out, H, W), in the precision of ``x``."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self._convolve(x.float()).to(x.dtype)
+
+    def _convolve(self, x: Tensor) -> Tensor:
         offset = self.conv_offset(x)
         if self.backend == "grid_sample":
             return sampled_deform_conv2d(x, offset, self.dcn.weight)

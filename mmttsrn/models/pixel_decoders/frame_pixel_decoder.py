@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import torch
 from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
 
@@ -19,6 +20,9 @@ class FramePixelDecoder(BaseModule):
             on.
         init_cfg: MMEngine initialisation.
 
+    The decoder runs in single precision, as in Mask2Former: MMCV's multi-scale deformable attention
+    has no bfloat16 on a GPU.
+
     Source: Mask2Former (CVPR 2022), section 3.2.
     """
 
@@ -31,7 +35,8 @@ class FramePixelDecoder(BaseModule):
         """Decode the maps of a batch of clips; gives ``levels`` and ``mask_features``."""
         maps = features.maps
         batch = maps[0].shape[:2]
-        mask_features, levels = self.decoder([m.flatten(0, 1) for m in maps])
+        with torch.autocast(maps[0].device.type, enabled=False):
+            mask_features, levels = self.decoder([m.flatten(0, 1).float() for m in maps])
         return replace(
             features,
             levels=tuple(level.unflatten(0, batch) for level in levels),

@@ -1,6 +1,7 @@
 """Sequences of a long video from the sequences of its overlapping clips."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -103,6 +104,22 @@ class LinkedVideo:
         self.sequences: InstanceSequences | None = None  # of S sequences in the frames held
         self.looks: _Looks | None = None  # of these S
         self.lost: _Looks | None = None  # of those without a prediction in them
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give all that is known of the video, as tensors and numbers, which are not copied."""
+        parts = (self.sequences, self.looks, self.lost)
+        return dict(
+            numbers=(self.start, self.released, self.count),
+            parts=[None if part is None else dict(vars(part)) for part in parts],
+        )
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict`."""
+        self.start, self.released, self.count = state["numbers"]
+        sequences, looks, lost = state["parts"]
+        self.sequences = None if sequences is None else InstanceSequences(**sequences)
+        self.looks = None if looks is None else _Looks(**looks)
+        self.lost = None if lost is None else _Looks(**lost)
 
     @torch.no_grad()
     def add(self, start: int, clip: InstanceSequences) -> None:

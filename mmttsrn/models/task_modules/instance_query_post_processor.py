@@ -89,6 +89,8 @@ class _ClassTimesMaskQuality(VideoScoring):
         is_shown: (n,) bool, whether some frame is not hidden.
     """
 
+    state_names = ("class_sums", "num_frames", "probability", "area", "overlap", "is_shown")
+
     def __init__(self, settings: InstanceQueryPostProcessor, sizes: FrameSizes) -> None:
         self.settings = settings
         self.sizes = sizes

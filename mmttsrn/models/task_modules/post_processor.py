@@ -2,6 +2,7 @@
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -15,7 +16,23 @@ from mmttsrn.structures import (
 
 
 class VideoScoring(metaclass=ABCMeta):
-    """Scores one video; what it holds does not grow with the number of frames."""
+    """Scores one video; what it holds does not grow with the number of frames.
+
+    Attributes:
+        state_names: Attributes that hold what is known of the video, made of tensors, numbers,
+            lists and dicts.
+    """
+
+    state_names: ClassVar[tuple[str, ...]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what is known of the video; tensors are not copied."""
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict`."""
+        for name in self.state_names:
+            setattr(self, name, state[name])
 
     @abstractmethod
     def add(self, part: FinishedFrames) -> EncodedFrames:

@@ -47,6 +47,8 @@ class SequencePostProcessor(PostProcessor):
 class _MeanOverFrames(VideoScoring):
     """Sums over the frames so far, for n sequences that grow in number."""
 
+    state_names = ("num_frames", "score_sums", "votes", "is_result")
+
     def __init__(self, settings: SequencePostProcessor, sizes: FrameSizes) -> None:
         self.sizes = sizes
         self.null_frame_score = settings.null_frame_score

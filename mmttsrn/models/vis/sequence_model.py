@@ -83,6 +83,7 @@ class SequenceModel(BaseModule):
                 "(less than head.num_frames)"
             )
         self.fill_clips = fill_clips
+        self.has_memory = False
 
     def extract_features(self, frames: Tensor, padding_mask: Tensor) -> ClipFeatures:
         """Run all but the heads on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W)."""

@@ -49,6 +49,23 @@ def test_every_batch_size_gives_the_same_images(backend: str, batch: int) -> Non
     torch.testing.assert_close(conv(x), expected, rtol=0, atol=1e-5)
 
 
+def test_mixed_precision_changes_nothing(backend: str) -> None:
+    conv = OffsetDeformConv2d(8, 6, backend)
+    torch.nn.init.normal_(conv.conv_offset.weight, std=0.5)
+    found = []
+    x = torch.randn(2, 8, 24, 200).bfloat16()  # steps of bfloat16 at 200 are a whole cell
+    for enabled in (False, True):
+        conv.zero_grad()
+        image = (x if enabled else x.float()).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            output = conv(image)
+        assert output.dtype == image.dtype
+        output.float().square().mean().backward()
+        found.append([output.detach(), *(p.grad for p in (image, *conv.parameters()))])
+    for expected, ours in zip(*found, strict=True):
+        assert (ours - expected).norm() / expected.norm() < 0.01
+
+
 def test_backends_agree() -> None:
     results = {}
     x = torch.randn(3, 4, 9, 7)
