@@ -46,6 +46,16 @@ def checkpoints_read_by(loader: Callable[[str, Any], Any]) -> Iterator[None]:
         CheckpointLoader._schemes = schemes
 
 
+def resumes_latest(runner: Any) -> bool:
+    """Whether a runner is about to look for the latest checkpoint of its work folder."""
+    return bool(runner._resume) and runner._load_from is None
+
+
+def resume_from(runner: Any, path: str) -> None:
+    """Let a runner that is about to resume do so from a file."""
+    runner._load_from = path
+
+
 def list_random_methods_once(transform: Any) -> None:
     """Remove the doubles from MMCV's lists of random methods, those of inner transforms as well.
 

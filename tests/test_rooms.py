@@ -17,7 +17,7 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"structures", "formats"},
     "visualization": {"structures", "formats"},
     "checkpoints": {"formats"},
-    "engine": {"structures", "visualization", "checkpoints"},
+    "engine": {"structures", "formats", "datasets", "visualization", "checkpoints"},
     "inference": {"structures", "formats", "models", "visualization"},
     "hosts": {"structures", "models", "inference", "datasets", "visualization"},
 }

@@ -18,10 +18,10 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
     runpy.run_path(str(Path(__file__).resolve().parents[0] / "setup" / "check_packages.py"))
 
 from mmengine.config import Config
-from mmengine.runner import find_latest_checkpoint
 
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.host_loading import safe_host_loading
+from mmttsrn.checkpoints.run_checkpoints import latest_readable
 from mmttsrn.cli.command_line import build_runner
 from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.datasets.synthetic import write_moving_shapes
@@ -209,8 +209,9 @@ def train_model(cfg: Config) -> str:
     """Trains and returns the path of the checkpoint."""
     print(f"training: log and checkpoint go to {cfg.work_dir}", flush=True)
     build_runner(cfg).train()
-    checkpoint = find_latest_checkpoint(cfg.work_dir)
-    return str(Path(cfg.work_dir) / Path(checkpoint).name)
+    checkpoint, _ = latest_readable(Path(cfg.work_dir))
+    assert checkpoint is not None
+    return str(checkpoint)
 
 
 def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float | None:
@@ -266,12 +267,12 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
     args = parse_args(argv)
-    try:
-        with report_user_errors(), safe_host_loading():
+    with report_user_errors(), safe_host_loading():
+        try:
             run(args)
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command starts over with the same data", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        except KeyboardInterrupt:
+            print("\ninterrupted; the same command starts over with the same data", file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from mmttsrn.cli.command_line import (
     set_work_dir,
 )
 from mmttsrn.cli.config_options import set_cfg_options
+from mmttsrn.cli.signals import tie_children_to_parent
 from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.metrics import DumpTrackResults
@@ -79,6 +80,7 @@ def main() -> None:
         del checkpoint  # the reader holds it until the runner loads it
         if args.out is not None:
             runner.test_evaluator.metrics.append(DumpTrackResults(args.out))
+        tie_children_to_parent()
         runner.test()
 
 

@@ -4,6 +4,7 @@
 import argparse
 import runpy
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # before the imports, which fail without what is checked
     runpy.run_path(str(Path(__file__).resolve().parents[0] / "setup" / "check_packages.py"))
@@ -11,8 +12,9 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 from mmengine.config import Config
 
 from mmttsrn.apis.config_file import load_config
-from mmttsrn.checkpoints.host_loading import safe_host_loading
+from mmttsrn.checkpoints.host_loading import CheckpointReader, safe_host_loading
 from mmttsrn.checkpoints.overwritten_init import skip_overwritten_init
+from mmttsrn.checkpoints.run_checkpoints import latest_readable
 from mmttsrn.checkpoints.state_difference import check_checkpoint
 from mmttsrn.cli.command_line import (
     add_common_arguments,
@@ -22,7 +24,8 @@ from mmttsrn.cli.command_line import (
     set_work_dir,
 )
 from mmttsrn.cli.config_options import set_cfg_options
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.signals import train
+from mmttsrn.cli.user_errors import report_user_errors, warn_user
 from mmttsrn.errors import UserInputError
 
 REQUIRED_KEYS = ("model", "train_dataloader", "train_cfg", "optim_wrapper")
@@ -66,6 +69,24 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     prepare_distributed(cfg, args.launcher, args.local_rank)
 
 
+def resume_latest(cfg: Config, reader: CheckpointReader) -> None:
+    """Set the checkpoint of the work folder to go on from; without one training begins anew."""
+    path, problems = latest_readable(Path(cfg.work_dir), reader.read_ahead)
+    goes_on = "training begins anew" if path is None else f"going on from {path}"
+    for problem in problems or ([] if path else [f"{cfg.work_dir}: has no checkpoint"]):
+        warn_user(f"{problem}; {goes_on}")
+    cfg.load_from = None if path is None else str(path)
+    cfg.resume = path is not None
+
+
+def keep_seed(cfg: Config, checkpoint: dict[str, Any]) -> None:
+    """Take the seed of a run over that drew its own, so that its samples come in the same order."""
+    seed = checkpoint.get("meta", {}).get("seed")
+    randomness = cfg.setdefault("randomness", {})
+    if seed is not None and randomness.get("seed") is None:
+        randomness.seed = seed
+
+
 def main() -> None:
     """Read the config, build the runner, check the checkpoint to start from, train."""
     args = parse_args()
@@ -73,7 +94,11 @@ def main() -> None:
         cfg = load_config(args.config, REQUIRED_KEYS)
         set_cfg_options(cfg, args.cfg_options)
         apply_arguments(cfg, args)
+        if cfg.get("resume") and not cfg.get("load_from"):
+            resume_latest(cfg, reader)
         checkpoint = reader.read_ahead(cfg.load_from) if cfg.get("load_from") else None
+        if checkpoint is not None and cfg.get("resume"):
+            keep_seed(cfg, checkpoint)
         runner = build_runner(cfg)
         # Weights to start from may be those of a part of the model; a run to go on with may not.
         if checkpoint is not None and cfg.get("resume"):
@@ -81,7 +106,7 @@ def main() -> None:
         if checkpoint is not None:
             skip_overwritten_init(runner.model, checkpoint["state_dict"])
         del checkpoint  # the reader holds it until the runner loads it
-        runner.train()
+        train(runner)
 
 
 if __name__ == "__main__":

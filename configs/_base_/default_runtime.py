@@ -5,13 +5,15 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type="mmttsrn.SafeWriteCheckpointHook", interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="mmttsrn.VISVisualizationHook", draw=False),
 )
 custom_hooks = [
     dict(type="mmttsrn.SafeCheckpointHook"),
     dict(type="mmttsrn.ClassCountCheckHook"),
+    dict(type="mmttsrn.StepSeedHook"),
+    dict(type="mmttsrn.StopHook"),
     dict(type="mmttsrn.HostMemoryHook"),
 ]
 

@@ -50,7 +50,8 @@ class VISInferencer:
         allow_unsafe: Read the weights even if that can run code from them.
 
     Raises:
-        UserInputError: There is no such model or its weights do not fit; see ``init_model``.
+        UserInputError: There is no such model or its weights do not fit, see ``init_model``; or no
+            such device.
     """
 
     def __init__(
@@ -69,6 +70,13 @@ class VISInferencer:
     ) -> None:
         if device == "auto":
             device = get_device()
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:  # the latter without CUDA in PyTorch
+            reason = str(error).splitlines()[0]
+            raise UserInputError(
+                f"device={str(device)!r}: {reason}; give auto, cpu, or a device that PyTorch has"
+            ) from error
         self.model: Any
         if isinstance(model, torch.nn.Module):
             self.model = model.to(device).eval()

@@ -3,11 +3,14 @@
 import argparse
 import os
 import re
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from mmttsrn.errors import USER_ERROR_STATUS, UserInputError
@@ -32,12 +35,14 @@ def report_user_errors() -> Iterator[None]:
     Those are :class:`~mmttsrn.errors.UserInputError`, wherever it was raised, files that cannot be
     opened, and a ``type`` in the config that no registry knows or that does not take one of the
     keys beside it. Anything else keeps its traceback. It wraps a block or decorates a function.
+    Ctrl-C and SIGTERM end it at once, without a traceback and without files in part.
 
     Of several processes the first one speaks. Another one waits for the launcher to end it, and
     speaks only if that does not happen, which means that the first has no such error.
     """
     try:
-        yield
+        with _end_on_signals():
+            yield
     except (UserInputError, *FILE_ERRORS, KeyError, TypeError) as error:
         line = one_line(error)
         if line is None:
@@ -49,6 +54,27 @@ def report_user_errors() -> Iterator[None]:
         sys.stdout.flush()
         print(f"error: {line}", file=sys.stderr, flush=True)
         raise SystemExit(USER_ERROR_STATUS) from None
+
+
+@contextmanager
+def _end_on_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the block at once: no traceback, no file in part."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr, flush=True)
+        raise SystemExit(128 + signal.SIGINT) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def one_line(error: BaseException) -> str | None:

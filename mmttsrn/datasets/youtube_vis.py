@@ -7,6 +7,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from pycocotools import mask as mask_utils
 
+from mmttsrn.datasets.seeded_sampling import SeededIndex, seed_process
 from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.frame_files import missing_files
@@ -59,6 +60,13 @@ class YouTubeVISVideos(BaseDataset):
         for transform in self.pipeline.transforms:
             if isinstance(transform, ClipCopyPaste):
                 transform.videos = self
+
+    def __getitem__(self, index: Any) -> Any:
+        """Sample of an index; a :class:`SeededIndex` seeds the random numbers of its transforms."""
+        if isinstance(index, SeededIndex):
+            seed_process(index.seed)
+            index = index.value
+        return super().__getitem__(index)
 
     def load_data_list(self) -> list[dict]:
         """Read ``ann_file``; called once by ``full_init``."""

@@ -8,6 +8,9 @@ from typing import Any
 
 from mmttsrn.errors import UserInputError
 
+# In the names of files that are being written.
+PARTIAL_MARK = ".partial"
+
 
 def check_output_file(path: Path, option: str, inputs: Iterable[str | os.PathLike] = ()) -> None:
     """Check that a file, an ``option`` of the user, can be written and is none of the inputs.
@@ -44,7 +47,7 @@ def partial_file(path: Path) -> Iterator[Path]:
         its place; when an exception ends it, the file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(f"{path.stem}.{os.getpid()}{PARTIAL_MARK}{path.suffix}")
     try:
         yield partial
         os.replace(partial, path)

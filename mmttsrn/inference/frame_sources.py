@@ -115,9 +115,22 @@ def _open_path(text: str) -> FrameSource:
     if not files:
         raise UserInputError(f"{text}: {problem}")
     files.sort(key=_natural)
-    return FrameSource(
-        text, num_frames=len(files), identity=_identity(files), reader=map(read_frame, files)
-    )
+    source = FrameSource(text, num_frames=len(files), identity=_identity(files))
+    source.reader = _read_images(files, source)
+    return source
+
+
+def _read_images(files: list[str], source: FrameSource) -> Iterator[np.ndarray]:
+    """Frames of image files; those that cannot be read are skipped and counted."""
+    for file in files:
+        try:
+            frame = read_frame(file)
+        except UserInputError as error:
+            source.unreadable += 1
+            if source.unreadable == len(files):
+                raise UserInputError(f"{source.name}: no frame can be read; {error}") from error
+            continue
+        yield frame
 
 
 def _identity(files: list[str]) -> str:

@@ -178,3 +178,9 @@ def test_wrong_windows_are_refused_with_the_first_frame(
     wrong = VISInferencer(inferencer.model, device="cpu", window=99)
     with pytest.raises(UserInputError, match="window=99 must be 1 to 4 frames"):
         list(wrong(frames))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UserInputError, match=r"device='cuda': .*; give auto, cpu, or a device"):
+        VISInferencer(RELEASE, device="cuda")

@@ -159,11 +159,16 @@ def test_a_file_without_permission_is_refused(mp4: Path, monkeypatch: pytest.Mon
         open_source(mp4)
 
 
-def test_a_frame_that_is_no_image_is_refused(tmp_path: Path) -> None:
+def test_images_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     for number, frame in enumerate(moving_bar(3)):
         write_frame(tmp_path / f"{number}.jpg", frame)
     (tmp_path / "1.jpg").write_bytes(b"nothing")
-    with pytest.raises(UserInputError, match=r"1\.jpg: not a readable image"):
+    source = open_source(tmp_path)
+    assert len(list(source)) == 2
+    assert source.unreadable == 1
+    for number in (0, 2):
+        (tmp_path / f"{number}.jpg").write_bytes(b"nothing")
+    with pytest.raises(UserInputError, match=r"no frame can be read; .*2\.jpg: not a readable"):
         read(tmp_path)
 
 

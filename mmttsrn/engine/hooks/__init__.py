@@ -1,13 +1,19 @@
 """Hooks of the runner."""
 
+from mmttsrn.engine.hooks.checkpoint_hook import SafeWriteCheckpointHook
 from mmttsrn.engine.hooks.class_count_check_hook import ClassCountCheckHook
 from mmttsrn.engine.hooks.process_memory_hook import HostMemoryHook
 from mmttsrn.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
+from mmttsrn.engine.hooks.step_seed_hook import StepSeedHook
+from mmttsrn.engine.hooks.stop_hook import StopHook
 from mmttsrn.engine.hooks.visualization_hook import VISVisualizationHook
 
 __all__ = [
     "ClassCountCheckHook",
     "HostMemoryHook",
     "SafeCheckpointHook",
+    "SafeWriteCheckpointHook",
+    "StepSeedHook",
+    "StopHook",
     "VISVisualizationHook",
 ]

@@ -1,11 +1,15 @@
 """Safe reading of checkpoints in runs that another program than ours has started."""
 
 from contextlib import ExitStack
+from pathlib import Path
 
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmttsrn.checkpoints.host_loading import safe_host_loading
+from mmttsrn.checkpoints.run_checkpoints import latest_readable
+from mmttsrn.host_internals import resume_from, resumes_latest
 from mmttsrn.registry import HOOKS
 
 
@@ -13,8 +17,9 @@ from mmttsrn.registry import HOOKS
 class SafeCheckpointHook(Hook):
     """From the start of a run to its end, MMEngine runs no code from checkpoints that it reads.
 
-    The runner reads ``load_from``, ``resume`` and the ``init_cfg`` of modules after ``before_run``.
-    ``tools/train.py`` and ``tools/test.py`` read safely by themselves, and there the hook does
+    Of the checkpoints in the work folder the latest one that can be read is resumed. The runner
+    reads ``load_from``, ``resume`` and the ``init_cfg`` of modules after ``before_run``.
+    ``tools/train.py`` and ``tools/test.py`` do all this by themselves, and there the hook does
     nothing; this one is for the launchers of MMDetection and mim, and for scripts. After a run that
     fails, the process goes on reading safely.
     """
@@ -26,7 +31,13 @@ class SafeCheckpointHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Begin."""
-        self._safety.enter_context(safe_host_loading())
+        reader = self._safety.enter_context(safe_host_loading())
+        if resumes_latest(runner):
+            path, problems = latest_readable(Path(runner.work_dir), reader.read_ahead)
+            for problem in problems:
+                print_log(f"{problem}; going on from {path}", logger="current")
+            if path is not None:
+                resume_from(runner, str(path))
 
     def after_run(self, runner: Runner) -> None:
         """End."""

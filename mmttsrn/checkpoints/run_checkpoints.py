@@ -1,0 +1,104 @@
+"""Checkpoints in the work folder of a training: written whole, found where some are not."""
+
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmengine.fileio import LocalBackend, register_backend
+
+from mmttsrn.checkpoints.loading import load_checkpoint_file
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import PARTIAL_MARK, partial_file, replace_file
+
+BACKEND = "mmttsrn.local"
+POINTER = "last_checkpoint"
+NAME = re.compile(r"(epoch|iter)_(\d+)\.pth")
+
+
+@register_backend(BACKEND)
+class WholeFileBackend(LocalBackend):
+    """Local files that are there whole or not at all, and are removed in a second step.
+
+    MMEngine removes old checkpoints before it writes a new one; :meth:`remove` only notes them, and
+    :meth:`remove_noted` does it.
+    """
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
+        """Write a file beside its place, to the disk, and move it there."""
+        with partial_file(Path(filepath)) as partial, partial.open("wb") as file:
+            file.write(obj)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def remove(self, filepath: str | Path) -> None:
+        """Note a file."""
+        self.noted.append(str(filepath))
+
+    def remove_noted(self) -> None:
+        """Remove what was noted."""
+        while self.noted:
+            Path(self.noted.pop()).unlink(missing_ok=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the records of a file of ``torch.save`` are all there, by their checksums."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def point_to(checkpoint: Path) -> None:
+    """Name a checkpoint in ``last_checkpoint`` beside it, so that the folder can be moved."""
+    replace_file(checkpoint.with_name(POINTER), lambda partial: partial.write_text(checkpoint.name))
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left."""
+    for path in folder.glob(f"*{PARTIAL_MARK}*"):
+        path.unlink(missing_ok=True)
+
+
+def latest_readable(
+    work_dir: Path, read: Callable[[str], Any] = load_checkpoint_file
+) -> tuple[Path | None, list[str]]:
+    """Find the checkpoint that a run is to go on from.
+
+    Args:
+        work_dir: Work folder of the run.
+        read: Called with a path; raises a ``UserInputError`` for one that cannot be read.
+
+    Returns:
+        The one that ``last_checkpoint`` names, or, where that cannot be read, the newest one that
+        can, or None where there is none; and a line for each that cannot be read.
+
+    Raises:
+        UserInputError: There are some, but none can be read.
+    """
+    numbered = {path: NAME.fullmatch(path.name) for path in work_dir.glob("*.pth")}
+    found = [(int(match[2]), path) for path, match in numbered.items() if match]
+    candidates = [path for _, path in sorted(found, reverse=True)]
+    pointer = work_dir / POINTER
+    if pointer.is_file() and (text := pointer.read_text().strip()):
+        # MMEngine writes paths that are relative to where it was started.
+        named = next((p for p in (work_dir / text, Path(text), work_dir / Path(text).name)
+                      if p.is_file()), work_dir / text)  # fmt: skip
+        candidates = [named, *(path for path in candidates if path != named)]
+    problems: list[str] = []
+    for path in candidates:
+        try:
+            read(str(path))
+        except UserInputError as error:
+            problems.append(str(error))
+        else:
+            return path, problems
+    if problems:
+        raise UserInputError(f"--resume: none of the checkpoints can be read; {problems[0]}")
+    return None, problems

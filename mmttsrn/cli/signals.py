@@ -1,0 +1,75 @@
+"""What a command does when it is asked to end: Ctrl-C, SIGTERM of a cluster or a spot machine."""
+
+import ctypes
+import os
+import shlex
+import signal
+import sys
+from types import FrameType
+
+from mmengine.runner import Runner
+
+from mmttsrn.cli.user_errors import process_rank
+from mmttsrn.engine.hooks.checkpoint_hook import SafeWriteCheckpointHook
+from mmttsrn.engine.stopping import TrainingStopped, stop_request
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PR_SET_PDEATHSIG = 1
+
+
+def tie_children_to_parent() -> None:
+    """Let processes that are forked from now on, such as workers of loaders, end with this one.
+
+    They do not hear Ctrl-C, which a terminal sends to all processes: this one ends them. On Linux
+    they are killed when it dies, however it dies.
+    """
+    os.register_at_fork(after_in_child=_tie_to_parent)
+
+
+def _tie_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def train(runner: Runner) -> None:
+    """Train; Ctrl-C and SIGTERM end the training after the step that it is at.
+
+    It ends with a line that says how to go on, and the exit status 128 plus the number of the
+    signal. A second Ctrl-C ends it at once.
+    """
+    received: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        received.append(number)
+        stop_request.is_set = True
+
+    tie_children_to_parent()
+    before = {number: signal.signal(number, ask) for number in SIGNALS}
+    stop_request.is_set = False
+    try:
+        _train(runner)
+    except TrainingStopped as stopped:
+        if process_rank() == 0:
+            command = ["python", *sys.argv, *([] if "--resume" in sys.argv else ["--resume"])]
+            print(f"{stopped}; go on with: {shlex.join(command)}", file=sys.stderr, flush=True)
+        # Another process may have got the signal.
+        raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
+    finally:
+        stop_request.is_set = False
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _train(runner: Runner) -> None:
+    try:
+        runner.train()
+    except RuntimeError as error:
+        # SIGTERM of a cluster goes to the workers of the data loader, too, which it ends.
+        savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
+        if not (stop_request.is_set and savers and "DataLoader worker" in str(error)):
+            raise
+        raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None

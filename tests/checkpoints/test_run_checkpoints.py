@@ -1,0 +1,46 @@
+"""Which checkpoint of a work folder a run goes on from."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmttsrn.checkpoints.run_checkpoints import is_whole, latest_readable
+from mmttsrn.errors import UserInputError
+
+
+def write(path: Path, whole: bool = True) -> None:
+    torch.save({"state_dict": {"weight": torch.zeros(2000)}}, path)
+    if not whole:
+        path.write_bytes(path.read_bytes()[:4000])
+
+
+def test_the_one_that_is_named_comes_first(tmp_path: Path) -> None:
+    for step in (5, 10, 100):
+        write(tmp_path / f"iter_{step}.pth")
+    write(tmp_path / "iter_200.77.partial.pth")
+    write(tmp_path / "best_AP_iter_300.pth")
+    assert latest_readable(tmp_path) == (tmp_path / "iter_100.pth", [])
+    texts = ("iter_5.pth", str(tmp_path / "iter_5.pth"), "/where/it/was/before/iter_5.pth")
+    for text in texts:
+        (tmp_path / "last_checkpoint").write_text(text)
+        assert latest_readable(tmp_path) == (tmp_path / "iter_5.pth", [])
+
+
+@pytest.mark.parametrize("pointer", ["iter_20.pth", "iter_30.pth", ""])
+def test_one_that_cannot_be_read_is_passed_over(pointer: str, tmp_path: Path) -> None:
+    write(tmp_path / "iter_10.pth")
+    write(tmp_path / "iter_20.pth", whole=False)
+    (tmp_path / "last_checkpoint").write_text(pointer)
+    assert not is_whole(tmp_path / "iter_20.pth")
+    assert is_whole(tmp_path / "iter_10.pth")
+    path, problems = latest_readable(tmp_path)
+    assert path == tmp_path / "iter_10.pth"
+    assert any("iter_20.pth" in problem for problem in problems)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    assert latest_readable(tmp_path) == (None, [])
+    write(tmp_path / "epoch_1.pth", whole=False)
+    with pytest.raises(UserInputError, match=r"none of the checkpoints can be read; .*epoch_1.pth"):
+        latest_readable(tmp_path)
