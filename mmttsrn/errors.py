@@ -14,3 +14,7 @@ class UserInputError(ValueError):
     exception as ``type(error)(new_message)``: registries of some MMEngine versions and PyTorch's
     data-loader workers do.
     """
+
+
+class DivergedError(UserInputError):
+    """A training whose numbers are not finite any more; the weights are those before the step."""

@@ -14,6 +14,8 @@ custom_hooks = [
     dict(type="mmttsrn.ClassCountCheckHook"),
     dict(type="mmttsrn.StepSeedHook"),
     dict(type="mmttsrn.StopHook"),
+    # max_skipped: steps with a loss that is not finite that are left out before training ends.
+    dict(type="mmttsrn.FiniteLossHook", max_skipped=0),
     dict(type="mmttsrn.HostMemoryHook"),
 ]
 

@@ -44,9 +44,9 @@ class CheckpointReader:
 
     def read_ahead(self, source: str) -> dict[str, Any]:
         """Read a checkpoint by :func:`read_checkpoint`, and keep it until MMEngine asks for it."""
-        content = read_checkpoint(source, allow_unsafe=self.allow_unsafe)
-        self._read_ahead[source] = content
-        return content
+        if source not in self._read_ahead:
+            self._read_ahead[source] = read_checkpoint(source, allow_unsafe=self.allow_unsafe)
+        return self._read_ahead[source]
 
     def __call__(self, filename: str, map_location: Any = None) -> Any:
         """Hand out what was read ahead, once, or read it now.

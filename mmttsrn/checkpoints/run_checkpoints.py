@@ -100,5 +100,5 @@ def latest_readable(
         else:
             return path, problems
     if problems:
-        raise UserInputError(f"--resume: none of the checkpoints can be read; {problems[0]}")
+        raise UserInputError(problems[0])
     return None, problems

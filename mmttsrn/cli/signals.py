@@ -10,8 +10,9 @@ from types import FrameType
 from mmengine.runner import Runner
 
 from mmttsrn.cli.user_errors import process_rank
-from mmttsrn.engine.hooks.checkpoint_hook import SafeWriteCheckpointHook
+from mmttsrn.engine.hooks import FiniteLossHook, SafeWriteCheckpointHook, StepSeedHook
 from mmttsrn.engine.stopping import TrainingStopped, stop_request
+from mmttsrn.errors import DivergedError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
@@ -67,9 +68,23 @@ def train(runner: Runner) -> None:
 def _train(runner: Runner) -> None:
     try:
         runner.train()
+    except DivergedError as error:
+        raise DivergedError(f"{error}; {_advice(runner)}") from error
     except RuntimeError as error:
         # SIGTERM of a cluster goes to the workers of the data loader, too, which it ends.
         savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
         if not (stop_request.is_set and savers and "DataLoader worker" in str(error)):
             raise
         raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
+
+
+def _advice(runner: Runner) -> str:
+    """Write what a step that diverged needs to be repeated; gives what to do about it."""
+    finite = next((hook for hook in runner.hooks if isinstance(hook, FiniteLossHook)), None)
+    seeds = next((hook for hook in runner.hooks if isinstance(hook, StepSeedHook)), None)
+    line = "lower the learning rate, or look at these clips"
+    if finite is None or seeds is None or not seeds.batch:
+        return line
+    dump = finite.dump(runner, seeds)
+    command = f"python tools/analysis_tools/replay_step.py {shlex.quote(str(dump))}"
+    return f"{line}: {finite.clips()}; {command} repeats the step"

@@ -6,13 +6,11 @@ a sampler gives carries a seed of its own, whatever worker loads it.
 """
 
 import hashlib
-import random
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-from torch.utils.data import Sampler
+from mmengine.runner import set_random_seed
 
 
 class SeededIndex(NamedTuple):
@@ -27,7 +25,7 @@ class SeededIndex(NamedTuple):
     seed: int
 
 
-class SeededSampler(Sampler):
+class SeededSampler:
     """The indices of a sampler, each with a seed.
 
     Args:
@@ -39,6 +37,7 @@ class SeededSampler(Sampler):
         epoch: How often the sampler was gone through.
         start: Position, in the indices of this epoch, of the first one that the sampler gives.
         skipped: Indices to leave out at the beginning of the next iteration.
+        recent: The last indices that were given, with their number in this iteration.
     """
 
     def __init__(self, sampler: Iterable[Any], seed: int, rank: int) -> None:
@@ -48,16 +47,20 @@ class SeededSampler(Sampler):
         self.epoch = 0
         self.start = 0
         self.skipped = 0
+        self.recent: deque[tuple[int, SeededIndex]] = deque(maxlen=10_000)
 
     def __iter__(self) -> Iterator[SeededIndex]:
         """Give the indices."""
         epoch, start, skipped = self.epoch, self.start, self.skipped
         self.start = self.skipped = 0
+        self.recent.clear()
         for position, value in enumerate(self.sampler, start):
             if position < start + skipped:
                 continue
             key = ("sample", self.seed, self.rank, epoch, position)
-            yield SeededIndex(value, derived_seed(*key))
+            index = SeededIndex(value, derived_seed(*key))
+            self.recent.append((position - start - skipped, index))
+            yield index
         self.epoch = epoch + 1
 
     def __len__(self) -> int:
@@ -66,13 +69,10 @@ class SeededSampler(Sampler):
 
 
 def derived_seed(*key: str | int) -> int:
-    """Seed of 63 bits for what a key names."""
-    digest = hashlib.sha256(repr(key).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+    """Seed of 32 bits for what a key names."""
+    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:4], "big")
 
 
 def seed_process(seed: int) -> None:
     """Seed Python, NumPy and PyTorch on all devices."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    set_random_seed(seed)

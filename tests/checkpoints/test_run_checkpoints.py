@@ -42,5 +42,5 @@ def test_one_that_cannot_be_read_is_passed_over(pointer: str, tmp_path: Path) ->
 def test_nothing_there(tmp_path: Path) -> None:
     assert latest_readable(tmp_path) == (None, [])
     write(tmp_path / "epoch_1.pth", whole=False)
-    with pytest.raises(UserInputError, match=r"none of the checkpoints can be read; .*epoch_1.pth"):
+    with pytest.raises(UserInputError, match=r"epoch_1\.pth: not a checkpoint"):
         latest_readable(tmp_path)

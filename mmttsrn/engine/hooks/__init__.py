@@ -2,6 +2,7 @@
 
 from mmttsrn.engine.hooks.checkpoint_hook import SafeWriteCheckpointHook
 from mmttsrn.engine.hooks.class_count_check_hook import ClassCountCheckHook
+from mmttsrn.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmttsrn.engine.hooks.process_memory_hook import HostMemoryHook
 from mmttsrn.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
 from mmttsrn.engine.hooks.step_seed_hook import StepSeedHook
@@ -10,6 +11,7 @@ from mmttsrn.engine.hooks.visualization_hook import VISVisualizationHook
 
 __all__ = [
     "ClassCountCheckHook",
+    "FiniteLossHook",
     "HostMemoryHook",
     "SafeCheckpointHook",
     "SafeWriteCheckpointHook",

@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import DivergedError
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import InstanceSequences, SequencePredictions, SequenceTargets
 
@@ -59,14 +59,11 @@ class InstanceSequenceMatcher:
             (min(Q, n), 2) int64 rows (predicted, true), by rising prediction.
 
         Raises:
-            UserInputError: If a cost is not finite, e.g. because training diverged.
+            DivergedError: If a cost is not finite.
         """
         cost = self.cost_matrix(predictions, targets)
         if not cost.isfinite().all():
-            raise UserInputError(
-                "InstanceSequenceMatcher: a matching cost is not finite; training diverged "
-                "(lower the learning rate) or the boxes hold NaN"
-            )
+            raise DivergedError("InstanceSequenceMatcher: a matching cost is not finite")
         predicted, true = linear_sum_assignment(cost.cpu())
         return torch.stack([torch.as_tensor(predicted), torch.as_tensor(true)], 1).to(cost.device)
 
