@@ -3,8 +3,11 @@
 The tests of this module fail, and say so, where a version of a host has changed it.
 """
 
+import importlib
+import io
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from mmengine.config import utils as config_utils
@@ -16,6 +19,20 @@ def name_config_package(package: str) -> None:
     MMEngine looks names up in a fixed table and has no function that adds to it.
     """
     config_utils.MODULE2PACKAGE.setdefault(package, package)
+
+
+def import_quietly(module: str) -> None:
+    """Import a module of a host without its remarks on optional packages, which nothing here needs.
+
+    MMDetection prints them; what else is printed stays.
+    """
+    printed = io.StringIO()
+    with warnings.catch_warnings(), redirect_stdout(printed):
+        warnings.filterwarnings("ignore", "faster_coco_eval is not installed")
+        importlib.import_module(module)
+    for line in printed.getvalue().splitlines():
+        if not line.startswith("Could not import OneDL"):
+            print(line)
 
 
 def checkpoint_loaders() -> list[Callable[[str, Any], Any]]:

@@ -16,6 +16,7 @@ from mmttsrn.apis.config_file import config_stem
 from mmttsrn.checkpoints.loading import OVERRIDE_FLAG
 from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
+from mmttsrn.engine.console_runner import ConsoleRunner
 from mmttsrn.errors import UserInputError
 
 
@@ -130,4 +131,4 @@ def enable_amp(cfg: Config) -> None:
 
 def build_runner(cfg: Config) -> Runner:
     """Build MMEngine's runner, or the one that ``runner_type`` of the config names."""
-    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    return RUNNERS.build(cfg) if "runner_type" in cfg else ConsoleRunner.from_cfg(cfg)
