@@ -222,9 +222,9 @@ def main(argv: list[str] | None = None) -> int:
                 inferencer, video, paths, class_ids, progress, resume=args.resume
             )
         except UserInputError as error:
-            progress.close()
             if len(jobs) == 1:
                 raise
+            progress.close()
             print(f"error: {error}", file=sys.stderr, flush=True)
             failures += 1
             continue
@@ -232,7 +232,8 @@ def main(argv: list[str] | None = None) -> int:
             progress.close()
             print(f"{video}: interrupted; --resume goes on with it", file=sys.stderr)
             return INTERRUPTED
-        progress.close()
+        finally:
+            progress.close()
         report(video, summary, progress.speed())
     if failures:
         raise UserInputError(f"{failures} of {len(jobs)} videos could not be read, see above")

@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
 from mmttsrn.engine.console_runner import ConsoleRunner
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import check_output_folder
 
 
 class CfgOptionsAction(DictAction):
@@ -76,11 +78,16 @@ def add_override_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:
-    """Set the work folder: that of the command line, of the config, or ``./work_dirs/<config>``."""
+    """Set the work folder: that of the command line, of the config, or ``./work_dirs/<config>``.
+
+    Raises:
+        UserInputError: It cannot be written to.
+    """
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get("work_dir") is None:
         cfg.work_dir = os.path.join("work_dirs", config_stem(config_name))
+    check_output_folder(Path(cfg.work_dir), "--work-dir")
 
 
 def prepare_distributed(cfg: Config, launcher: str, local_rank: int) -> None:

@@ -55,8 +55,12 @@ def train(runner: Runner) -> None:
         _train(runner)
     except TrainingStopped as stopped:
         if process_rank() == 0:
-            command = ["python", *sys.argv, *([] if "--resume" in sys.argv else ["--resume"])]
-            print(f"{stopped}; go on with: {shlex.join(command)}", file=sys.stderr, flush=True)
+            command = shlex.join(["python", *sys.argv])
+            if "WORLD_SIZE" in os.environ:
+                command = "the same command"
+            if "--resume" not in sys.argv:
+                command += " --resume"
+            print(f"{stopped}; go on with: {command}", file=sys.stderr, flush=True)
         # Another process may have got the signal.
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
     finally:

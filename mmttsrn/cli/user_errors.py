@@ -1,6 +1,7 @@
 """How a command tells its user what is wrong: one line, no traceback, exit status 2."""
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -19,7 +20,15 @@ from mmttsrn.errors import USER_ERROR_STATUS, UserInputError
 GRACE_SECONDS = 5.0
 RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 
-FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+FILE_ERRORS = (
+    FileNotFoundError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+# Without a class of their own: disk full, read-only, ...
+FILE_ERROR_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG, errno.EFBIG}
 # Written by registries of some MMEngine versions before the message of what they failed to build.
 BUILD_PREFIX = re.compile(r"^class `\w+` in [\w/.]+\.py: ")
 WRONG_ARGUMENT = re.compile(
@@ -43,7 +52,7 @@ def report_user_errors() -> Iterator[None]:
     try:
         with _end_on_signals():
             yield
-    except (UserInputError, *FILE_ERRORS, KeyError, TypeError) as error:
+    except (UserInputError, OSError, ImportError, KeyError, TypeError) as error:
         line = one_line(error)
         if line is None:
             raise
@@ -79,8 +88,13 @@ def _end_on_signals() -> Iterator[None]:
 
 def one_line(error: BaseException) -> str | None:
     """Return the message of a user's error as one line; None if the error is not the user's."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError):
+        if not isinstance(error, FILE_ERRORS) and error.errno not in FILE_ERROR_NUMBERS:
+            return None
+        if error.filename is not None:
+            return f"{error.filename}: {error.strerror}"
+    if isinstance(error, ImportError):  # hosts say how to install what only some options need
+        return " ".join(str(error).split()) if " install " in str(error) else None
     if isinstance(error, KeyError):
         match = UNKNOWN_TYPE.search(str(error))
         if match is None:

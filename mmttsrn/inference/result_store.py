@@ -1,5 +1,7 @@
 """Results of a video on disk, so that they need no memory and survive the end of the program."""
 
+import errno
+import os
 import pickle
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.formats.output_files import replace_file
+from mmttsrn.formats.output_files import partial_file
 from mmttsrn.structures import EncodedFrames
 
 _TABLE = """
@@ -105,7 +107,9 @@ class ResultStore:
     def save(self, state: dict[str, Any]) -> None:
         """Keep a state that belongs to the frames so far, of tensors, numbers, lists and dicts."""
         saved = dict(job=self.job, num_frames=self.num_frames, state=state)
-        replace_file(self._state_path, lambda partial: torch.save(saved, partial))
+        # By a file object, whose errors say what is wrong, such as a full disk.
+        with partial_file(self._state_path) as partial, partial.open("wb") as file:
+            torch.save(saved, file)
 
     def add(self, part: EncodedFrames) -> None:
         """Append the next frames."""
@@ -115,8 +119,13 @@ class ResultStore:
             box = part.boxes[row, column].tolist()
             score = part.frame_scores[row, column].item()
             rows.append((self.num_frames + column, int(part.ids[row]), score, *box, counts))
-        self._connection.executemany("insert into seen values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        self._connection.commit()
+        try:
+            self._connection.executemany("insert into seen values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._connection.commit()
+        except sqlite3.OperationalError as error:
+            if "full" not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from error
         self.num_frames += part.num_frames
 
     def frame(self, number: int) -> list[SeenInstance]:

@@ -85,7 +85,7 @@ class Mp4Writer(ExitStack):
 
     Raises:
         ValueError: ``fps`` is not positive, or a frame differs in size from the first.
-        UserInputError: This OpenCV cannot encode mp4, or the file cannot be written.
+        UserInputError: This OpenCV cannot encode mp4, or the file cannot be written or read back.
     """
 
     def __init__(self, path: str | os.PathLike, fps: float) -> None:
@@ -96,6 +96,7 @@ class Mp4Writer(ExitStack):
         self.fps = fps
         self._writer: cv2.VideoWriter | None = None
         self._shape: tuple[int, ...] = ()
+        self._num_frames = 0
 
     def write(self, frame: np.ndarray) -> None:
         """Append one RGB frame (H, W, 3), uint8."""
@@ -105,12 +106,28 @@ class Mp4Writer(ExitStack):
             self._shape = frame.shape
             part = self.enter_context(partial_file(self.path))
             self._writer = _open_mp4(part, self.fps, padded.shape[1], padded.shape[0])
+            self.push(lambda kind, *_: None if kind else self._check(part))
             self.callback(self._writer.release)
         if frame.shape != self._shape:
             raise ValueError(
                 f"{self.path}: frame of shape {frame.shape} in a video of shape {self._shape}"
             )
         self._writer.write(cv2.cvtColor(padded, cv2.COLOR_RGB2BGR))
+        self._num_frames += 1
+
+    def _check(self, written: Path) -> None:
+        """Read first and last frame back: OpenCV says nothing when a disk is full."""
+        capture = cv2.VideoCapture(str(written))
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        is_whole = count == self._num_frames
+        for number in {0, count - 1} if is_whole else ():
+            capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+            is_whole &= capture.read()[0]
+        capture.release()
+        if not is_whole:
+            raise UserInputError(
+                f"{self.path}: cannot be read back after writing; check the space on the disk"
+            )
 
 
 def add_audio(video: Path, source: Path) -> bool:

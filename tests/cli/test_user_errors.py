@@ -1,5 +1,10 @@
 """How commands report errors of their users."""
 
+import errno
+import os
+import signal
+import time
+
 import pytest
 from mmengine.registry import Registry
 from torch.utils.data import DataLoader, Dataset
@@ -39,6 +44,35 @@ def no_launcher(monkeypatch):
 
 def test_user_input_error(capsys):
     assert report(UserInputError("a.json: no videos"), capsys) == "error: a.json: no videos\n"
+
+
+def test_a_full_disk_is_the_users(capsys):
+    error = OSError(errno.ENOSPC, "No space left on device", "a.pth")
+    assert report(error, capsys) == "error: a.pth: No space left on device\n"
+    with pytest.raises(OSError, match="of the network"), report_user_errors():
+        raise OSError(errno.ECONNRESET, "of the network")
+
+
+def test_a_package_that_an_option_needs(capsys):
+    error = ImportError('Please run "pip install future tensorboard" to install it.')
+    assert report(error, capsys) == f"error: {error}\n"
+    with pytest.raises(ImportError, match="no name"), report_user_errors():
+        raise ImportError("no name x in y")
+
+
+def interrupt_this_process(number):
+    os.kill(os.getpid(), number)
+    time.sleep(5)
+
+
+def test_sigterm_and_ctrl_c_end_a_command_without_a_traceback(capsys):
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as exit_, report_user_errors():
+            interrupt_this_process(number)
+        assert exit_.value.code == 128 + number
+        assert signal.getsignal(signal.SIGTERM) is before
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_prefix_of_registries_is_left_out(capsys):

@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pytest
@@ -61,6 +62,12 @@ def test_partial_file_keeps_the_suffix_and_is_not_the_file(tmp_path):
         assert (partial.parent, partial.suffix) == (tmp_path, ".mp4")
         assert not path.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["clip.v1.mp4"]
+
+
+def test_an_error_of_writing_names_the_file(tmp_path):
+    with pytest.raises(OSError, match="No space left") as caught, partial_file(tmp_path / "file"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "file")
 
 
 def test_partial_file_that_was_not_written_is_an_error(tmp_path):

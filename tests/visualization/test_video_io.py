@@ -141,3 +141,23 @@ def test_a_failing_ffmpeg_leaves_the_video_as_it_is(tmp_path, monkeypatch):
     assert not add_audio(video, tmp_path / "b.mp4")
     assert video.read_text() == "pictures"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "ffmpeg"]
+
+
+def test_an_mp4_that_cannot_be_read_back_is_refused(tmp_path):
+    """As on a full disk, of which OpenCV says nothing."""
+    path = tmp_path / "clip.mp4"
+    with (
+        pytest.raises(UserInputError, match="cannot be read back after writing"),
+        Mp4Writer(path, fps=6) as mp4,
+    ):
+        for value in range(9):
+            mp4.write(np.full((16, 16, 3), 20 * value, np.uint8))
+        release = mp4._writer.release
+
+        def cut_off():
+            release()
+            (written,) = tmp_path.iterdir()
+            written.write_bytes(written.read_bytes()[:-100])
+
+        mp4.callback(cut_off)
+    assert not list(tmp_path.iterdir())
