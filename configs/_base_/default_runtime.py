@@ -17,6 +17,7 @@ custom_hooks = [
     # max_skipped: steps with a loss that is not finite that are left out before training ends.
     dict(type="mmttsrn.FiniteLossHook", max_skipped=0),
     dict(type="mmttsrn.HostMemoryHook"),
+    dict(type="mmttsrn.PredictionProgressHook"),
 ]
 
 env_cfg = dict(

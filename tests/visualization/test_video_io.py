@@ -146,7 +146,7 @@ def test_a_failing_ffmpeg_leaves_the_video_as_it_is(tmp_path, monkeypatch):
 def test_an_mp4_that_cannot_be_read_back_is_refused(tmp_path):
     """As on a full disk, of which OpenCV says nothing."""
     path = tmp_path / "clip.mp4"
-    with (
+    with (  # noqa: PT012
         pytest.raises(UserInputError, match="cannot be read back after writing"),
         Mp4Writer(path, fps=6) as mp4,
     ):
