@@ -23,7 +23,7 @@ from mmttsrn.cli.command_line import (
     prepare_distributed,
     set_work_dir,
 )
-from mmttsrn.cli.config_options import set_cfg_options
+from mmttsrn.cli.config_options import set_cfg_options, warn_of_misspelt_keys
 from mmttsrn.cli.signals import train
 from mmttsrn.cli.user_errors import report_user_errors, warn_user
 from mmttsrn.errors import UserInputError
@@ -92,6 +92,7 @@ def main() -> None:
     args = parse_args()
     with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint) as reader:
         cfg = load_config(args.config, REQUIRED_KEYS)
+        warn_of_misspelt_keys(cfg, args.config)
         set_cfg_options(cfg, args.cfg_options)
         apply_arguments(cfg, args)
         if cfg.get("resume") and not cfg.get("load_from"):

@@ -1,4 +1,4 @@
-"""Check of ``--cfg-options``: what cannot be set is refused, what looks misspelt is told."""
+"""Check of settings: what cannot be set by ``--cfg-options``, what looks misspelt."""
 
 import difflib
 import inspect
@@ -36,6 +36,15 @@ def set_cfg_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
             fact = f"no such key in the config so far{hint}"
             warn_user(f"--cfg-options {option}: {fact} It is set all the same")
     cfg.merge_from_dict(options)
+
+
+def warn_of_misspelt_keys(cfg: Config, name: str) -> None:
+    """Tell of top-level keys that are nearly those of MMEngine's runner, which ignores others."""
+    known = inspect.signature(Runner).parameters
+    for key in cfg:
+        close = difflib.get_close_matches(key, known, 1, cutoff=0.85)
+        if key not in known and close:
+            warn_user(f"{name}: {key}: the runner does not read this key; did you mean {close[0]}?")
 
 
 def _check_variable(option: str, content: dict, paths: Mapping[str, Any]) -> None:

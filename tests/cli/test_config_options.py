@@ -3,7 +3,8 @@
 import pytest
 from mmengine.config import Config
 
-from mmttsrn.cli.config_options import set_cfg_options
+from mmttsrn.apis.config_file import configs_folder, load_config
+from mmttsrn.cli.config_options import set_cfg_options, warn_of_misspelt_keys
 from mmttsrn.errors import UserInputError
 
 
@@ -135,3 +136,17 @@ def test_options_are_merged(cfg):
     assert (cfg.train_cfg.max_epochs, cfg.train_cfg.max_epoch) == (2, 4)
     set_cfg_options(cfg, None)
     assert cfg.train_cfg.max_epochs == 2
+
+
+def test_misspelt_keys_are_told(capsys):
+    cfg = Config(dict(model={}, optim_wraper={}, train_dataloder={}, train_pipeline=[], lr=1))
+    warn_of_misspelt_keys(cfg, "a.py")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(" ")[2] for line in lines] == ["optim_wrapper?", "train_dataloader?"]
+    assert lines[0].startswith("warning: a.py: optim_wraper: the runner does not read this key")
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in configs_folder().glob("vis/*.py")))
+def test_no_key_of_a_shipped_config_looks_misspelt(name, capsys):
+    warn_of_misspelt_keys(load_config(name), name)
+    assert capsys.readouterr().err == ""
