@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.host_loading import CheckpointReader, safe_host_loading
 from mmttsrn.checkpoints.overwritten_init import skip_overwritten_init
-from mmttsrn.checkpoints.run_checkpoints import latest_readable
+from mmttsrn.checkpoints.run_checkpoints import check_training_state, latest_readable
 from mmttsrn.checkpoints.state_difference import check_checkpoint
 from mmttsrn.cli.command_line import (
     add_common_arguments,
@@ -81,7 +81,7 @@ def resume_latest(cfg: Config, reader: CheckpointReader) -> None:
 
 def keep_seed(cfg: Config, checkpoint: dict[str, Any]) -> None:
     """Take the seed of a run over that drew its own, so that its samples come in the same order."""
-    seed = checkpoint.get("meta", {}).get("seed")
+    seed = checkpoint["meta"].get("seed")
     randomness = cfg.setdefault("randomness", {})
     if seed is not None and randomness.get("seed") is None:
         randomness.seed = seed
@@ -99,6 +99,7 @@ def main() -> None:
             resume_latest(cfg, reader)
         checkpoint = reader.read_ahead(cfg.load_from) if cfg.get("load_from") else None
         if checkpoint is not None and cfg.get("resume"):
+            check_training_state(checkpoint, cfg.load_from)
             keep_seed(cfg, checkpoint)
         runner = build_runner(cfg)
         # Weights to start from may be those of a part of the model; a run to go on with may not.

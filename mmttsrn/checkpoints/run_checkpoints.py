@@ -3,7 +3,7 @@
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,27 @@ def remove_partial_files(folder: Path) -> None:
     """Remove what a process that was killed while it wrote has left."""
     for path in folder.glob(f"*{PARTIAL_MARK}*"):
         path.unlink(missing_ok=True)
+
+
+def check_training_state(checkpoint: Mapping[str, Any], source: str) -> None:
+    """Check that a checkpoint holds more than weights.
+
+    Raises:
+        UserInputError: A training cannot go on from it.
+    """
+    missing = [key for key in ("meta", "message_hub") if key not in checkpoint]
+    if missing:
+        raise UserInputError(
+            f"--resume {source}: has weights but no {', '.join(missing)}, so no training can go on "
+            f"from it; to start from its weights: --cfg-options load_from={source}"
+        )
+    for key in ("epoch", "iter"):
+        count = checkpoint["meta"].get(key)
+        if type(count) is not int or count < 0:
+            raise UserInputError(
+                f"--resume {source}: meta.{key} is {count!r}, expected a number from 0; take "
+                "another checkpoint"
+            )
 
 
 def latest_readable(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmttsrn.checkpoints.run_checkpoints import is_whole, latest_readable
+from mmttsrn.checkpoints.run_checkpoints import check_training_state, is_whole, latest_readable
 from mmttsrn.errors import UserInputError
 
 
@@ -44,3 +44,24 @@ def test_nothing_there(tmp_path: Path) -> None:
     write(tmp_path / "epoch_1.pth", whole=False)
     with pytest.raises(UserInputError, match=r"epoch_1\.pth: not a checkpoint"):
         latest_readable(tmp_path)
+
+
+WHOLE = dict(meta=dict(epoch=0, iter=7), message_hub={}, optimizer={}, state_dict={})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(message_hub=None), "has weights but no message_hub, so no training can go on"),
+        (dict(meta=None, message_hub=None), "no meta, message_hub, so"),
+        (dict(meta=dict(epoch=0, iter=-1)), "meta.iter is -1, expected a number from 0"),
+        (dict(meta=dict(epoch=0.5, iter=1)), "meta.epoch is 0.5"),
+        (dict(meta=dict(epoch=True, iter=1)), "meta.epoch is True"),
+        (dict(meta=dict(epoch=1)), "meta.iter is None"),
+    ],
+)
+def test_what_no_training_can_go_on_from(change: dict, message: str) -> None:
+    checkpoint = {key: value for key, value in (WHOLE | change).items() if value is not None}
+    check_training_state(WHOLE, "x.pth")
+    with pytest.raises(UserInputError, match=message):
+        check_training_state(checkpoint, "x.pth")
