@@ -3,12 +3,13 @@
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from reprlib import repr as short_repr
 from typing import Any, Protocol
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.encoded_masks import Counts, compress_masks
 from mmttsrn.formats.intervals import MaskIntervals, RunLengthError, decode_intervals
-from mmttsrn.formats.json_stream import read_json
+from mmttsrn.formats.json_stream import read_json, refuse_deep_nesting
 from mmttsrn.formats.youtube_vis_json import check_youtube_vis
 
 # Written by some tools for the long videos of YouTube-VIS 2022.
@@ -137,13 +138,13 @@ def read_ground_truth(
     Raises:
         UserInputError: It is broken; the message names file and field.
     """
-    if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
-        content = read_json(source, _own_entry, backend_args)
-    else:
-        name = "ground truth"
-        content = _own_content(source)
-    check_youtube_vis(name, content, need_annotations, need_frames)
+    name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "ground truth"
+    with refuse_deep_nesting(name):
+        if isinstance(source, (str, os.PathLike)):
+            content = read_json(source, _own_entry, backend_args)
+        else:
+            content = _own_content(source)
+        check_youtube_vis(name, content, need_annotations, need_frames)
     videos = {entry["id"]: _video(entry) for entry in content["videos"]}
     categories = {
         entry["id"]: str(entry["name"])
@@ -223,18 +224,12 @@ def _true_sequence(name: str, index: int, annotation: dict[str, Any], video: Vid
     )
     [measured] = decode_masks(video, [sequence]).areas.tolist()  # T
     areas = annotation.get("areas")
-    sequence.mean_area = _mean_area(sequence.source, measured if areas is None else areas)
+    sequence.mean_area = _mean_area(measured if areas is None else areas)
     sequence.occlusion = _mean_occlusion(sequence.source, annotation, sequence.counts)
     return sequence
 
 
-def _mean_area(source: str, areas: list[Any]) -> float:
-    for frame, area in enumerate(areas):
-        if area is not None and (isinstance(area, bool) or not isinstance(area, (int, float))):
-            raise UserInputError(
-                f"{source}areas[{frame}]: {area!r} is no number of pixels; correct it, or leave"
-                " out areas to have them measured"
-            )
+def _mean_area(areas: list[float | None]) -> float:
     visible = [area for area in areas if area]
     return sum(visible) / len(visible) if visible else 0.0
 
@@ -254,7 +249,7 @@ def _mean_occlusion(source: str, annotation: dict[str, Any], counts: Counts) -> 
             continue
         if not isinstance(level, str) or level not in OCCLUSION_LEVELS:
             raise UserInputError(
-                f"{source}occlusion[{frame}]: {level!r} is unknown; expected"
+                f"{source}occlusion[{frame}]: {short_repr(level)} is unknown; expected"
                 f" {', '.join(OCCLUSION_LEVELS)} or null"
             )
         visible.append(OCCLUSION_LEVELS[level])

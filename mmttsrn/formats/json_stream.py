@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -43,7 +44,7 @@ def read_json(
         UserInputError: The file cannot be read or is no valid json.
     """
     try:
-        with _open(path, backend_args) as file:
+        with refuse_deep_nesting(path), _open(path, backend_args) as file:
             try:
                 return _read_entries(file, transform)
             except _NotSplittable:
@@ -52,6 +53,17 @@ def read_json(
     except OSError as error:
         raise UserInputError(
             f"{path}: cannot be read ({error.strerror or error}); check the path"
+        ) from error
+
+
+@contextmanager
+def refuse_deep_nesting(name: str | os.PathLike) -> Iterator[None]:
+    """Make the end of the stack, where lists within lists lead to, an error in what is read."""
+    try:
+        yield
+    except RecursionError as error:
+        raise UserInputError(
+            f"{name}: lists or objects are nested too deeply; is it the right file?"
         ) from error
 
 
@@ -126,10 +138,8 @@ def _split(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 def _read_at_once(path: str | os.PathLike, file: BinaryIO) -> Any:
     try:
         return json.load(file)
-    except (ValueError, RecursionError) as error:
-        raise UserInputError(
-            f"{path}: not valid json ({error or type(error).__name__}); is the file complete?"
-        ) from error
+    except ValueError as error:
+        raise UserInputError(f"{path}: not valid json ({error}); is the file complete?") from error
 
 
 def _change_entries(content: Any, change: Transform) -> Any:

@@ -7,18 +7,19 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import Any
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.encoded_masks import Counts, EncodedMasks, pack_masks
 from mmttsrn.formats.ground_truth import GroundTruth, Video
-from mmttsrn.formats.json_stream import read_json
+from mmttsrn.formats.json_stream import read_json, refuse_deep_nesting
 from mmttsrn.formats.output_files import partial_file, replace_file
 from mmttsrn.formats.rle import encode_segmentation
+from mmttsrn.formats.youtube_vis_json import is_known_id
 
 KEYS = ("video_id", "category_id", "score", "segmentations")
 NAME_IN_ZIP = "results.json"
-MAX_SHOWN = 40  # characters of a wrong value
 FORMAT_HINT = f"expected a list of {{{', '.join(KEYS)}}}"
 
 
@@ -57,12 +58,19 @@ def read_results(source: str | os.PathLike | list[dict[str, Any]], truth: Ground
         UserInputError: They are broken, or belong to other videos or categories; the message names
             file, entry and field.
     """
+    name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "results"
+    with refuse_deep_nesting(name):
+        return _read_results(source, name, truth)
+
+
+def _read_results(
+    source: str | os.PathLike | list[dict[str, Any]], name: str, truth: GroundTruth
+) -> Results:
+    entries: Any = source
     if isinstance(source, (str, os.PathLike)):
-        name, entries = os.fspath(source), read_json(source, _small_entry)
-    else:
-        name, entries = "results", source
-        if isinstance(entries, list):
-            entries = [_small_entry(entry) for entry in entries]
+        entries = read_json(source, _small_entry)
+    elif isinstance(source, list):
+        entries = [_small_entry(entry) for entry in source]
     results: Results = {}
     for index, entry in enumerate(checked_list(name, entries)):
         problem = next(entry_problems(entry, truth), None)
@@ -111,13 +119,13 @@ def entry_problems(entry: Any, truth: GroundTruth) -> Iterator[str]:
         yield from (f"{key}: missing key; {FORMAT_HINT}" for key in missing)
         return
     if not is_finite_number(entry["score"]):
-        yield f"score: {entry['score']!r} is no finite number"
+        yield f"score: {short_repr(entry['score'])} is no finite number"
     for key, known in (("category_id", truth.categories), ("video_id", truth.videos)):
         identifier = entry[key]
-        if type(identifier) not in (int, str) or identifier not in known:
+        if not is_known_id(identifier, known):
             yield (
-                f"{key}: {_short(identifier)} is not in {truth.name}; correct it, or take the file"
-                " that these results belong to"
+                f"{key}: {short_repr(identifier)} is not in {truth.name}, which has ids such as"
+                f" {next(iter(known))!r}; correct it, or take the file that these results belong to"
             )
             if key == "video_id":
                 return
@@ -128,11 +136,6 @@ def is_finite_number(value: Any) -> bool:
     """Whether a value is a number, other than NaN and infinity."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return is_number and abs(value) <= sys.float_info.max
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def _mask_problems(masks: Any, video: Video) -> Iterator[str]:
@@ -149,7 +152,7 @@ def _mask_problems(masks: Any, video: Video) -> Iterator[str]:
         if masks.size not in (None, [video.height, video.width]):
             frame = next(index for index, text in enumerate(frames) if text is not None)
             yield (
-                f"segmentations[{frame}]: RLE size is {_short(masks.size)}, expected [height,"
+                f"segmentations[{frame}]: RLE size is {short_repr(masks.size)}, expected [height,"
                 f" width] of video {video.id}, [{video.height}, {video.width}]"
             )
         return

@@ -1,10 +1,16 @@
 """Checks of annotation files in the official YouTube-VIS format."""
 
+from collections.abc import Container
+from reprlib import repr as short_repr
 from typing import Any
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.formats.rle import encode_segmentation
+from mmttsrn.formats.rle import coordinate_limit, encode_segmentation
 
+# Larger frames are a mistake; evaluating their masks would fill the memory of a machine.
+MAX_PIXELS = 2**27
+MAX_SIDE = 2**16
+NUMBERS = (int, float)
 FORMAT_HINT = "the file must follow the official YouTube-VIS json format"
 
 
@@ -53,12 +59,17 @@ def check_youtube_vis(
             ("video_id", "videos", videos),
             ("category_id", "categories", categories),
         ):
-            if not isinstance(annotation[key], (int, str)) or annotation[key] not in known:
+            if not is_known_id(annotation[key], known):
                 raise UserInputError(
-                    f"{place}.{key}: {annotation[key]!r} is not an id in '{kind}'; add it to"
-                    f" '{kind}' or correct it"
+                    f"{place}.{key}: {short_repr(annotation[key])} is not an id in '{kind}', such"
+                    f" as {next(iter(known))!r}; add it to '{kind}' or correct it"
                 )
         _check_annotation(place, annotation, videos[annotation["video_id"]])
+
+
+def is_known_id(identifier: Any, known: Container[int | str]) -> bool:
+    """Whether a value is one of the ids; 1.0 and true are not 1, though Python says so."""
+    return type(identifier) in (int, str) and identifier in known
 
 
 def _has_ground_truth(content: dict[str, Any]) -> bool:
@@ -82,22 +93,32 @@ def _require(entry: Any, keys: tuple[str, ...], place: str) -> None:
 def _entries_by_id(
     name: str, content: dict[str, Any], kind: str, keys: tuple[str, ...], wanted: str
 ) -> dict[Any, dict]:
-    """Check keys and ids of the videos or the categories."""
+    """Check keys, ids and names of the videos or the categories."""
     if not content[kind]:
         raise UserInputError(f"{name}: {kind}: empty list; the file must list {wanted}")
     entries: dict[Any, dict] = {}
+    first_with: dict[tuple[str, str], int] = {}
     for index, entry in enumerate(content[kind]):
         place = f"{name}: {kind}[{index}]"
         _require(entry, keys, place)
         identifier = entry["id"]
-        if isinstance(identifier, bool) or not isinstance(identifier, (int, str)):
-            raise UserInputError(f"{place}.id: {identifier!r} is no id; expected an integer")
-        if identifier in entries:
-            first = list(entries).index(identifier)
+        if type(identifier) not in (int, str):
             raise UserInputError(
-                f"{place}.id: {identifier} is already the id of {kind}[{first}]; give each of the"
-                f" {kind} an id of its own"
+                f"{place}.id: {short_repr(identifier)} is no id; expected an integer"
             )
+        before = next(iter(entries), identifier)
+        if type(identifier) is not type(before):
+            raise UserInputError(
+                f"{place}.id: {identifier!r} is not of the type of {before!r}, the id of {kind}[0];"
+                " give all of them integers, here and where they are used"
+            )
+        for key in ("id", "name"):
+            first = first_with.setdefault((key, str(entry[key])), index) if key in keys else index
+            if first != index:
+                raise UserInputError(
+                    f"{place}.{key}: {short_repr(entry[key])} is already the {key} of"
+                    f" {kind}[{first}]; give each of the {kind} its own {key}"
+                )
         entries[identifier] = entry
     return entries
 
@@ -105,8 +126,14 @@ def _entries_by_id(
 def _check_video(place: str, video: dict, need_frames: bool) -> None:
     for key in ("width", "height"):
         if type(video[key]) is not int or video[key] < 1:
-            problem = f"{video[key]!r} is not a size in pixels"
+            problem = f"{short_repr(video[key])} is not a size in pixels"
             raise UserInputError(f"{place}.{key}: {problem}; expected a positive integer")
+    width, height = video["width"], video["height"]
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise UserInputError(
+            f"{place}.width, height: frames of {width}x{height} are too large; expected at most"
+            f" {MAX_SIDE} pixels a side and {MAX_PIXELS} in all"
+        )
     length = video.get("length")
     if not need_frames and video.get("file_names") is None and type(length) is int and length > 0:
         video["file_names"] = []
@@ -118,7 +145,7 @@ def _check_video(place: str, video: dict, need_frames: bool) -> None:
         raise UserInputError(f"{place}.file_names: {problem}; {FORMAT_HINT}")
     length = video.setdefault("length", len(frames))
     if type(length) is not int or length != len(frames):
-        problem = f"lists {len(frames)} frames but length is {length}"
+        problem = f"lists {len(frames)} frames but length is {short_repr(length)}"
         raise UserInputError(f"{place}.file_names: {problem}; the two must agree")
 
 
@@ -135,6 +162,10 @@ def _check_annotation(place: str, annotation: dict, video: dict) -> None:
                 f" {video['length']} frames; expected one entry per frame, null where the object"
                 " is absent"
             )
+    if annotation.get("iscrowd") not in (None, 0, 1):
+        raise UserInputError(
+            f"{place}.iscrowd: {short_repr(annotation['iscrowd'])} is no flag; expected 0 or 1"
+        )
     segmentations = annotation["segmentations"]
     size = (video["height"], video["width"])
     for frame, segmentation in enumerate(segmentations):
@@ -146,11 +177,19 @@ def _check_annotation(place: str, annotation: dict, video: dict) -> None:
                 f" {video['id']}"
             ) from error
     annotation["bboxes"] = annotation.get("bboxes") or [None] * video["length"]
+    limit = coordinate_limit(*size)
     for frame, box in enumerate(annotation["bboxes"]):
-        if box and not _is_box(box):
-            problem = f"{box!r} is no box"
+        if box and not _is_box(box, limit):
             raise UserInputError(
-                f"{place}.bboxes[{frame}]: {problem}; expected [x, y, width, height]"
+                f"{place}.bboxes[{frame}]: {short_repr(box)} is no box; expected [x, y, width,"
+                f" height], pixels from {-limit} to {limit} in frames of {size[1]}x{size[0]}"
+            )
+    for frame, area in enumerate(annotation.get("areas") or ()):
+        is_number = isinstance(area, NUMBERS) and not isinstance(area, bool)
+        if area is not None and not (is_number and 0 <= area <= MAX_PIXELS):
+            raise UserInputError(
+                f"{place}.areas[{frame}]: {short_repr(area)} is no number of pixels; correct it, or"
+                " leave out areas to have them measured"
             )
 
 
@@ -164,6 +203,7 @@ def _compressed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
     return encode_segmentation(segmentation, height, width)
 
 
-def _is_box(box: Any) -> bool:
+def _is_box(box: Any, limit: int) -> bool:
     is_list = isinstance(box, list) and len(box) == 4
-    return is_list and all(isinstance(number, (int, float)) for number in box)
+    # NaN is not within the limit.
+    return is_list and all(isinstance(n, NUMBERS) and -limit <= n <= limit for n in box)

@@ -19,6 +19,7 @@ from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
 
 HEIGHT, WIDTH = 4, 5
+NAN = float("nan")
 
 
 def rle(pixels: list[int]) -> dict[str, Any]:
@@ -100,6 +101,15 @@ def test_the_unbroken_files_are_evaluated() -> None:
         ),
         (change("0.segmentations.1.counts", "9"), "segmentations[1]: RLE counts sum to 9 pix"),
         (change("0.segmentations.1.counts", [9]), "segmentations[1]: RLE counts sum to 9 pixels"),
+        (change("0.segmentations.1.counts", "oooooooo1"), "segmentations[1]: RLE counts string is"),
+        (change("0.segmentations.1.counts", "PPPPPP4"), "segmentations[1]: RLE counts sum to 4294"),
+        (change("0.segmentations.1.counts", "4N"), "segmentations[1]: RLE counts string holds a n"),
+        (change("0.segmentations.1.counts", [2**33]), "segmentations[1]: RLE counts sum to 85899"),
+        (change("0.segmentations.1.counts", [2**70]), "segmentations[1]: RLE counts sum to 11805"),
+        (change("0.segmentations.1.counts", [25, -5]), "segmentations[1]: RLE counts must be non-"),
+        (change("0.segmentations.1", [[NAN] * 6]), "segmentations[1]: polygon 0 has the coord"),
+        (change("0.video_id", "1"), "entry 0: video_id: '1' is not in ground truth, which has ids"),
+        (change("0.video_id", 1.0), "entry 0: video_id: 1.0 is not in ground truth, which has ids"),
         (change("0.segmentations.1", "x"), "entry 0: segmentations[1]: is a str"),
         (change("1", None), "entry 1: is a NoneType; expected a list of {video_id"),
         (lambda results: results[1].pop("score"), "entry 1: score: missing key"),
@@ -117,6 +127,32 @@ def test_broken_results(apply: Callable[[Any], None], message: str) -> None:
         (change("annotations.0.segmentations.0.counts", "9"), "annotations[0].segmentations[0]: R"),
         (change("annotations.1.segmentations.0.counts", "9"), "annotations[1].segmentations[0]: R"),
         (change("annotations.1.segmentations.0.counts", [3]), "annotations[1].segmentations[0]: R"),
+        (change("annotations.1.segmentations.0.counts", "PPPPPP4"), "[0]: RLE counts sum to 4294"),
+        (change("annotations.1.segmentations.0.counts", "4N"), "[0]: RLE counts string holds a n"),
+        (change("annotations.1.segmentations.0.counts", [2**33]), "[0]: RLE counts sum to 858993"),
+        (change("annotations.1.segmentations.0.counts", [25, -5]), "[0]: RLE counts must be non-"),
+        (change("annotations.1.segmentations.0", [[NAN] * 6]), "[0]: polygon 0 has the coord"),
+        *(
+            (change("annotations.0.areas.0", area), f"annotations[0].areas[0]: {area!r} is no num")
+            for area in (NAN, -1, 1e12, float("inf"), True)
+        ),
+        *(
+            (change("annotations.0.bboxes.0", [0, x, 1, 2]), "bboxes[0]: [0, " + repr(x))
+            for x in (NAN, 51, -51, 1e12, float("inf"), "1")
+        ),
+        *(
+            (change("annotations.0.iscrowd", flag), f"annotations[0].iscrowd: {flag!r} is no flag")
+            for flag in (2, -1, 0.5, NAN, "yes", [])
+        ),
+        (change("categories.1.name", "cat"), "categories[1].name: 'cat' is already the name of ca"),
+        (change("categories.1.id", "4"), "categories[1].id: '4' is not of the type of 3, the id"),
+        (change("videos.1.id", "1"), "videos[1].id: '1' is not of the type of 1, the id of videos"),
+        (change("videos.0.id", 1.0), "videos[0].id: 1.0 is no id"),
+        (change("annotations.0.video_id", True), "annotations[0].video_id: True is not an id in"),
+        (change("annotations.0.video_id", "1"), "video_id: '1' is not an id in 'videos', such as"),
+        (change("annotations.0.category_id", 3.0), "category_id: 3.0 is not an id in 'categories'"),
+        (change("videos.0.width", 2**16 + 1), "videos[0].width, height: frames of 65537x4 are too"),
+        (change("videos.0.height", 2**26), "videos[0].width, height: frames of 5x67108864 are too"),
         (change("annotations.0.areas.0", "2"), "annotations[0].areas[0]: '2' is no number of pix"),
         (
             change("annotations.0.occlusion.0", "much"),
@@ -134,6 +170,44 @@ def test_broken_ground_truth(apply: Callable[[Any], None], message: str) -> None
     gt = copy.deepcopy(GT)
     apply(gt)
     assert message in refusal(gt, RESULTS)
+
+
+def test_frames_have_a_largest_size() -> None:
+    gt = copy.deepcopy(GT)
+    gt["annotations"].pop(0)
+    gt["videos"][0].update(height=2**14, width=2**13)
+    assert read_ground_truth(gt).videos[1].height == 2**14
+    gt["videos"][0]["width"] += 1
+    message = r"^ground truth: videos\[0\]\.width, height: frames of 8193x16384 are too large"
+    with pytest.raises(UserInputError, match=message):
+        read_ground_truth(gt)
+
+
+@pytest.mark.parametrize("flag", [None, False, 0, 1, True])
+def test_flags_of_crowds(flag: bool | int | None) -> None:
+    gt = copy.deepcopy(GT)
+    gt["annotations"][0]["iscrowd"] = flag
+    assert read_ground_truth(gt).videos[1].sequences[0].is_crowd is bool(flag)
+
+
+@pytest.mark.parametrize("depth", [500, 980, 3000])
+def test_lists_within_lists_are_refused_wherever_they_are(tmp_path: Path, depth: int) -> None:
+    files = {"gt": GT, "results": RESULTS}
+    texts = {name: json.dumps(content) for name, content in files.items()}
+    for broken, content in files.items():
+        for place in [(), *paths(content)]:
+            changed = [copy.deepcopy(content)]
+            change(".".join(map(str, (0, *place))), "@")(changed)
+            deep = json.dumps(changed[0]).replace('"@"', "[" * depth + "]" * depth)
+            for name, text in {**texts, broken: deep}.items():
+                (tmp_path / f"{name}.json").write_text(text)
+            message = ""
+            try:
+                evaluate_ytvis(tmp_path / "gt.json", tmp_path / "results.json", num_threads=1)
+            except UserInputError as error:
+                message = str(error)
+            assert "\n" not in message
+            assert len(message) < 1000
 
 
 def test_results_of_another_form() -> None:

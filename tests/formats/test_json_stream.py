@@ -73,12 +73,27 @@ def test_broken_json_is_named_in_one_line(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_depth_without_end_and_broken_characters_are_named(tmp_path: Path) -> None:
+def test_broken_characters_are_named(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
-    for content in (b'[{"a":' * 100_000, b'[{"a": "\xff"}]'):
-        path.write_bytes(content)
-        with pytest.raises(UserInputError, match="not valid json"):
-            read_json(path, lambda entry: entry)
+    path.write_bytes(b'[{"a": "\xff"}]')
+    with pytest.raises(UserInputError, match="not valid json"):
+        read_json(path, lambda entry: entry)
+
+
+@pytest.mark.parametrize("depth", [980, 100_000])
+@pytest.mark.parametrize("text", ["[%s]", '{"videos": [%s], "info": %s}', '[{"a": %s}]'])
+def test_lists_within_lists_are_read_or_refused(tmp_path: Path, text: str, depth: int) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(text.replace("%s", "[" * depth + "]" * depth))
+    with pytest.raises(UserInputError, match=r"file\.json: lists or objects are nested too deep"):
+        read_json(path, repr)
+
+
+def test_depth_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text('[{"a":' * 100_000)
+    with pytest.raises(UserInputError, match=r"file\.json: lists or objects are nested too deep"):
+        read_json(path, lambda entry: entry)
 
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def test_polygons_are_merged() -> None:
     assert mask.sum() == 64
 
 
+def test_polygons_may_leave_the_frame() -> None:
+    around = [-50.0, -50.0, 50.0, -50.0, 50.0, 50.0, -50.0, 50.0]
+    assert mask_utils.decode(encode_segmentation([around], 5, 4)).all()
+
+
 @pytest.mark.parametrize(
     ("segmentation", "problem"),
     [
@@ -95,6 +100,13 @@ def test_polygons_are_merged() -> None:
         ([[0, 0, 3, 3, 0, 3, 1]], "polygon 0 has 7 coordinates"),
         ([0, 0, 3, 3, 0, 3], "polygon 0 is a int"),
         ([["a", 0, 3, 3, 0, 3]], "coordinates must be numbers"),
+        ([["1", 0, 3, 3, 0, 3]], "coordinates must be numbers"),
+        ([[[1], 0, 3, 3, 0, 3]], "coordinates must be numbers"),
+        ([[10**400, 0, 3, 3, 0, 3]], "coordinates must be numbers"),
+        ([[0, 0, 3, 3, 0, 3], [0, 0, 3, float("nan"), 0, 3]], "polygon 1 has the coordinate nan"),
+        ([[0, 0, 3, float("-inf"), 0, 3]], "polygon 0 has the coordinate -inf, expected pixels"),
+        ([[0, 0, 3, 1e12, 0, 3]], "coordinate 1e+12, expected pixels from -50 to 50 in frames of"),
+        ([[0, 0, 51, 3, 0, 3]], "coordinate 51, expected pixels from -50 to 50 in frames of 4x5"),
         ("ab", "is a str, expected polygons"),
     ],
 )
