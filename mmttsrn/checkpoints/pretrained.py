@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from mmttsrn.checkpoints.fetching import cached_path
 from mmttsrn.checkpoints.host_loading import local_path
 from mmttsrn.checkpoints.loading import load_checkpoint_file
-from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth, named_tensors
+from mmttsrn.checkpoints.state import (
+    BATCH_COUNTER,
+    check_backbone_depth,
+    check_finite,
+    named_tensors,
+)
 from mmttsrn.checkpoints.state_difference import StateDifference, compare_state
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import WEIGHT_INITIALIZERS
@@ -51,7 +56,8 @@ class PretrainedWeights:
         """Load the weights into the module that has this as its ``init_cfg``.
 
         Raises:
-            UserInputError: The file is missing, cannot be downloaded or read, or does not fit. The
+            UserInputError: The file is missing, cannot be downloaded or read, or does not fit, or
+                holds NaN. The
                 message says how to get it.
         """
         owner = type(module).__name__
@@ -64,6 +70,7 @@ class PretrainedWeights:
                 for name, tensor in state.items()
                 if name.startswith(prefix)
             }
+        check_finite(state, f"{owner}.init_cfg: {path}")
         difference = self._compare(module, state, f"{owner}.init_cfg: {path}")
         module.load_state_dict(state, strict=False)
         loaded = len(module.state_dict()) - len(difference.missing)

@@ -72,14 +72,14 @@ def check_training_state(checkpoint: Mapping[str, Any], source: str) -> None:
     Raises:
         UserInputError: A training cannot go on from it.
     """
-    missing = [key for key in ("meta", "message_hub") if key not in checkpoint]
+    missing = [key for key in ("meta", "message_hub") if not checkpoint.get(key)]
     if missing:
         raise UserInputError(
             f"--resume {source}: has weights but no {', '.join(missing)}, so no training can go on "
             f"from it; to start from its weights: --cfg-options load_from={source}"
         )
     for key in ("epoch", "iter"):
-        count = checkpoint["meta"].get(key)
+        count = checkpoint["meta"].get(key) if isinstance(checkpoint["meta"], Mapping) else None
         if type(count) is not int or count < 0:
             raise UserInputError(
                 f"--resume {source}: meta.{key} is {count!r}, expected a number from 0; take "

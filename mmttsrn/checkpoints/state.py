@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+import torch
 from mmengine.model import is_model_wrapper
 from torch import Tensor, is_tensor, nn
 
@@ -17,6 +18,7 @@ WRAPPER_PREFIX = "module."
 WEIGHT_ENTRIES = ("state_dict", "model")
 # Batch norms count their batches under this name; nothing reads it unless the momentum is None.
 BATCH_COUNTER = "num_batches_tracked"
+FLOAT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 # A residual or transformer block of a backbone, by our name: layer3.22, blocks.2.17.
 BACKBONE_BLOCK = re.compile(r"(?:^|\.)((?:layer\d+|blocks\.\d+)\.\d+)\.")
 
@@ -57,14 +59,40 @@ def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
         source: Where it is from, for the message.
 
     Raises:
-        UserInputError: It holds no weights.
+        UserInputError: It holds no weights, or some that are no numbers.
     """
     if isinstance(content, Mapping) and "state_dict" not in content:
         content = {"state_dict": content}  # bare weights, as third parties publish them
     state = content["state_dict"] if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not state or not all(map(is_tensor, state.values())):
         raise UserInputError(f"{source}: not a checkpoint: it holds no named tensors")
+    check_finite(state, source)
     return dict(content)
+
+
+def check_finite(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse weights that a training has left when it diverged.
+
+    Args:
+        state: Tensors by name.
+        source: Where they are from, for the message.
+
+    Raises:
+        UserInputError: Some are NaN or infinite.
+    """
+    broken = [name for name, tensor in state.items() if not _is_finite(tensor)]
+    if broken:
+        raise UserInputError(
+            f"{source}: {len(broken)} of its {len(state)} tensors hold NaN or infinite numbers, "
+            f"first {broken[0]}; its training has diverged: take an earlier checkpoint"
+        )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    if tensor.dtype not in FLOAT_TYPES:
+        return True
+    # The sum, which is fast, is finite unless a number is not, or it is too large.
+    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
 
 
 def bare_names(state: Mapping[str, T]) -> dict[str, T]:

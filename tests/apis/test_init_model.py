@@ -45,6 +45,14 @@ def expected(released):
     return check_outputs(model)
 
 
+def test_weights_that_are_no_numbers_are_refused(released, tmp_path):
+    content = torch.load(released.checkpoint, weights_only=False)
+    content["state_dict"]["neck.level_embed"] = torch.tensor(float("nan"))
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(UserInputError, match=r"x\.pth: 1 of its \d+ tensors hold NaN .*level_emb"):
+        init_model(stored_config(content, ""), tmp_path / "x.pth")
+
+
 def assert_same(outputs, expected):
     assert len(outputs) == len(expected) == 3
     assert all(map(torch.equal, outputs, expected))

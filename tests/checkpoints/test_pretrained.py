@@ -62,6 +62,13 @@ def test_local_file(tmp_path, wrap, prefix) -> None:
     assert_equal(initialise(checkpoint=str(tmp_path / "x.pth"), prefix=prefix), state)
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path) -> None:
+    state = {**weights(), "norm.weight": torch.full((128,), float("nan"))}
+    torch.save(state, tmp_path / "x.pth")
+    message = refusal(checkpoint=str(tmp_path / "x.pth"))
+    assert f"TwinsSVT.init_cfg: {tmp_path}/x.pth: 1 of its {len(state)} tensors hold NaN" in message
+
+
 def test_local_file_wins_over_the_url(tmp_path) -> None:
     state = weights()
     save_file(state, tmp_path / "x.safetensors")

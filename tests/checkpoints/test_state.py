@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from mmttsrn.checkpoints.state import bare_names, check_backbone_depth, named_tensors
+from mmttsrn.checkpoints.state import (
+    FLOAT_TYPES,
+    as_checkpoint,
+    bare_names,
+    check_backbone_depth,
+    check_finite,
+    named_tensors,
+)
 from mmttsrn.errors import UserInputError
 
 WEIGHTS = {"a.weight": torch.zeros(2), "b.bias": torch.ones(3)}
@@ -35,6 +42,27 @@ def test_what_holds_no_weights_is_named(content: object, message: str) -> None:
     with pytest.raises(UserInputError) as error:
         named_tensors(content, "x.pth")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", FLOAT_TYPES)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_of_a_training_that_diverged_are_counted(dtype: torch.dtype, value: float) -> None:
+    state = {name: torch.ones(2, 3, dtype=dtype) for name in "abcd"}
+    state["b"][1, 2] = state["d"][0, 0] = value
+    with pytest.raises(UserInputError) as error:
+        as_checkpoint({"state_dict": state}, "x.pth")
+    assert str(error.value) == (
+        "x.pth: 2 of its 4 tensors hold NaN or infinite numbers, first b; its training has"
+        " diverged: take an earlier checkpoint"
+    )
+
+
+def test_what_is_finite_passes() -> None:
+    state = {
+        str(dtype): torch.full((9,), torch.finfo(dtype).max, dtype=dtype) for dtype in FLOAT_TYPES
+    }
+    state |= {"empty": torch.empty(0), "count": torch.tensor(3), "flag": torch.tensor([True])}
+    check_finite(state, "x.pth")  # though the sums are not
 
 
 def blocks(*counts: int, prefix: str = "", kind: str = "layer") -> list[str]:
