@@ -22,6 +22,7 @@ from mmttsrn.cli.command_line import (
 from mmttsrn.cli.config_options import set_cfg_options, warn_of_misspelt_keys
 from mmttsrn.cli.signals import tie_children_to_parent
 from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.engine.hooks.class_count_check_hook import ALLOW_FLAG, ClassCountCheckHook
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.metrics import DumpTrackResults
 
@@ -41,6 +42,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         "--wait-time", type=float, default=2, help="seconds that a shown frame stays"
+    )
+    parser.add_argument(
+        ALLOW_FLAG,
+        action="store_true",
+        help="test even if the checkpoint was trained on classes of other names",
     )
     add_common_arguments(parser)
     args = parser.parse_args()
@@ -79,6 +85,9 @@ def main() -> None:
         runner = build_runner(cfg)
         check_checkpoint(runner.model, checkpoint, args.checkpoint)
         del checkpoint  # the reader holds it until the runner loads it
+        for hook in runner.hooks:
+            if isinstance(hook, ClassCountCheckHook) and args.allow_class_mismatch:
+                hook.allow_class_mismatch = True
         if args.out is not None:
             runner.test_evaluator.metrics.append(DumpTrackResults(args.out))
         tie_children_to_parent()

@@ -72,7 +72,7 @@ def check_training_state(checkpoint: Mapping[str, Any], source: str) -> None:
     Raises:
         UserInputError: A training cannot go on from it.
     """
-    missing = [key for key in ("meta", "message_hub") if not checkpoint.get(key)]
+    missing = [key for key in ("meta", "message_hub") if checkpoint.get(key) is None]
     if missing:
         raise UserInputError(
             f"--resume {source}: has weights but no {', '.join(missing)}, so no training can go on "

@@ -59,7 +59,6 @@ WHOLE = dict(meta=dict(epoch=0, iter=7), message_hub={}, optimizer={}, state_dic
         (dict(meta=dict(epoch=True, iter=1)), "meta.epoch is True"),
         (dict(meta=dict(epoch=1)), "meta.iter is None"),
         (dict(meta=dict(epoch=float("nan"), iter=1)), "meta.epoch is nan"),
-        (dict(meta={}), "has weights but no meta, so"),
         (dict(meta=5), "meta.epoch is None"),
     ],
 )

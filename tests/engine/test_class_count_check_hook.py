@@ -57,3 +57,62 @@ def test_wrapped_model(tmp_path) -> None:
             ClassCountCheckHook().before_train(runner(model, "before_train", ("cat",)))
     finally:
         torch.distributed.destroy_process_group()
+
+
+def begin_test(
+    checkpoint: dict, classes: tuple[str, ...], trains: bool = False, **settings
+) -> None:
+    """Load a checkpoint and begin to test it on some classes."""
+    allow = settings.pop("allow_class_mismatch", False)
+    hook, run = ClassCountCheckHook(allow), runner(Model(len(classes)), "before_test", classes)
+    run.test_dataloader.dataset.metainfo.update(settings)
+    run.train_dataloader = run.test_dataloader
+    hook.after_load_checkpoint(run, checkpoint)
+    if trains:
+        hook.before_train(run)
+    hook.before_test(run)
+
+
+def trained_on(classes: object) -> dict:
+    return {"meta": {"dataset_meta": {"classes": classes}}}
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [{}, {"meta": None}, {"meta": {}}, {"meta": {"dataset_meta": None}}]
+    + [trained_on(classes) for classes in (None, 3, "cat", (), ("cat", "dog"), ["cat", "dog"])],
+)
+def test_checkpoints_of_the_same_or_unknown_classes_pass(checkpoint: dict) -> None:
+    begin_test(checkpoint, ("cat", "dog"))
+
+
+def test_classes_in_another_order_are_refused() -> None:
+    with pytest.raises(UserInputError) as error:
+        begin_test(trained_on(["cow", "dog", "cat"]), ("cow", "cat", "dog"))
+    assert str(error.value) == (
+        "classes in another order than in training: label 1 is 'dog' in the checkpoint and 'cat' in"
+        " train.json; set test_dataloader.dataset.metainfo=dict(classes=['cow', 'dog', 'cat'])"
+    )
+
+
+@pytest.mark.parametrize(
+    ("trained", "names"),
+    [
+        (["cat", "cow"], "label 1 is 'cow' in the checkpoint and 'dog' in train.json"),
+        (["cat"], "label 1 is None in the checkpoint and 'dog' in train.json"),
+        (["object"], "label 0 is 'object' in the checkpoint and 'cat' in train.json"),
+    ],
+)
+def test_other_classes_are_refused_unless_they_are_allowed(trained: list, names: str) -> None:
+    with pytest.raises(UserInputError) as error:
+        begin_test(trained_on(trained), ("cat", "dog"))
+    assert str(error.value) == (
+        f"other classes than in training: {names}; test on data of the same classes, or with"
+        " --allow-class-mismatch if only names differ"
+    )
+    begin_test(trained_on(trained), ("cat", "dog"), allow_class_mismatch=True)
+
+
+def test_names_do_not_matter_where_all_classes_are_one_or_are_learnt() -> None:
+    begin_test(trained_on(["cat", "dog"]), ("object",), class_agnostic=True)
+    begin_test(trained_on(["cow", "pig"]), ("cat", "dog"), trains=True)

@@ -96,3 +96,18 @@ def test_weights_that_are_no_numbers_are_refused(folder, run_tool, command):
     assert status == 2
     assert f"{CHECKPOINT}: 1 of its {len(content['state_dict'])} tensors hold NaN" in err[-1]
     assert f"first {name}; its training has diverged" in err[-1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_classes_of_the_data_are_those_of_the_checkpoint(folder, run_tool):
+    content = load_checkpoint_file(CHECKPOINT)
+    content["meta"]["dataset_meta"] = {"classes": ["square", "triangle", "star", "disc"]}
+    torch.save(content, CHECKPOINT)
+    data = ["test_dataloader.dataset.data_root=data/"]
+    arguments = ["test.py", CONFIG, CHECKPOINT, "--work-dir", "work", "--cfg-options", *data]
+    status, _, err = run_tool(*arguments)
+    assert status == 2
+    assert err[-1].startswith("error: classes in another order than in training: label 0 is 'squa")
+    assert run_tool(*arguments, "--allow-class-mismatch")[0] == 0
+    order = 'test_dataloader.dataset.metainfo.classes="[square,triangle,star,disc]"'
+    assert run_tool(*arguments, order)[0] == 0

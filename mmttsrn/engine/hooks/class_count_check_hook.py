@@ -1,5 +1,9 @@
 """Check that the model predicts the classes of the data."""
 
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -7,16 +11,35 @@ from mmttsrn.checkpoints.state import bare_model
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import HOOKS
 
+ALLOW_FLAG = "--allow-class-mismatch"
+
 
 @HOOKS.register_module()
 class ClassCountCheckHook(Hook):
-    """Stops a run whose head does not have as many classes as its data set, before it starts.
+    """Stops a run whose model does not predict the classes of its data set, before it starts.
 
-    A head is a part of the model, a direct child, with ``num_classes``.
+    Its head has to have as many; a head is a part of the model, a direct child, with
+    ``num_classes``. In a test the checkpoint, if it names the classes that it was trained on, has
+    to name the same ones in the same order, unless the data set is class-agnostic.
+
+    Args:
+        allow_class_mismatch: Do not compare the names.
     """
 
+    def __init__(self, allow_class_mismatch: bool = False) -> None:
+        self.allow_class_mismatch = allow_class_mismatch
+        self.trained_classes: list[str] = []
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Keep the names of the classes that the checkpoint was trained on."""
+        meta = checkpoint.get("meta")
+        data = meta.get("dataset_meta") if isinstance(meta, Mapping) else None
+        names = data.get("classes") if isinstance(data, Mapping) else None
+        self.trained_classes = list(map(str, names)) if isinstance(names, (list, tuple)) else []
+
     def before_train(self, runner: Runner) -> None:
-        """Check the training set."""
+        """Check the training set, whose classes the model learns."""
+        self.trained_classes = []
         self._check(runner, runner.train_dataloader.dataset)
 
     def before_val(self, runner: Runner) -> None:
@@ -24,8 +47,15 @@ class ClassCountCheckHook(Hook):
         self._check(runner, runner.val_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
-        """Check the test set."""
-        self._check(runner, runner.test_dataloader.dataset)
+        """Check the test set, and the names of its classes."""
+        dataset = runner.test_dataloader.dataset
+        self._check(runner, dataset)
+        metainfo = getattr(dataset, "metainfo", {})
+        trained, classes = self.trained_classes, list(metainfo.get("classes") or ())
+        if self.allow_class_mismatch or metainfo.get("class_agnostic") or not (trained and classes):
+            return
+        if trained != classes:
+            raise UserInputError(_mismatch(trained, classes, metainfo.get("ann_file", "the data")))
 
     def _check(self, runner: Runner, dataset: object) -> None:
         metainfo = getattr(dataset, "metainfo", {})
@@ -41,3 +71,19 @@ class ClassCountCheckHook(Hook):
                 f"has {len(classes)} classes ({', '.join(classes[:4])}"
                 f"{', ...' if len(classes) > 4 else ''}); set {key}={len(classes)}"
             )
+
+
+def _mismatch(trained: list[str], classes: list[str], data: str) -> str:
+    """Say how the classes of the checkpoint differ from those of the data."""
+    pairs = enumerate(zip_longest(trained, classes))
+    label, names = next((label, names) for label, names in pairs if names[0] != names[1])
+    difference = f"label {label} is {names[0]!r} in the checkpoint and {names[1]!r} in {data}"
+    if sorted(trained) == sorted(classes):
+        return (
+            f"classes in another order than in training: {difference}; set"
+            f" test_dataloader.dataset.metainfo=dict(classes={trained})"
+        )
+    return (
+        f"other classes than in training: {difference}; test on data of the same classes, or with"
+        f" {ALLOW_FLAG} if only names differ"
+    )
