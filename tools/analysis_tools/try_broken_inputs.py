@@ -1,8 +1,8 @@
 """Gives broken and odd inputs to the commands, and looks at how they end.
 
-A command has to refuse what is broken with one line and status 2: no traceback, no crash, no endless
-run, no file in part, no code of a checkpoint run. A table counts the cases of each command; what is
-not right follows it, with the end of the output, and makes the exit status 1.
+A command has to refuse what is broken with one line and status 2: no traceback, no crash, no end
+that does not come, no file in part, no code of a checkpoint run. What is not right is printed with
+the end of its output, and makes the exit status 1. A table counts the cases of each command.
 """
 
 import argparse
@@ -97,15 +97,14 @@ def main() -> int:
         good = prepare(folder)
         for outcome in run_cases(cases, good, folder / "cases", args.jobs):
             outcomes.append(outcome)
+            if outcome.problem:
+                print(f"{outcome.case.command}: {outcome.case.name}: {outcome.problem}")
+                print("    " + outcome.output.replace("\n", "\n    "), flush=True)
             if sys.stderr.isatty():
                 print(f"\r{len(outcomes)} of {len(cases)} ", end="", file=sys.stderr)
     print_table(outcomes)
     print(f"{time.monotonic() - start:.0f} s")
-    failed = [outcome for outcome in outcomes if outcome.problem]
-    for outcome in failed:
-        print(f"\n{outcome.case.command}: {outcome.case.name}: {outcome.problem}")
-        print("    " + outcome.output.replace("\n", "\n    "))
-    return int(bool(failed))
+    return int(any(outcome.problem for outcome in outcomes))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class GoodInputs:
     folder: Path
 
     def arguments(self, inputs: Path) -> dict[str, Any]:
-        """Inputs by the names of ``COMMANDS``; those that a command changes as copies."""
+        """Return inputs by the names of ``COMMANDS``; those that a command changes as copies."""
         return {
             "config": self.config,
             "checkpoint": self.checkpoint,

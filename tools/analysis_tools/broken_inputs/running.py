@@ -1,5 +1,6 @@
 """Running of cases: a forked process for each, and what has to hold afterwards."""
 
+import contextlib
 import json
 import os
 import resource
@@ -27,6 +28,7 @@ LIMIT_SECONDS = 60
 LIMIT_BYTES = 4 * 2**30
 LONGEST_LINE = 1000
 SHOWN_LINES = 4
+STREAMS = ("stdout", "stderr")
 NOT_PREPARED = 99  # exit status: the fault is wrong, not the command
 
 
@@ -90,8 +92,9 @@ def _run_in_child(case: Case, work: Workspace) -> NoReturn:
     try:
         os.setsid()
         signal.alarm(LIMIT_SECONDS)
-        for number, name in ((1, "stdout"), (2, "stderr")):
+        for number, name in enumerate(STREAMS, start=1):
             os.dup2(os.open(work.folder / name, os.O_WRONLY | os.O_CREAT), number)
+            setattr(sys, name, os.fdopen(number, "w", 1, closefd=False))
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.chdir(work.folder)
         try:
@@ -127,10 +130,8 @@ def _status_of(tool: Path) -> int:
 
 def _end_group(pid: int) -> None:
     """End what a process has left behind."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _judge(case: Case, work: Workspace, status: int, seconds: float) -> Outcome:
@@ -144,9 +145,6 @@ def _judge(case: Case, work: Workspace, status: int, seconds: float) -> Outcome:
     lines = (stderr if how != ACCEPTED else stdout + stderr).strip().splitlines()
     output = "\n".join(line[:300] for line in lines[-SHOWN_LINES:])
     return Outcome(case, how, problem, output, seconds)
-
-
-STREAMS = ("stdout", "stderr")
 
 
 def _ending(status: int, stdout: str, stderr: str) -> tuple[str, str]:
@@ -169,7 +167,7 @@ def _ending(status: int, stdout: str, stderr: str) -> tuple[str, str]:
 
 
 def _refusal_problem(lines: list[str]) -> str:
-    """What is wrong with the lines of a refusal: an error comes last, after argparse's usage."""
+    """Return what is wrong with the lines of a refusal: one error, the last, maybe after usage."""
     is_usage = any(line.startswith("usage: ") for line in lines)
     errors = [
         line
@@ -184,7 +182,7 @@ def _refusal_problem(lines: list[str]) -> str:
 
 
 def _leftovers(work: Workspace) -> Iterator[str]:
-    """What is wrong with the files that a command has left."""
+    """Yield what is wrong with the files that a command has left."""
     if work.marker.exists():
         yield "has run code from its input"
     for path in sorted(work.folder.rglob("*")):
