@@ -222,12 +222,13 @@ PUBLISHED: dict[str, tuple[str, Callable[[dict, Workspace], Any]]] = {
 }
 # What a use accepts although it is a fault for others: a start from a part of the weights, and
 # conversion, which reports what fits.
-LENIENT = {
-    START: {
-        "weight missing", "weight renamed", "weight of another shape",
-        "weight without dimensions",
-    },
-}  # fmt: skip
+PARTIAL = {
+    "weight missing",
+    "weight renamed",
+    "weight of another shape",
+    "weight without dimensions",
+}
+LENIENT = {START: PARTIAL, "convert": PARTIAL}
 
 
 def checkpoint_cases() -> Iterator[Case]:

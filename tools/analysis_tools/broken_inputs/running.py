@@ -174,6 +174,9 @@ def _refusal_problem(lines: list[str]) -> str:
         for line in lines
         if line.startswith("error: ") or (is_usage and ".py: error: " in line)
     ]
+    # Of several videos, each that cannot be read is told, and at last their number.
+    if errors and errors[-1].endswith(", see above"):
+        errors = errors[-1:]
     if len(errors) != 1 or lines[-1] != errors[0]:
         return f"prints {len(errors)} lines of error, expected one, the last"
     if len(errors[0]) > LONGEST_LINE:
