@@ -20,10 +20,11 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 from mmengine.config import Config
 
 from mmttsrn.apis.config_file import load_config
+from mmttsrn.apis.config_values import check_values
 from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.checkpoints.run_checkpoints import latest_readable
 from mmttsrn.cli.command_line import build_runner
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import report_user_errors, seed
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
@@ -71,6 +72,7 @@ class Split:
 def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
     """Return the config of the training run: that of the file, set to this data and work folder."""
     cfg = load_config(config, required_keys=CONFIG_KEYS)
+    check_values(cfg)
     cfg.work_dir = args.work_dir
     cfg.randomness = {"seed": args.seed}
     is_merged = cfg.train_dataloader.dataset.get("class_agnostic", False)
@@ -113,7 +115,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", help="folder of your data set in YouTube-VIS format")
     parser.add_argument("--work-dir", default="work_dirs/demo", help="folder to write to")
     parser.add_argument("--config", default="ttsrn-m2f_tiny_shapes", help="config to train")
-    parser.add_argument("--seed", type=int, default=0, help="of generated data and training")
+    parser.add_argument("--seed", type=seed, default=0, help="of generated data and training")
     parser.add_argument(
         "--quick", action="store_true", help="a few iterations, to see that every step works"
     )

@@ -29,7 +29,7 @@ from mmttsrn.apis.video_files import (
 )
 from mmttsrn.apis.vis_inferencer import VISInferencer
 from mmttsrn.cli.command_line import add_override_argument
-from mmttsrn.cli.user_errors import process_rank, report_user_errors
+from mmttsrn.cli.user_errors import process_rank, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import check_output_folder
 from mmttsrn.inference.frame_sources import FrameSource
@@ -61,7 +61,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--html", action="store_true", help="write a page with player and timeline")
     parser.add_argument("--no-video", action="store_true", help="write no overlay video")
     parser.add_argument(
-        "--score-thr", type=float, default=0.3, help="instances below it are left out; %(default)s"
+        "--score-thr",
+        type=threshold,
+        default=0.3,
+        help="instances below it are left out; %(default)s",
     )
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="only these classes")
     parser.add_argument(

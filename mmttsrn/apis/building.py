@@ -4,6 +4,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS
 from torch import Tensor
 
+from mmttsrn.apis.config_values import check_values
 from mmttsrn.hosts.mmdet import TTSRN
 from mmttsrn.setup_env import register_all_modules
 
@@ -14,6 +15,7 @@ def build_from_config(cfg: Config) -> TTSRN:
     What trains it is left out, so that old weights do not need the losses of their time.
     """
     register_all_modules()
+    check_values({"model": cfg.model})
     parts = {key: value for key, value in cfg.model.items() if key != "criterion"}
     return MODELS.build(parts).eval()
 

@@ -28,7 +28,7 @@ def load_config(name: str, required_keys: Iterable[str] = ("model",)) -> Config:
     try:
         cfg = Config.fromfile(path)
     # A config is a program: whatever it raises is a fault in it.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserInputError(f"{path}{_explain(path, error)}") from error
     missing = [key for key in required_keys if cfg.get(key) is None]
     if missing:
@@ -84,7 +84,7 @@ def configs_folder() -> Path:
     return installed if installed.is_dir() else PACKAGE_ROOT.parent / "configs"
 
 
-def _explain(path: Path, error: Exception) -> str:
+def _explain(path: Path, error: BaseException) -> str:
     """Line number, if the error came from the config's own code, and the reason, in one line."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]

@@ -64,7 +64,12 @@ def list_videos(inputs: Sequence[str]) -> list[str]:
     for text in inputs:
         path = Path(text)
         if path.suffix == ".txt" and path.is_file():
-            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+            try:
+                lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+            except UnicodeDecodeError as error:
+                raise UserInputError(
+                    f"{path}: is no text; expected one path on each line, in UTF-8"
+                ) from error
             named = [line for line in lines if line and not line.startswith("#")]
             if not named:
                 raise UserInputError(f"{path}: names no video; expected one path on each line")

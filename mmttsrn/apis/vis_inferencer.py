@@ -71,7 +71,7 @@ class VISInferencer:
         if device == "auto":
             device = get_device()
         try:
-            torch.empty(0, device=device)
+            torch.zeros(1, device=device).item()  # which the device meta cannot do
         except (RuntimeError, AssertionError) as error:  # the latter without CUDA in PyTorch
             reason = str(error).splitlines()[0]
             raise UserInputError(

@@ -45,6 +45,8 @@ def read_metafile(path: Path) -> dict[str, Any]:
     Raises:
         UserInputError: It is missing or not a metafile.
     """
+    if path.exists() and not path.is_file():
+        raise UserInputError(f"{path}: is no file; give the metafile, such as metafile.yml")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -48,6 +48,7 @@ def named_tensors(content: Any, path: str) -> dict[str, Tensor]:
                 f"{path}: expected named tensors, or a dict with them under "
                 f"{' or '.join(WEIGHT_ENTRIES)}; {name!r} is of type {type(value).__name__}"
             )
+    _check_tensors(content, path)
     return bare_names(content)
 
 
@@ -59,14 +60,16 @@ def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
         source: Where it is from, for the message.
 
     Raises:
-        UserInputError: It holds no weights, or some that are no numbers.
+        UserInputError: It holds no weights, some that are no numbers, or a ``meta`` that is none.
     """
     if isinstance(content, Mapping) and "state_dict" not in content:
         content = {"state_dict": content}  # bare weights, as third parties publish them
     state = content["state_dict"] if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not state or not all(map(is_tensor, state.values())):
         raise UserInputError(f"{source}: not a checkpoint: it holds no named tensors")
+    _check_tensors(state, source)
     check_finite(state, source)
+    _check_meta(content.get("meta"), source)
     return dict(content)
 
 
@@ -93,6 +96,36 @@ def _is_finite(tensor: Tensor) -> bool:
         return True
     # The sum, which is fast, is finite unless a number is not, or it is too large.
     return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
+
+
+def _check_tensors(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse tensors that cannot be copied into weights as they are."""
+    for name, tensor in state.items():
+        kind = f"of type {tensor.dtype}" if tensor.is_complex() else ""
+        kind = kind or (f"of layout {tensor.layout}" if tensor.layout != torch.strided else "")
+        kind = "without values" if tensor.is_meta else kind
+        if kind:
+            raise UserInputError(
+                f"{source}: {name} is a tensor {kind}; save dense tensors of real numbers"
+            )
+
+
+def _check_meta(meta: Any, source: str) -> None:
+    """Refuse what would be taken for names of classes and is something else."""
+    data = meta.get("dataset_meta") if isinstance(meta, Mapping) else None
+    for place, value in (("meta", meta), ("meta.dataset_meta", data)):
+        if value is not None and not isinstance(value, Mapping):
+            raise UserInputError(
+                f"{source}: {place}: is a {type(value).__name__}, expected a dict or nothing;"
+                " correct or remove it"
+            )
+    classes = data.get("classes") if isinstance(data, Mapping) else None
+    is_list = isinstance(classes, list | tuple) and all(isinstance(x, str) for x in classes)
+    if classes is not None and not is_list:
+        raise UserInputError(
+            f"{source}: meta.dataset_meta.classes: {str(classes)[:40]!r} is no list of names;"
+            " correct or remove it"
+        )
 
 
 def bare_names(state: Mapping[str, T]) -> dict[str, T]:

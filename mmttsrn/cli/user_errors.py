@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import math
 import os
 import re
 import signal
@@ -20,15 +21,22 @@ from mmttsrn.errors import USER_ERROR_STATUS, UserInputError
 GRACE_SECONDS = 5.0
 RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 
-FILE_ERRORS = (
-    FileNotFoundError,
-    FileExistsError,
-    IsADirectoryError,
-    NotADirectoryError,
-    PermissionError,
-)
-# Without a class of their own: disk full, read-only, ...
-FILE_ERROR_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG, errno.EFBIG}
+# What the user can mend of the errors of a file system.
+FILE_ERRORS = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+WITHOUT_NUMBER = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 # Written by registries of some MMEngine versions before the message of what they failed to build.
 BUILD_PREFIX = re.compile(r"^class `\w+` in [\w/.]+\.py: ")
 WRONG_ARGUMENT = re.compile(
@@ -42,9 +50,9 @@ def report_user_errors() -> Iterator[None]:
     """Turn errors that the user can mend into ``error: <line>`` on stderr and exit status 2.
 
     Those are :class:`~mmttsrn.errors.UserInputError`, wherever it was raised, files that cannot be
-    opened, and a ``type`` in the config that no registry knows or that does not take one of the
-    keys beside it. Anything else keeps its traceback. It wraps a block or decorates a function.
-    Ctrl-C and SIGTERM end it at once, without a traceback and without files in part.
+    opened or written, and a ``type`` in the config that no registry knows or that does not take one
+    of the keys beside it. Anything else keeps its traceback. It wraps a block or decorates a
+    function. Ctrl-C and SIGTERM end it at once, without a traceback and without files in part.
 
     Of several processes the first one speaks. Another one waits for the launcher to end it, and
     speaks only if that does not happen, which means that the first has no such error.
@@ -88,11 +96,10 @@ def _end_on_signals() -> Iterator[None]:
 
 def one_line(error: BaseException) -> str | None:
     """Return the message of a user's error as one line; None if the error is not the user's."""
-    if isinstance(error, OSError):
-        if not isinstance(error, FILE_ERRORS) and error.errno not in FILE_ERROR_NUMBERS:
-            return None
-        if error.filename is not None:
-            return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and not _is_file_error(error):
+        return None
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, ImportError):  # hosts say how to install what only some options need
         return " ".join(str(error).split()) if " install " in str(error) else None
     if isinstance(error, KeyError):
@@ -112,21 +119,44 @@ def one_line(error: BaseException) -> str | None:
 
 
 def positive(kind: type) -> Callable[[str], Any]:
-    """Return a type of command-line arguments: a number of a kind, above 0."""
+    """Return a type of command-line arguments: a finite number of a kind, above 0."""
 
     def number(text: str) -> Any:
         value = kind(text)
-        if not value > 0:
+        if not 0 < value < math.inf:
             raise argparse.ArgumentTypeError(f"{text} is not a positive number")
         return value
 
     return number
 
 
+def threshold(text: str) -> float:
+    """Type of command-line arguments: a number to compare with, so not NaN."""
+    value = float(text)
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError("nan is not a number")
+    return value
+
+
+def seed(text: str) -> int:
+    """Type of command-line arguments: a number that NumPy takes as seed."""
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 2**32 - 1")
+    return value
+
+
 def warn_user(message: str) -> None:
     """Print a warning as one line; of several processes the first one speaks."""
     if process_rank() == 0:
         print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def _is_file_error(error: OSError) -> bool:
+    """Whether it is about a file, not about a network or a bug; Python code gives no number."""
+    if error.errno is None:
+        return isinstance(error, WITHOUT_NUMBER)
+    return error.errno in FILE_ERRORS
 
 
 def _wrong_argument(error: TypeError) -> str | None:

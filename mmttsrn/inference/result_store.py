@@ -64,7 +64,12 @@ class ResultStore:
         saved = self._read_state() if resume and path.exists() else None
         if saved is None:
             self._remove()
-        self._connection = sqlite3.connect(path)
+        try:
+            self._connection = sqlite3.connect(path)
+        except sqlite3.OperationalError as error:
+            raise UserInputError(
+                f"{path.parent}: cannot be written to ({error}); choose another place"
+            ) from error
         # Survives the end of the process; not that of the machine, for which it would be slow.
         self._connection.execute("pragma synchronous = off")
         self._connection.execute("pragma journal_mode = wal")

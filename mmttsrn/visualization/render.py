@@ -56,6 +56,21 @@ def check_frames(videos: Sequence[Video], img_root: str | os.PathLike) -> None:
         )
 
 
+def read_frame_of(video: Video, path: Path) -> np.ndarray:
+    """Read a frame (H, W, 3), RGB, of a video.
+
+    Raises:
+        UserInputError: It is unreadable or has another size than the annotation file says.
+    """
+    image = read_frame(path)
+    if image.shape[:2] != (video.height, video.width):
+        raise UserInputError(
+            f"{path}: frame is {image.shape[1]}x{image.shape[0]}, but the annotation file says "
+            f"{video.width}x{video.height} for video {video.id}"
+        )
+    return image
+
+
 def overlay_frames(
     drawn: VideoSequences, img_root: str | os.PathLike, options: RenderOptions
 ) -> Iterator[tuple[str, np.ndarray]]:
@@ -69,13 +84,7 @@ def overlay_frames(
     """
     video = drawn.video
     for index, name in enumerate(video.file_names):
-        path = Path(img_root) / name
-        image = read_frame(path)
-        if image.shape[:2] != (video.height, video.width):
-            raise UserInputError(
-                f"{path}: frame is {image.shape[1]}x{image.shape[0]}, but the annotation file says "
-                f"{video.width}x{video.height} for video {video.id}"
-            )
+        image = read_frame_of(video, Path(img_root) / name)
         instances = drawn.frame_instances(index, drawn.predicted)
         frame = draw_instances(image, instances, options.style)
         if options.with_ground_truth:

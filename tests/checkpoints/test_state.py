@@ -65,6 +65,29 @@ def test_what_is_finite_passes() -> None:
     check_finite(state, "x.pth")  # though the sums are not
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"state_dict": {"a": torch.zeros(2, device="meta")}}, "a is a tensor without values"),
+        ({"state_dict": {"a": torch.zeros(2).to_sparse()}}, "a is a tensor of layout"),
+        ({"state_dict": {"a": torch.zeros(2) * 1j}}, "a is a tensor of type torch.complex64"),
+        ({"meta": [1]}, "meta: is a list, expected a dict"),
+        ({"meta": {"dataset_meta": "x"}}, "meta.dataset_meta: is a str, expected a dict"),
+        ({"meta": {"dataset_meta": {"classes": 5}}}, "meta.dataset_meta.classes: '5' is no list"),
+        ({"meta": {"dataset_meta": {"classes": ["a", 5]}}}, "meta.dataset_meta.classes: "),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(changes: dict, message: str) -> None:
+    with pytest.raises(UserInputError) as error:
+        as_checkpoint({"state_dict": WEIGHTS, "meta": None, **changes}, "x.pth")
+    assert str(error.value).startswith(f"x.pth: {message}")
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"dataset_meta": None}, {"dataset_meta": {}}])
+def test_checkpoints_need_no_classes(meta: object) -> None:
+    assert as_checkpoint({"state_dict": WEIGHTS, "meta": meta}, "x.pth")["meta"] == meta
+
+
 def blocks(*counts: int, prefix: str = "", kind: str = "layer") -> list[str]:
     stage = "{}{}" if kind == "layer" else "{}.{}"
     return [

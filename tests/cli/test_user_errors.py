@@ -1,5 +1,6 @@
 """How commands report errors of their users."""
 
+import argparse
 import errno
 import os
 import signal
@@ -10,7 +11,14 @@ from mmengine.registry import Registry
 from torch.utils.data import DataLoader, Dataset
 
 from mmttsrn.cli import user_errors
-from mmttsrn.cli.user_errors import one_line, report_user_errors, warn_user
+from mmttsrn.cli.user_errors import (
+    one_line,
+    positive,
+    report_user_errors,
+    seed,
+    threshold,
+    warn_user,
+)
 from mmttsrn.errors import UserInputError
 
 
@@ -97,6 +105,46 @@ def test_missing_file(capsys, tmp_path):
     with pytest.raises(SystemExit), report_user_errors():
         (tmp_path / "a.json").open()
     assert capsys.readouterr().err == f"error: {tmp_path / 'a.json'}: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "a" * 9),
+            "aaaaaaaaa: File name too long",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links", "a"), "a: Too many levels of"),
+        (PermissionError("a.pth is locked"), "a.pth is locked"),
+    ],
+)
+def test_errors_of_a_file_system(capsys, error, line):
+    assert report(error, capsys).startswith(f"error: {line}")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("bug"), OSError(errno.EBADF, "Bad file descriptor"), ConnectionError("bug")]
+)
+def test_other_errors_of_the_system_keep_their_traceback(error):
+    with pytest.raises(OSError), report_user_errors():
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (positive(int), "3", ["0", "-1", "x"]),
+        (positive(float), "0.5", ["0", "nan", "inf", "1e999"]),
+        (threshold, "-0.5", ["nan", "x"]),
+        (seed, "4294967295", ["-1", "4294967296", "1.5"]),
+    ],
+)
+def test_numbers_of_command_lines(kind, good, bad):
+    assert kind(good) == float(good)
+    for text in bad:
+        with pytest.raises((argparse.ArgumentTypeError, ValueError)):
+            kind(text)
 
 
 def test_unknown_type_in_a_config(capsys):

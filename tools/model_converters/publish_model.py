@@ -2,6 +2,7 @@
 """Publish a training checkpoint: ``python tools/model_converters/publish_model.py IN OUT_DIR``."""
 
 import argparse
+import math
 import runpy
 from pathlib import Path
 
@@ -72,9 +73,12 @@ def parse_args() -> argparse.Namespace:
 def _metric(text: str) -> tuple[str, float]:
     name, equals, value = text.rpartition("=")
     try:
-        return name, float(value) if equals and name else float("nothing")
+        number = float(value) if equals and name else math.nan
+        if math.isfinite(number):
+            return name, number
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected NAME=NUMBER, got {text!r}") from None
+        pass
+    raise argparse.ArgumentTypeError(f"expected NAME=NUMBER, got {text!r}")
 
 
 def run(args: argparse.Namespace) -> None:

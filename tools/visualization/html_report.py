@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import positive, report_user_errors
+from mmttsrn.cli.user_errors import positive, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.analysis.errors import analyse_errors
 from mmttsrn.evaluation.ytvis import evaluate
@@ -16,8 +16,7 @@ from mmttsrn.formats.output_files import check_output_folder
 from mmttsrn.formats.results import Results, read_results
 from mmttsrn.visualization.html_report import TruthSummary, write_html_report
 from mmttsrn.visualization.overlay import FrameInstances
-from mmttsrn.visualization.render import check_frames
-from mmttsrn.visualization.video_io import read_frame
+from mmttsrn.visualization.render import check_frames, read_frame_of
 from mmttsrn.visualization.video_sequences import (
     VideoSequences,
     add_predictions,
@@ -38,7 +37,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument(
-        "--score-thr", type=float, default=0.1, help="instances below this score are left out"
+        "--score-thr", type=threshold, default=0.1, help="instances below this score are left out"
     )
     parser.add_argument("--max-videos", type=positive(int), help="only the first videos")
     parser.add_argument("--fps", type=positive(float), default=6.0, help="frames a second")
@@ -60,7 +59,7 @@ def compare(truth: GroundTruth, results: Results, video_id: int) -> TruthSummary
 def frames_of(drawn: VideoSequences, root: Path) -> Iterator[tuple]:
     """Frames of a video, with what was found in each."""
     for index, name in enumerate(drawn.video.file_names):
-        yield read_frame(root / name), drawn.frame_instances(index, drawn.predicted)
+        yield read_frame_of(drawn.video, root / name), drawn.frame_instances(index, drawn.predicted)
 
 
 def truth_of(drawn: VideoSequences) -> Iterator[FrameInstances]:

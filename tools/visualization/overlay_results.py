@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import positive, report_user_errors
+from mmttsrn.cli.user_errors import positive, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
@@ -29,7 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--out", required=True, help="folder to write to")
     parser.add_argument(
-        "--score-thr", type=float, default=0.3, help="instances below this score are not drawn"
+        "--score-thr", type=threshold, default=0.3, help="instances below this score are not drawn"
     )
     parser.add_argument(
         "--video-id", type=int, nargs="+", help="only these videos; all without this option"

@@ -1,0 +1,1 @@
+"""Broken and odd inputs of the commands, and what becomes of them."""
