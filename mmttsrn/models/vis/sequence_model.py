@@ -68,7 +68,8 @@ class SequenceModel(BaseModule):
         self.pixel_decoder = MODELS.build(pixel_decoder) if pixel_decoder else None
         self.head = MODELS.build(head)
         self.mask_head = MODELS.build(mask_head) if mask_head else None
-        if not isinstance(self.head, nn.Module):
+        is_module = isinstance(self.head, nn.Module)  # apart: mypy then leaves its type open
+        if not is_module:
             raise UserInputError(
                 f"model.head: its type gives a {type(self.head).__name__}, expected a module"
             )
