@@ -50,6 +50,7 @@ def test_a_name_of_several_configs_lists_them(tmp_path, monkeypatch):
         ("a = 1\nmodel = undefined\n", "line 2: NameError: name 'undefined' is not defined"),
         ("_base_ = ['missing.py']\n", "missing.py"),
         ("custom_imports = dict(imports=['no_such_module'])\n", "ImportError"),
+        ("raise SystemExit(0)\n", "line 1: SystemExit"),
         ("a = 1\n", "no model and no train_cfg in this config"),
     ],
 )

@@ -171,3 +171,10 @@ def test_folders_of_videos_are_searched_and_others_are_a_video(tmp_path: Path) -
     videos, frames = str(tmp_path / "videos"), str(tmp_path / "frames")
     found = list_videos([videos, frames, "0"])
     assert found == [f"{videos}/b.MP4", f"{videos}/sub/a.mov", frames, "0"]
+
+
+def test_a_list_of_videos_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "videos.txt"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserInputError, match=r"videos\.txt: is no text"):
+        list_videos([str(path)])

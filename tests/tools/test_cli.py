@@ -38,6 +38,8 @@ def refusal(monkeypatch, capsys, tmp_path):
         ([CONFIG, "--resume", "missing.pth"], "error: missing.pth: there is no such checkpoint"),
         (["mmttsrn::_base_/default_runtime.py"], "no model and no train_dataloader"),
         ([CONFIG, "--cfg-options", "model"], "expected KEY=VALUE, got 'model'"),
+        ([CONFIG, "--cfg-options", "=5"], "no key, or one in part, in '=5'"),
+        ([CONFIG, "--cfg-options", "model..type=5"], "no key, or one in part, in 'model..type=5'"),
     ],
 )
 def test_train_refuses(refusal, tmp_path, arguments, expected):

@@ -72,6 +72,7 @@ def test_name_and_metrics_of_the_command_line(run, tmp_path):
     ("arguments", "expected"),
     [
         (["--metrics", "AP"], "expected NAME=NUMBER, got 'AP'"),
+        (["--metrics", "AP=nan"], "expected NAME=NUMBER, got 'AP=nan'"),
         (["--name", "a b"], "--name a b: expected letters"),
         (["--config", "ttsrn_ytvis19"], "a checkpoint of another model"),
         (["--zoo-page", "missing.md"], "missing.md: there is no such page"),

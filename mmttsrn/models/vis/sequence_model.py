@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.models.layers import resize_padding_mask
@@ -68,6 +68,11 @@ class SequenceModel(BaseModule):
         self.pixel_decoder = MODELS.build(pixel_decoder) if pixel_decoder else None
         self.head = MODELS.build(head)
         self.mask_head = MODELS.build(mask_head) if mask_head else None
+        is_module = isinstance(self.head, nn.Module)  # apart: mypy then leaves its type open
+        if not is_module:
+            raise UserInputError(
+                f"model.head: its type gives a {type(self.head).__name__}, expected a module"
+            )
         self.gives: frozenset[str] = self.head.gives | ({"masks"} if mask_head else set())
         self.criterion = None
         if criterion:

@@ -72,7 +72,8 @@ VALUES: list[tuple[Sequence[str | int], Sequence[Any], str]] = [
     ((*ANNOTATION, "bboxes"), ["text", 5, {}, [None], [None] * (FRAMES + 1)], REFUSED),
     (BOX, ["text", 5, [1], [1, 2, 3], [1, 2, 3, 4, 5], {"x": 1}, [None] * 4, ["1"] * 4], REFUSED),
     (BOX, [[NAN, 1, 5, 5], [1, 1, NAN, 5], [INFINITE, 1, 5, 5], [1, 1, 5, INFINITE]], REFUSED),
-    (BOX, [[1, 1, -5, 5], [1, 1, 5, -5], [[1], 1, 5, 5], [DEEP, 1, 5, 5]], REFUSED),
+    (BOX, [[[1], 1, 5, 5], [DEEP, 1, 5, 5]], REFUSED),
+    (BOX, [[1, 1, -5, 5], [1, 1, 5, -5]], EITHER),  # the box of the mask is taken
     (BOX, [None], ACCEPTED),
     (BOX, [[1e12, 1, 5, 5], [1, 1, 1e300, 5], [HUGE] * 4, [10**400] * 4], EITHER),
     (BOX, [[], [1, 1, 0, 0], [-5, -5, 4, 4], [True] * 4, [500, 500, 5, 5]], EITHER),
@@ -111,7 +112,7 @@ FOR_TRAINING: list[tuple[Sequence[str | int], Any, str]] = [
     (BOX, [NAN, 1, 5, 5], REFUSED),
     (BOX, [INFINITE, 1, 5, 5], REFUSED),
     (BOX, [1e12, 1, 5, 5], EITHER),
-    (BOX, [1, 1, -5, 5], REFUSED),
+    (BOX, [1, 1, -5, 5], EITHER),
     (BOX, [1, 1, 0, 0], EITHER),
     (BOX, [500, 500, 5, 5], EITHER),
     (BOX, None, ACCEPTED),
