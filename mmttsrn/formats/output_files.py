@@ -52,7 +52,7 @@ def partial_file(path: Path) -> Iterator[Path]:
         yield partial
         os.replace(partial, path)
     except OSError as error:  # those of writing do not name the file
-        if error.filename is None:
+        if error.filename is None and error.errno is not None:
             error.filename = str(path)
         raise
     finally:
