@@ -33,4 +33,9 @@ def save_converted(conversion: Conversion, out: str, kind: str, source: str, con
         "mmttsrn_version": __version__,
     }
     content = {"meta": meta, "state_dict": conversion.state}
-    replace_file(Path(out), lambda path: torch.save(content, path))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:  # whose errors name it, other than those of PyTorch's writer
+            torch.save(content, file)
+
+    replace_file(Path(out), write)

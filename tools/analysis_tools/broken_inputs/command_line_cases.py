@@ -25,7 +25,7 @@ RUN_CFG_OPTIONS: dict[str, list[tuple[Sequence[str], str]]] = {
     "train": [
         (["train_dataloader.dataset.pipeline.9.num_frames=3"], REFUSED),
         (["train_dataloader.dataset.pipeline.0.num_frames=-1"], REFUSED),
-        (["train_dataloader.dataset.pipeline.0.num_frames=1000"], EITHER),
+        (["train_dataloader.dataset.pipeline.0.num_frames=40"], EITHER),
         (["train_dataloader.batch_size=1.5"], REFUSED),
         (["optim_wrapper.optimizer.lr=-1"], REFUSED),
         (["load_from=missing.pth"], REFUSED),
