@@ -85,6 +85,13 @@ def check_training_state(checkpoint: Mapping[str, Any], source: str) -> None:
                 f"--resume {source}: meta.{key} is {count!r}, expected a number from 0; take "
                 "another checkpoint"
             )
+    seed, optimizer = checkpoint["meta"].get("seed"), checkpoint.get("optimizer", {"state": {}})
+    if seed is not None and type(seed) is not int:
+        raise UserInputError(f"--resume {source}: meta.seed is {seed!r}, expected a number or None")
+    if not isinstance(optimizer, Mapping) or not optimizer:
+        raise UserInputError(
+            f"--resume {source}: optimizer: is no state of an optimizer; take another checkpoint"
+        )
 
 
 def latest_readable(

@@ -46,7 +46,7 @@ def test_nothing_there(tmp_path: Path) -> None:
         latest_readable(tmp_path)
 
 
-WHOLE = dict(meta=dict(epoch=0, iter=7), message_hub={}, optimizer={}, state_dict={})
+WHOLE = dict(meta=dict(epoch=0, iter=7), message_hub={}, optimizer=dict(state={}), state_dict={})
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,8 @@ WHOLE = dict(meta=dict(epoch=0, iter=7), message_hub={}, optimizer={}, state_dic
         (dict(meta=dict(epoch=0.5, iter=1)), "meta.epoch is 0.5"),
         (dict(meta=dict(epoch=True, iter=1)), "meta.epoch is True"),
         (dict(meta=dict(epoch=1)), "meta.iter is None"),
+        (dict(meta=dict(epoch=1, iter=2, seed="x")), "meta.seed is 'x', expected a number or None"),
+        (dict(optimizer=[1]), "optimizer: is no state of an optimizer"),
         (dict(meta=dict(epoch=float("nan"), iter=1)), "meta.epoch is nan"),
         (dict(meta=5), "meta.epoch is None"),
     ],

@@ -17,6 +17,7 @@ from mmttsrn.datasets.seeded_sampling import SeededIndex, SeededSampler
 from mmttsrn.datasets.youtube_vis import YouTubeVISVideos
 from mmttsrn.engine.hooks import SafeCheckpointHook, SafeWriteCheckpointHook, StepSeedHook, StopHook
 from mmttsrn.engine.stopping import TrainingStopped, stop_request
+from mmttsrn.errors import UserInputError
 
 SAMPLES, BATCH = 10, 2
 RUN_NUMBERS = itertools.count()
@@ -175,3 +176,8 @@ def test_a_sample_is_the_same_wherever_it_is_loaded() -> None:
     torch.rand(5)
     assert torch.equal(videos[SeededIndex(3, 77)]["x"], one["x"])
     assert not torch.equal(videos[SeededIndex(3, 78)]["x"], one["x"])
+
+
+def test_a_misspelt_argument_of_the_checkpoint_hook_is_refused() -> None:
+    with pytest.raises(UserInputError, match=r"default_hooks\.checkpoint: takes no 'intervall'"):
+        SafeWriteCheckpointHook(intervall=3)

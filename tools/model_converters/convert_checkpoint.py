@@ -15,7 +15,7 @@ from mmttsrn.checkpoints.conversion import convert
 from mmttsrn.checkpoints.conversion_report import format_report
 from mmttsrn.checkpoints.converted_file import check_out_file, save_converted
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS
-from mmttsrn.checkpoints.state import named_tensors
+from mmttsrn.checkpoints.state import check_finite, named_tensors
 from mmttsrn.cli.command_line import add_cfg_options_argument, add_override_argument
 from mmttsrn.cli.config_options import set_cfg_options
 from mmttsrn.cli.user_errors import report_user_errors
@@ -53,6 +53,7 @@ def main() -> None:
     set_cfg_options(cfg, args.cfg_options)
     content = load_checkpoint_file(args.source, allow_unsafe=args.allow_unsafe_checkpoint)
     source = named_tensors(content, args.source)
+    check_finite(source, args.source)
     conversion = convert(source, args.kind, state_without_values(cfg), args.source)
     save_converted(conversion, args.out, args.kind, args.source, args.to)
     print(format_report(conversion))

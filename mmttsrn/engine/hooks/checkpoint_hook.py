@@ -1,5 +1,6 @@
 """Checkpoints of a training, of which there is a readable one at any time."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mmttsrn.checkpoints.run_checkpoints import (
     point_to,
     remove_partial_files,
 )
+from mmttsrn.errors import UserInputError
 from mmttsrn.registry import HOOKS
 
 WITHIN_EPOCH = "iter_{}.pth"
@@ -29,13 +31,23 @@ class SafeWriteCheckpointHook(CheckpointHook):
     can be moved. On other storage than local files it is MMEngine's hook.
 
     Args:
-        **kwargs: Arguments of :class:`mmengine.hooks.CheckpointHook`.
+        *args: Arguments of :class:`mmengine.hooks.CheckpointHook`.
+        **kwargs: The same.
+
+    Raises:
+        UserInputError: It does not take one of them.
     """
 
     file_backend: Any
     filename_tmpl: str
     max_keep_ckpts: int
     _last_step = -1  # of the last checkpoint
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # MMEngine hands on what it does not know, and the first checkpoint fails.
+        for key in self.args.keys() - signature(Runner.save_checkpoint).parameters.keys():
+            raise UserInputError(f"default_hooks.checkpoint: takes no {key!r}; check its spelling")
 
     def before_train(self, runner: Runner) -> None:
         """Take the storage of the checkpoints over, and remove what a killed run has left."""
