@@ -10,7 +10,16 @@ MOST_LINES = 12
 
 
 class ConsoleRunner(Runner):
-    """Long messages, such as the config, go to the log file; the terminal names them."""
+    """What it says of itself at length, such as the config, goes to the log file only.
+
+    The terminal names it. Messages after the start, such as tables of AP, are shown as they are.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._formatters: dict[logging.Handler, logging.Formatter | None] = {}
+        super().__init__(*args, **kwargs)
+        for handler, formatter in self._formatters.items():
+            handler.setFormatter(formatter)
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build MMEngine's logger."""
@@ -18,6 +27,7 @@ class ConsoleRunner(Runner):
         files = [h.baseFilename for h in logger.handlers if isinstance(h, logging.FileHandler)]
         for handler in logger.handlers:
             if files and not isinstance(handler, logging.FileHandler):
+                self._formatters[handler] = handler.formatter
                 handler.setFormatter(_Shortened(handler.formatter or logging.Formatter(), files[0]))
         return logger
 
