@@ -153,8 +153,9 @@ class VISInferencer:
         self.predictor = None
         known = released = 0
         for index, image in enumerate(video):
+            if self.predictor is None or index >= known:
+                frame, sizes = self._prepare(image)
             if self.predictor is None:
-                sizes = self._prepare(image)[1]
                 self.predictor = VideoPredictor(self.clip_model, sizes, **self.settings)
                 if state is not None:
                     self.predictor.state.load_state_dict(state)
@@ -164,7 +165,6 @@ class VISInferencer:
                 images.append(image)
             if index < known:
                 continue
-            frame, _ = self._prepare(image)
             with self._autocast():
                 part = self.predictor.step(frame)
             if part is not None:

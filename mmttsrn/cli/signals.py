@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import sys
+from itertools import pairwise
 from types import FrameType
 
 from mmengine.runner import Runner
@@ -55,11 +56,9 @@ def train(runner: Runner) -> None:
         _train(runner)
     except TrainingStopped as stopped:
         if process_rank() == 0:
-            command = shlex.join(["python", *sys.argv])
+            command = shlex.join(["python", *resuming(sys.argv)])
             if "WORLD_SIZE" in os.environ:
-                command = "the same command"
-            if "--resume" not in sys.argv:
-                command += " --resume"
+                command = "the same command and --resume without a file"
             print(f"{stopped}; go on with: {command}", file=sys.stderr, flush=True)
         # Another process may have got the signal.
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
@@ -67,6 +66,19 @@ def train(runner: Runner) -> None:
         stop_request.is_set = False
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def resuming(words: list[str]) -> list[str]:
+    """Return the words of a command so that it goes on from its latest checkpoint.
+
+    A file that it was resumed from before is left out: it is older.
+    """
+    kept: list[str] = []
+    for before, word in pairwise(["", *words]):
+        is_file = before == "--resume" and not word.startswith("-")
+        if not is_file and word != "--resume" and not word.startswith("--resume="):
+            kept.append(word)
+    return [*kept, "--resume"]
 
 
 def _train(runner: Runner) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mmttsrn.cli.signals import resuming
 from mmttsrn.datasets.synthetic import write_moving_shapes
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -42,6 +43,12 @@ def start(data: Path, work_dir: Path, log: Path, *arguments: str) -> psutil.Pope
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return process
+
+
+@pytest.mark.parametrize("before", [[], ["--resume"], ["--resume", "a.pth"], ["--resume=a.pth"]])
+def test_the_command_that_goes_on_takes_the_latest_checkpoint(before: list[str]) -> None:
+    words = ["tools/train.py", "config", *before, "--work-dir", "x"]
+    assert resuming(words) == ["tools/train.py", "config", "--work-dir", "x", "--resume"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
