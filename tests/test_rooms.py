@@ -19,8 +19,9 @@ ROOMS: dict[str, set[str]] = {
     "checkpoints": {"formats"},
     "engine": {"structures", "formats", "datasets", "visualization", "checkpoints"},
     "inference": {"structures", "formats", "models", "visualization"},
-    "hosts": {"structures", "models", "inference", "datasets", "visualization"},
-}
+    "hosts": {"structures", "formats", "models", "inference", "datasets", "evaluation",
+              "visualization"},
+}  # fmt: skip
 ROOMS["apis"] = {*ROOMS}
 ROOMS["cli"] = {*ROOMS}  # apis included
 # Modules at the top of the package, which any room may import.
@@ -36,7 +37,7 @@ MODULES: dict[str, set[str]] = {
 }
 # Packages by the rooms that may import them; those that are not named may be imported anywhere.
 PACKAGES: dict[str, set[str]] = {
-    "mmdet": {"hosts/mmdet", "setup_env"},
+    "mmdet": {"hosts/mmdet", "hosts/mmtrack", "setup_env"},
     "mmtrack": {"hosts/mmtrack"},
     "torch": {"structures", "models", "inference", "checkpoints", "engine", "hosts", "apis", "cli",
               "visualization/masks"},

@@ -12,6 +12,8 @@ from mmttsrn.registry import SCOPE
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 PREFIX = f"{SCOPE}::"
+# Folders of configs that a file name alone does not find: parts, and those of the second host.
+BY_PATH_ONLY = {"_base_", "mmtrack"}
 
 
 def load_config(name: str, required_keys: Iterable[str] = ("model",)) -> Config:
@@ -55,7 +57,11 @@ def find_config(name: str) -> Path:
     if Path(name).is_file():
         return Path(name)
     root = configs_folder()
-    shipped = sorted(path for path in root.rglob("*.py") if "_base_" not in path.parts)
+    shipped = sorted(
+        path
+        for path in root.rglob("*.py")
+        if not BY_PATH_ONLY.intersection(path.relative_to(root).parts)
+    )
     wanted = name.removeprefix(PREFIX).removesuffix(".py")
     if name.startswith(PREFIX):
         path = root / f"{wanted}.py"

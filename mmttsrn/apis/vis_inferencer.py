@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mmttsrn.apis.init_model import init_model
 from mmttsrn.errors import UserInputError
-from mmttsrn.hosts.mmdet.clip_models import clip_model_of
+from mmttsrn.hosts.mmdet.clip_models import clip_model_of, prepare_frame
 from mmttsrn.inference import VideoPredictor
 from mmttsrn.inference.frame_sources import open_source
 from mmttsrn.structures import EncodedFrames, FrameResults, FrameSizes, SequenceResults
@@ -182,9 +182,9 @@ class VISInferencer:
         shape = image.shape[:2]
         resized = self.resize(dict(img=bgr, img_shape=shape, ori_shape=shape))["img"]
         pixels = torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
-        batch = self.model.data_preprocessor(dict(inputs=[pixels[None]], data_samples=None))
-        frame = batch["inputs"][0, 0]
-        return frame, FrameSizes(frame.shape[-2:], resized.shape[:2], shape)
+        frame = prepare_frame(self.model, pixels)
+        padded = (frame.shape[-2], frame.shape[-1])
+        return frame, FrameSizes(padded, resized.shape[:2], shape)
 
     @cached_property
     def job(self) -> str:

@@ -68,8 +68,20 @@ class YouTubeVISVideos(BaseDataset):
             index = index.value
         return super().__getitem__(index)
 
+    def count_frames(self) -> int:
+        """Count the frames of all videos."""
+        return sum(self.get_data_info(index)["video_length"] for index in range(len(self)))
+
     def load_data_list(self) -> list[dict]:
         """Read ``ann_file``; called once by ``full_init``."""
+        return self.read_videos()
+
+    def filter_data(self) -> list[dict]:
+        """Drop whole videos without any instance in training; never a frame of a video."""
+        return self.kept_videos(self.data_list)
+
+    def read_videos(self) -> list[dict]:
+        """Read ``ann_file`` and set ``metainfo``; one dict for each video, as said above."""
         truth = read_ground_truth(
             self.ann_file,
             need_annotations=not self.test_mode,
@@ -82,16 +94,16 @@ class YouTubeVISVideos(BaseDataset):
             ann_file=self.ann_file,
             has_ground_truth=truth.has_sequences,
         )
-        data_list, first_img_id = [], 1
+        videos, first_img_id = [], 1
         for video in truth.videos.values():
-            data_list.append(self._parse_video(video, first_img_id))
+            videos.append(self._parse_video(video, first_img_id))
             first_img_id += video.length
         if self.check_images:
-            self._check_frame_files(data_list)
-        return data_list
+            self._check_frame_files(videos)
+        return videos
 
-    def filter_data(self) -> list[dict]:
-        """Drop whole videos without any instance in training; never a frame of a video."""
+    def kept_videos(self, videos: list[dict]) -> list[dict]:
+        """Leave out videos without any instance, unless in tests or by ``filter_cfg``."""
         filter_cfg = dict(self.filter_cfg or {})
         drop_empty = filter_cfg.pop("filter_empty_gt", True)
         if filter_cfg:
@@ -99,14 +111,10 @@ class YouTubeVISVideos(BaseDataset):
                 f"filter_cfg: unknown key '{next(iter(filter_cfg))}'; expected filter_empty_gt"
             )
         if self.test_mode or not drop_empty:
-            return self.data_list
-        kept = [
-            video
-            for video in self.data_list
-            if any(image["instances"] for image in video["images"])
-        ]
+            return videos
+        kept = [video for video in videos if any(image["instances"] for image in video["images"])]
         print_log(
-            f"{self.ann_file}: {len(kept)} of {len(self.data_list)} videos have annotated"
+            f"{self.ann_file}: {len(kept)} of {len(videos)} videos have annotated"
             " instances and are used for training",
             logger="current",
         )

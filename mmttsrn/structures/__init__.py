@@ -11,10 +11,15 @@ from mmttsrn.structures.sequence_predictions import (
     SequencePredictions,
     dense_masks,
 )
-from mmttsrn.structures.sequence_results import SequenceResults
+from mmttsrn.structures.sequence_results import (
+    RESULTS_FIELD,
+    SequenceResults,
+    video_results,
+)
 from mmttsrn.structures.sequence_targets import SequenceTargets
 
 __all__ = [
+    "RESULTS_FIELD",
     "ClipFeatures",
     "Counts",
     "EncodedFrames",
@@ -29,4 +34,5 @@ __all__ = [
     "SequenceTargets",
     "dense_masks",
     "reflect_frames",
+    "video_results",
 ]

@@ -1,6 +1,6 @@
 """Final predictions for a video."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,11 @@ import torch
 from pycocotools import mask as mask_utils
 from torch import Tensor
 
+from mmttsrn.errors import UserInputError
 from mmttsrn.structures.encoded_frames import Counts, EncodedFrames, SequenceScores
+
+# Under which a host's sample has the results of its video.
+RESULTS_FIELD = "pred_sequences"
 
 
 @dataclass(frozen=True)
@@ -131,3 +135,20 @@ class SequenceResults:
             if text is not None:
                 mask[:] = mask_utils.decode({"size": list(self.size), "counts": text})
         return masks
+
+
+def video_results(samples: Iterable[Any]) -> list[SequenceResults]:
+    """Take the results of videos out of a batch of a host's samples, objects or dicts.
+
+    A host that has a sample for each frame gives one of a video's samples its results.
+
+    Raises:
+        UserInputError: None of the samples has results.
+    """
+    found = [results for s in samples if (results := s.get(RESULTS_FIELD)) is not None]
+    if not found:
+        raise UserInputError(
+            f"the model's samples have no {RESULTS_FIELD}; this metric or hook is for models of "
+            "mmttsrn, use those of the host for others"
+        )
+    return found

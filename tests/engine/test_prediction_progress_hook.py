@@ -2,8 +2,6 @@
 
 from types import SimpleNamespace
 
-import torch
-
 from mmttsrn.datasets.youtube_vis import YouTubeVISVideos
 from mmttsrn.engine.hooks import PredictionProgressHook, prediction_progress_hook
 
@@ -30,7 +28,7 @@ def test_lines_come_when_they_are_due(monkeypatch) -> None:
     hook = PredictionProgressHook(interval=10)
     runner = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=Videos()))
     hook.before_test_epoch(runner)
-    batch = {"inputs": [torch.zeros(10, 3, 2, 2)]}
+    batch = {"data_samples": [SimpleNamespace(video_data_samples=[None] * 10)]}
     for seconds in (5, 15, 15):
         clock[0] += seconds
         hook.after_test_iter(runner, 0, batch, [])

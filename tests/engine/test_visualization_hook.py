@@ -35,7 +35,7 @@ def _video(folder, video_id, score=0.9):
     boxes = torch.tensor([[4.0 + 8 * t, 20, 24 + 8 * t, 40] for t in range(NUM_FRAMES)])[None]
     frame_paths = [str(path) for path in paths]
     results = replace(results, boxes=boxes, frame_paths=frame_paths)
-    return SimpleNamespace(pred_sequences=results)
+    return {"pred_sequences": results}
 
 
 def _runner(tmp_path, root="images"):

@@ -28,13 +28,20 @@ class ClipBroadcaster(TransformBroadcaster):
 class DropInvisibleInstances(BaseTransform):
     """Removes the instances of a frame whose mask has no pixel left, after crop and resize.
 
-    All ground-truth lists of the frame stay aligned, ``gt_instances_ids`` included. A box without
+    All ground-truth lists of the frame stay aligned, ids included. A box without
     area (rounding, or a json box that disagrees with its mask) is replaced by that of the mask.
 
     Required keys: gt_masks, gt_bboxes. Modified keys: every ``gt_*`` list.
     """
 
-    _ALIGNED_KEYS = ("gt_bboxes", "gt_bboxes_labels", "gt_instances_ids", "gt_ignore_flags")
+    # Ids of instances are gt_instances_ids in mmdet and gt_instances_id in mmtrack.
+    _ALIGNED_KEYS = (
+        "gt_bboxes",
+        "gt_bboxes_labels",
+        "gt_instances_ids",
+        "gt_instances_id",
+        "gt_ignore_flags",
+    )
 
     def transform(self, results: dict) -> dict:
         """Filter one frame."""

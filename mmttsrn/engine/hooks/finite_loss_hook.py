@@ -1,6 +1,5 @@
 """What becomes of a training whose loss is not finite."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +94,11 @@ def _is_finite_everywhere(loss: Tensor) -> bool:
 
 def _frames_of(sample: Any) -> str:
     """File of the first frame of a clip, and the numbers of all."""
-    metas = [frame.metainfo for frame in getattr(sample, "video_data_samples", [sample])]
-    paths: Iterable[Any] = (meta.get("img_path") for meta in metas)
-    numbers = [str(meta.get("frame_id")) for meta in metas]
-    return f"{next(iter(paths), None)} (frames {', '.join(numbers)})"
+    paths: list[str] = []
+    numbers: list[str] = []
+    for frame in getattr(sample, "video_data_samples", [sample]):
+        # A host may list the frames of a clip in one sample.
+        for values, key in ((paths, "img_path"), (numbers, "frame_id")):
+            value = frame.metainfo.get(key)
+            values += map(str, value if isinstance(value, list) else [value])
+    return f"{paths[0]} (frames {', '.join(numbers)})"

@@ -30,8 +30,7 @@ class PredictionProgressHook(Hook):
         self.start = self.last = time.monotonic()
         self.frames = self.total = 0
         if isinstance(loader.dataset, YouTubeVISVideos):
-            videos = map(loader.dataset.get_data_info, range(len(loader.dataset)))
-            self.total = sum(video["video_length"] for video in videos) // get_world_size()
+            self.total = loader.dataset.count_frames() // get_world_size()
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Begin."""
@@ -51,7 +50,8 @@ class PredictionProgressHook(Hook):
     ) -> None:
         if mode == "train" or not self.total:
             return
-        self.frames += sum(len(inputs) for inputs in data_batch["inputs"])
+        samples = data_batch["data_samples"]
+        self.frames += sum(len(getattr(s, "video_data_samples", [s])) for s in samples)
         now = time.monotonic()
         if now - self.last >= self.interval and self.frames < self.total:
             self.last, speed = now, self.frames / (now - self.start)

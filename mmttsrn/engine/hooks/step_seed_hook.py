@@ -75,7 +75,7 @@ class StepSeedHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the step, and note what is in its batch."""
         if self.sampler is not None:
-            stop = self.taken + len(data_batch["inputs"]) if "inputs" in data_batch else 0
+            stop = self.taken + len(data_batch.get("data_samples", ()))
             recent = [index for number, index in self.sampler.recent if self.taken <= number < stop]
             self.taken, self.batch = stop, recent
         seed_process(self.seed_of(runner))

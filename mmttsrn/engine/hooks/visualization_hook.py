@@ -13,7 +13,7 @@ from mmengine.visualization import Visualizer
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import HOOKS
-from mmttsrn.structures import SequenceResults
+from mmttsrn.structures import SequenceResults, video_results
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
 from mmttsrn.visualization.overlay_files import FORMATS, write_overlays
 from mmttsrn.visualization.predictions import predicted_instances
@@ -103,18 +103,18 @@ class VISVisualizationHook(Hook):
             runner: The runner of the test.
             batch_idx: Index of the batch in the test loop.
             data_batch: Data from the data loader.
-            outputs: One sample per video, with ``pred_sequences``.
+            outputs: Samples, of which one per video has ``pred_sequences``.
         """
         if self.draw and self.test_out_dir is not None:
-            for sample in outputs:
-                self._write_video(runner, sample.pred_sequences)
+            for video in video_results(outputs):
+                self._write_video(runner, video)
         elif self.draw:
             self._show_videos(runner.test_dataloader.dataset, outputs, 0)
 
     def _show_videos(self, dataset: Any, outputs: Sequence[Any], first_step: int) -> None:
         if not is_main_process():
             return
-        for video in (sample.pred_sequences for sample in outputs):
+        for video in video_results(outputs):
             for index, path, frame in self._drawn_frames(video, dataset):
                 name = f"{osp.basename(osp.dirname(path))}/{osp.splitext(osp.basename(path))[0]}"
                 if self.show:

@@ -6,6 +6,8 @@ from typing import Any
 
 from mmengine.evaluator import DumpResults
 
+from mmttsrn.structures import video_results
+
 
 class DumpTrackResults(DumpResults):
     """Writes the predictions of all videos to a pickle file, masks as compressed RLE.
@@ -23,4 +25,4 @@ class DumpTrackResults(DumpResults):
 
     def process(self, data_batch: Any, predictions: Sequence[dict]) -> None:
         """Keep the predictions of a batch, one sample per video."""
-        self.results += [asdict(video["pred_sequences"]) for video in predictions]
+        self.results += map(asdict, video_results(predictions))

@@ -16,7 +16,7 @@ from mmttsrn.evaluation.ytvis import evaluate
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.results import read_results, write_results
 from mmttsrn.registry import METRICS
-from mmttsrn.structures import SequenceResults
+from mmttsrn.structures import SequenceResults, video_results
 
 
 @METRICS.register_module()
@@ -72,8 +72,7 @@ class YouTubeVISMetric(BaseMetric):
         Raises:
             UserInputError: They are those of a part of a video, or have no masks.
         """
-        for sample in data_samples:
-            results: SequenceResults = sample["pred_sequences"]
+        for results in video_results(data_samples):
             if results.num_frames != (results.video_length or results.num_frames):
                 raise UserInputError(
                     f"video {results.video_id}: the sample has {results.num_frames} of"

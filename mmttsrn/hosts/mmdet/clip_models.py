@@ -9,7 +9,7 @@ from mmdet.structures import DetDataSample, TrackDataSample
 from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.hosts.mmdet.model import TTSRN
+from mmttsrn.hosts.hosted_model import HostedModel
 from mmttsrn.inference import ClipModel
 from mmttsrn.models import ClipLinker, InstanceQueryPostProcessor
 from mmttsrn.models.task_modules import LinkedVideo, PostProcessor
@@ -160,7 +160,7 @@ def clip_model_of(model: nn.Module) -> ClipModel:
     Raises:
         UserInputError: No video can be predicted with models of this class.
     """
-    if isinstance(model, TTSRN):
+    if isinstance(model, HostedModel):
         return model.core
     if isinstance(model, Mask2FormerVideo):
         return Mask2FormerClips(model)
@@ -170,3 +170,10 @@ def clip_model_of(model: nn.Module) -> ClipModel:
         f"model: {type(model).__name__} cannot predict a video here; TTSRN, Mask2FormerVideo and "
         "MaskTrackRCNN can"
     )
+
+
+def prepare_frame(model: Any, frame: Tensor) -> Tensor:
+    """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the device of the model."""
+    if isinstance(model, HostedModel):
+        return model.prepare_frame(frame)
+    return model.data_preprocessor(dict(inputs=[frame[None]], data_samples=None))["inputs"][0, 0]

@@ -1,0 +1,46 @@
+# configs/vis/ttsrn_ytvis19.py under MMTracking: the same model, data and schedule with its data
+# pipeline, samplers and preprocessor. See docs/mmtrack.md.
+_base_ = ["../vis/ttsrn_ytvis19.py"]
+
+default_scope = "mmtrack"
+custom_imports = dict(imports=["mmttsrn", "mmttsrn.hosts.mmtrack"], allow_failed_imports=False)
+
+model = dict(
+    type="mmttsrn.MMTrackTTSRN",
+    data_preprocessor=dict(type="mmtrack.TrackDataPreprocessor"),
+)
+
+pack_inputs = dict(type="PackTrackInputs", default_meta_keys=_base_.meta_keys)
+train_pipeline = [
+    dict(
+        type="mmttsrn.ClipBroadcaster",
+        transforms=[
+            dict(type="mmttsrn.LoadVideoFrame", backend_args=_base_.backend_args),
+            dict(type="LoadTrackAnnotations", with_mask=True, with_instance_id=True),
+            *_base_.train_pipeline[1]["transforms"][2:],  # the augmentation
+        ],
+    ),
+    # All T frames of a clip are key frames.
+    dict(num_key_frames=_base_.num_frames, **pack_inputs),
+]
+test_pipeline = [
+    *_base_.test_pipeline[0]["transforms"],
+    dict(pack_single_img=True, **pack_inputs),
+]
+
+dataset_type = "mmttsrn.MMTrackYouTubeVISDataset"
+train_dataloader = dict(
+    # One sample per frame, which is the key frame of a clip.
+    sampler=dict(_delete_=True, type="DefaultSampler", shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        ref_img_sampler=dict(num_frames=_base_.num_frames),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    sampler=dict(_delete_=True, type="VideoSampler"),
+    batch_sampler=dict(type="EntireVideoBatchSampler"),
+    dataset=dict(type=dataset_type, pipeline=test_pipeline),
+)
+test_dataloader = val_dataloader
