@@ -7,12 +7,14 @@ DATA ?=
 PY := "$(VENV)/bin/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow demo lint clean
+.PHONY: help setup setup-mmtrack test test-slow test-mmtrack demo lint clean
 
 help:
 	@echo 'make setup      build $(VENV): tested versions, MMCV ops compiled (about 15 minutes once)'
+	@echo 'make setup-mmtrack  add MMTracking 1.0.0rc1 to it, a second host'
 	@echo 'make test       run the tests'
 	@echo 'make test-slow  run the slow tests'
+	@echo 'make test-mmtrack   run the tests that need MMTracking'
 	@echo 'make demo       train, evaluate and draw on embedded data; DATA=folder for your own'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make clean      remove caches and build output, not $(VENV) or work_dirs'
@@ -23,11 +25,18 @@ setup:
 		"$$python" tools/setup/build_env.py --venv "$(VENV)" --torch "$(TORCH)" \
 			$(if $(PYTHON),--require-python)
 
+setup-mmtrack: setup
+	$(PY) -m pip install --quiet --no-deps -r requirements/mmtrack.txt -c requirements/constraints.txt
+	$(PY) -m mmttsrn.hosts.mmtrack_importing
+
 test: setup
 	$(PY) -m pytest
 
 test-slow: setup
 	$(PY) -m pytest -m slow
+
+test-mmtrack: setup-mmtrack
+	$(PY) -m pytest tests/hosts/mmtrack
 
 demo: setup
 	$(PY) tools/demo.py $(if $(DATA),--data "$(DATA)")

@@ -120,3 +120,8 @@ def _seed(spec: ModuleSpec) -> None:
         version_info=version.version_info,
         digit_version=digit_version,
     )
+
+
+if __name__ == "__main__":  # `make setup-mmtrack` looks whether it works
+    mmtrack = import_mmtrack()
+    print(f"mmtrack {mmtrack.__version__} is imported from {mmtrack.__file__}")
