@@ -11,16 +11,9 @@ model = dict(
 )
 
 num_frames = 1  # of a clip, all of which are key frames
-pack_inputs = dict(type="PackTrackInputs", default_meta_keys=_base_.meta_keys)
+pack_inputs = dict(type="mmttsrn.MMTrackPackInputs", default_meta_keys=_base_.meta_keys)
 train_pipeline = [
-    dict(
-        type="mmttsrn.ClipBroadcaster",
-        transforms=[
-            dict(type="mmttsrn.LoadVideoFrame"),
-            dict(type="LoadTrackAnnotations", with_mask=True, with_instance_id=True),
-            *_base_.train_transforms["transforms"][2:],  # the augmentation
-        ],
-    ),
+    {{_base_.train_transforms}},
     dict(num_key_frames=num_frames, **pack_inputs),
 ]
 test_pipeline = [

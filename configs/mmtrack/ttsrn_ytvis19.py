@@ -10,16 +10,9 @@ model = dict(
     data_preprocessor=dict(type="mmtrack.TrackDataPreprocessor"),
 )
 
-pack_inputs = dict(type="PackTrackInputs", default_meta_keys=_base_.meta_keys)
+pack_inputs = dict(type="mmttsrn.MMTrackPackInputs", default_meta_keys=_base_.meta_keys)
 train_pipeline = [
-    dict(
-        type="mmttsrn.ClipBroadcaster",
-        transforms=[
-            dict(type="mmttsrn.LoadVideoFrame", backend_args=_base_.backend_args),
-            dict(type="LoadTrackAnnotations", with_mask=True, with_instance_id=True),
-            *_base_.train_pipeline[1]["transforms"][2:],  # the augmentation
-        ],
-    ),
+    _base_.train_pipeline[1],  # loading and augmentation
     # All T frames of a clip are key frames.
     dict(num_key_frames=_base_.num_frames, **pack_inputs),
 ]

@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from pycocotools import mask as mask_utils
 
 from mmttsrn.datasets.seeded_sampling import SeededIndex, seed_process
-from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste
+from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste, Videos
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.frame_files import missing_files
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
@@ -59,7 +59,11 @@ class YouTubeVISVideos(BaseDataset):
         super().__init__(*args, **kwargs)
         for transform in self.pipeline.transforms:
             if isinstance(transform, ClipCopyPaste):
-                transform.videos = self
+                transform.videos = self.whole_videos()
+
+    def whole_videos(self) -> Videos:
+        """Return what gives whole videos: this data set, unless its entries are something else."""
+        return self
 
     def __getitem__(self, index: Any) -> Any:
         """Sample of an index; a :class:`SeededIndex` seeds the random numbers of its transforms."""

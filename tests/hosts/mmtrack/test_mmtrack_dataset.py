@@ -19,7 +19,7 @@ from mmttsrn.hosts.mmtrack import MMTrackYouTubeVISDataset
 FRAMES = 6
 LOAD = [
     dict(type="mmttsrn.LoadVideoFrame"),
-    dict(type="mmtrack.LoadTrackAnnotations", with_mask=True, with_instance_id=True),
+    dict(type="mmdet.LoadTrackAnnotations", with_mask=True),
 ]
 
 
@@ -43,7 +43,7 @@ def build(data: Path, split: str = "train", **kwargs: Any) -> MMTrackYouTubeVISD
 def clip_pipeline(num_frames: int) -> list[dict]:
     return [
         dict(type="mmttsrn.ClipBroadcaster", transforms=LOAD),
-        dict(type="mmtrack.PackTrackInputs", num_key_frames=num_frames),
+        dict(type="mmttsrn.MMTrackPackInputs", num_key_frames=num_frames),
     ]
 
 
@@ -106,6 +106,48 @@ def test_a_category_without_objects(data: Path, tmp_path: Path) -> None:
     tool = runpy.run_path(str(Path(mmtrack.__file__).parent / converter))
     with pytest.raises(KeyError):
         tool["convert_vis"](str(tmp_path), str(tmp_path), "2019", mode="train")
+
+
+def test_ids_stay_with_their_instances_when_a_crop_removes_some(data: Path) -> None:
+    crop = dict(type="mmdet.RandomCrop", crop_size=(24, 24), allow_negative_crop=True)
+    loaders = {
+        "mmdet.LoadTrackAnnotations": dict(with_mask=True),
+        "mmtrack.LoadTrackAnnotations": dict(with_mask=True, with_instance_id=True),
+    }
+    crops = {}
+    for loader, arguments in loaders.items():
+        frames = [LOAD[0], dict(type=loader, **arguments), crop]
+        pack = dict(type="mmttsrn.MMTrackPackInputs", num_key_frames=2)
+        pipeline = [dict(type="mmttsrn.ClipBroadcaster", transforms=frames), pack]
+        crops[loader] = build(data, ref_img_sampler=dict(num_frames=2), pipeline=pipeline)
+    removed = 0
+    for index in range(FRAMES, 2 * FRAMES):  # two objects
+        truth = crops["mmdet.LoadTrackAnnotations"][SeededIndex(index, index)]
+        truth = truth["data_samples"].gt_instances
+        assert len(truth.instances_id) == len(truth.bboxes) == len(truth.masks)
+        removed += len(truth.bboxes) < 4
+    assert removed
+    samples = map(crops["mmtrack.LoadTrackAnnotations"].prepare_data, range(FRAMES, 2 * FRAMES))
+    with pytest.raises(IndexError):
+        list(samples)
+
+
+def test_objects_of_other_videos_are_pasted(data: Path) -> None:
+    pipeline = clip_pipeline(2)
+    pipeline.insert(1, dict(type="mmttsrn.ClipCopyPaste", max_objects=3))
+    dataset = build(data, ref_img_sampler=dict(num_frames=2), pipeline=pipeline)
+    plain = build(data, ref_img_sampler=dict(num_frames=2), pipeline=clip_pipeline(2))
+    more = 0
+    for index in range(FRAMES):
+        counts = [
+            len(one[SeededIndex(index, index)]["data_samples"].gt_instances.labels)
+            for one in (dataset, plain)
+        ]
+        more += counts[0] > counts[1]
+    assert more
+    whole = dataset.whole_videos()
+    assert len(whole) == 3
+    assert [image["frame_id"] for image in whole.get_data_info(1)["images"]] == list(range(FRAMES))
 
 
 def test_images_as_videos_are_refused(data: Path) -> None:

@@ -191,7 +191,7 @@ def test_results_of_frames_and_overlays(released: Path, data: Path, tmp_path: Pa
         "default_hooks.visualization.test_out_dir": "overlays",
         "test_dataloader.dataset.pipeline": [
             dict(type="mmttsrn.LoadVideoFrame"),
-            dict(type="LoadTrackAnnotations", with_mask=True, with_instance_id=True),
+            dict(type="LoadTrackAnnotations", with_mask=True, with_instance_id=True),  # mmtrack's
             dict(type="mmdet.Resize", scale=(192, 96), keep_ratio=True),
             dict(type="PackTrackInputs", pack_single_img=True),
         ],
