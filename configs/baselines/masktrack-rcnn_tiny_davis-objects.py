@@ -1,9 +1,7 @@
 # MMTracking's MaskTrack R-CNN, its own config with ResNet-18 and width 64, from scratch, beside
 # ttsrn-m2f_tiny_davis-objects.py: 4 pairs of key and reference frame a step. Needs
 # `make setup-mmtrack`.
-_base_ = [
-    "mmtrack::vis/masktrack_rcnn/masktrack-rcnn_mask-rcnn_r50_fpn_8xb1-12e_youtubevis2019.py"
-]
+_base_ = ["mmtrack::vis/masktrack_rcnn/masktrack-rcnn_mask-rcnn_r50_fpn_8xb1-12e_youtubevis2019.py"]
 
 custom_imports = dict(imports=["mmttsrn", "mmttsrn.hosts.mmtrack"], allow_failed_imports=False)
 

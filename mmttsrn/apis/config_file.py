@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.mmtrack_importing import NOT_INSTALLED as MMTRACK_MISSING
 from mmttsrn.registry import SCOPE
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
@@ -95,6 +96,11 @@ def _explain(path: Path, error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     place = f", line {lines[-1]}" if lines else ""
+    # What a module of custom_imports said when it was imported, below two lines of MMEngine's.
+    while isinstance(error, ImportError) and isinstance(error.__context__, ImportError):
+        error = error.__context__
+    if str(error).startswith("mmtrack is not installed"):  # a base of `mmtrack::`
+        error = ImportError(MMTRACK_MISSING)
     # str() of a KeyError is the repr of its message.
     message = error.args[0] if isinstance(error, KeyError) and error.args else error
     reason = " ".join(str(message).split())

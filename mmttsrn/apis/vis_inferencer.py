@@ -268,6 +268,4 @@ def _frame_transforms(cfg: Config) -> Compose:
             "sees frames"
         )
     steps = [inner for step in pipeline for inner in step.get("transforms", [step])]
-    return Compose(
-        [step for step in steps if not step["type"].rpartition(".")[2].startswith(LEFT_OUT)]
-    )
+    return Compose([step for step in steps if not any(word in step["type"] for word in LEFT_OUT)])

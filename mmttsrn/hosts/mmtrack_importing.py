@@ -20,6 +20,7 @@ from mmengine.utils import digit_version
 from packaging.version import Version
 
 SETUP_COMMAND = "make setup-mmtrack"
+NOT_INSTALLED = f"the host mmtrack is not installed; install it with: {SETUP_COMMAND}"
 MODULES = ("datasets", "engine", "evaluation", "models", "structures", "utils", "visualization")
 # Below these versions MMTracking's own assertions hold.
 ACCEPTED = {"mmcv": "2.0.0", "mmdet": "3.0.0"}
@@ -48,7 +49,7 @@ def import_mmtrack() -> ModuleType:
         return loaded
     spec = util.find_spec("mmtrack") if loaded is None else loaded.__spec__
     if spec is None:
-        raise ImportError(f"the host mmtrack is not installed; install it with: {SETUP_COMMAND}")
+        raise ImportError(NOT_INSTALLED)
     if loaded is None and not _is_accepted():
         _seed(spec)
     try:

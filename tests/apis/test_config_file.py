@@ -1,5 +1,7 @@
 """Finding and reading configs."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from mmttsrn.apis.config_file import configs_folder, find_config, load_config
@@ -49,7 +51,7 @@ def test_a_name_of_several_configs_lists_them(tmp_path, monkeypatch):
         ("model = dict(\n", "SyntaxError"),
         ("a = 1\nmodel = undefined\n", "line 2: NameError: name 'undefined' is not defined"),
         ("_base_ = ['missing.py']\n", "missing.py"),
-        ("custom_imports = dict(imports=['no_such_module'])\n", "ImportError"),
+        ("custom_imports = dict(imports=['no_such_module'])\n", "ModuleNotFoundError"),
         ("raise SystemExit(0)\n", "line 1: SystemExit"),
         ("a = 1\n", "no model and no train_cfg in this config"),
     ],
@@ -63,3 +65,18 @@ def test_faults_of_a_config_are_told_in_one_line(tmp_path, text, reason):
     assert message.startswith(str(path))
     assert reason in message
     assert "\n" not in message
+
+
+@pytest.mark.skipif(find_spec("mmtrack") is not None, reason="mmtrack is installed")
+@pytest.mark.parametrize(
+    "name", ["mmtrack/ttsrn_ytvis19", "baselines/masktrack-rcnn_tiny_davis-objects"]
+)
+def test_a_config_of_a_host_that_is_not_installed_names_the_command(name: str) -> None:
+    message = r"the host mmtrack is not installed; install it with: make setup-mmtrack$"
+    with pytest.raises(UserInputError, match=message):
+        load_config(f"mmttsrn::{name}.py")
+
+
+def test_a_file_name_means_the_config_of_the_first_host() -> None:
+    assert find_config("ttsrn_ytvis19").parent.name == "vis"
+    assert find_config("mmttsrn::mmtrack/ttsrn_ytvis19.py").parent.name == "mmtrack"

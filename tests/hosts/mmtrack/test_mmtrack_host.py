@@ -16,6 +16,7 @@ from mmtrack.registry import DATASETS as MMTRACK_DATASETS
 from mmtrack.registry import MODELS as MMTRACK_MODELS
 from torch.utils.data import Sampler
 
+from mmttsrn import VISInferencer
 from mmttsrn.apis.config_file import configs_folder, load_config
 from mmttsrn.checkpoints import load_checkpoint_file
 from mmttsrn.datasets.synthetic import write_moving_shapes
@@ -159,6 +160,17 @@ def test_the_same_weights_have_the_same_results(released: Path, data: Path, tmp_
     assert numbers["vis"]["youtube_vis/mAP"] > 0.3
     assert numbers["vis"] == numbers["mmtrack"]
     assert results["vis"] == results["mmtrack"]
+
+
+def test_videos_are_predicted_with_a_config_of_either_host(released: Path, data: Path) -> None:
+    frames = str(next((data / "valid" / "JPEGImages").iterdir()))
+    found = []
+    for host in HOSTS:
+        config = configs_folder() / host / f"{RELEASE}.py"
+        found.append(VISInferencer(config, released, "cpu").sequences(frames))
+    assert len(found[0])
+    torch.testing.assert_close(found[0].scores, found[1].scores, rtol=0, atol=0)
+    assert found[0].counts == found[1].counts
 
 
 def test_it_validates_twice(data: Path, tmp_path: Path) -> None:
