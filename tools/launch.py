@@ -9,6 +9,9 @@ import logging
 import signal
 import sys
 
+# MMEngine imports it in every process. The first import in a new environment writes a cache, of
+# which processes that start together would read a part.
+import yapf  # noqa: F401
 from torch.distributed import DistNetworkError
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError

@@ -1,6 +1,8 @@
 """The shell scripts that start several processes."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,12 @@ def test_dist_inference_passes_arguments_and_goes_on(echo):
     position = words.index("a b/")
     assert words[position - 1].endswith("inference.py")
     assert words[position:] == ["a b/", "--resume", "--model", "m", "--json"]
+
+
+def test_the_launcher_writes_the_cache_that_its_processes_read(tmp_path):
+    command = [sys.executable, str(TOOLS / "launch.py"), "--nproc_per_node=0"]
+    done = subprocess.run(
+        command, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)}, capture_output=True
+    )
+    assert done.returncode == 2
+    assert list(tmp_path.rglob("*.pickle"))
