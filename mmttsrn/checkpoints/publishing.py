@@ -135,17 +135,28 @@ def validation_metrics(checkpoint: Mapping[str, Any], file_name: str) -> dict[st
 
     MMEngine saves first and validates then: what a checkpoint has logged is the result of older
     weights. Only ``best_*.pth`` is saved after its own validation; any other file has none.
+
+    Raises:
+        UserInputError: Its record of the training is broken.
     """
-    hub = checkpoint.get("message_hub") or {}
-    best = (hub.get("runtime_info") or {}).get("best_ckpt")
-    if best is None or Path(best).name != file_name:
+    hub = checkpoint.get("message_hub")
+    if hub is None:
         return {}
-    logs = hub.get("log_scalars") or {}
-    values = {
-        name.removeprefix("val/"): float(buffer.current())
-        for name, buffer in logs.items()
-        if name.startswith("val/") and not name.endswith("time") and len(buffer.data[0])
-    }
+    try:
+        best = hub.get("runtime_info", {}).get("best_ckpt")
+        if not best or Path(best).name != file_name:
+            return {}
+        values = {
+            name.removeprefix("val/"): float(buffer.current())
+            for name, buffer in hub["log_scalars"].items()
+            if name.startswith("val/") and not name.endswith("time") and len(buffer.data[0])
+        }
+    # Of what another program has written, anything may be missing or of another type.
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise UserInputError(
+            f"{file_name}: message_hub: not as MMEngine writes it ({type(error).__name__}:"
+            f" {error}); remove it, and give --metrics"
+        ) from error
     # -1: the data have no object that the metric is about.
     return {name: value for name, value in values.items() if value >= 0}
 

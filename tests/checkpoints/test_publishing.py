@@ -105,6 +105,25 @@ def test_metrics_are_those_of_the_weights_or_none(checkpoint):
     assert validation_metrics({}, "iter_1800.pth") == {}
 
 
+@pytest.mark.parametrize(
+    "hub",
+    [
+        [1],
+        "text",
+        torch.zeros(2),
+        {"runtime_info": None},
+        {"runtime_info": {"best_ckpt": torch.zeros(2)}},
+        {"runtime_info": {"best_ckpt": 5}},
+        {"runtime_info": {"best_ckpt": BEST}},
+        {"runtime_info": {"best_ckpt": BEST}, "log_scalars": [1]},
+        {"runtime_info": {"best_ckpt": BEST}, "log_scalars": {"val/mAP": 0.5}},
+    ],
+)
+def test_a_broken_record_of_the_training_is_refused(hub):
+    with pytest.raises(UserInputError, match=f"{BEST}: message_hub: not as MMEngine writes it"):
+        validation_metrics({"message_hub": hub}, BEST)
+
+
 def test_other_outputs_stop_it_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):
     write = publishing._write
 
