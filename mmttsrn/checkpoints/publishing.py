@@ -106,6 +106,22 @@ def publish(
     return Release(name, files, digests, parameter_count(model)[""], meta)
 
 
+def check_class_names(model: Any, checkpoint: Mapping[str, Any], source: str) -> None:
+    """Check that a checkpoint names as many classes as its model predicts, or none.
+
+    Raises:
+        UserInputError: It names others.
+    """
+    classes = ((checkpoint.get("meta") or {}).get("dataset_meta") or {}).get("classes")
+    for name, head in model.named_children():
+        predicted = getattr(head, "num_classes", None)
+        if classes is not None and predicted not in (None, len(classes)):
+            raise UserInputError(
+                f"{source}: meta.dataset_meta.classes: names {len(classes)} classes, but {name} of"
+                f" its model predicts {predicted}; correct or remove them"
+            )
+
+
 def published_meta(
     checkpoint: Mapping[str, Any], cfg: Config, metrics: Mapping[str, float] | None = None
 ) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from published import BEST, CLASSES, training_checkpoint
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.checkpoints import load_checkpoint_file, publishing
-from mmttsrn.checkpoints.publishing import publish, validation_metrics
+from mmttsrn.checkpoints.publishing import check_class_names, publish, validation_metrics
 from mmttsrn.checkpoints.stored_config import config_hash, stored_config
 from mmttsrn.errors import UserInputError
 
@@ -122,6 +122,18 @@ def test_metrics_are_those_of_the_weights_or_none(checkpoint):
 def test_a_broken_record_of_the_training_is_refused(hub):
     with pytest.raises(UserInputError, match=f"{BEST}: message_hub: not as MMEngine writes it"):
         validation_metrics({"message_hub": hub}, BEST)
+
+
+@pytest.mark.parametrize("classes", [["disc"], ["a"] * 9])
+def test_names_of_other_classes_are_refused(checkpoint, classes):
+    model = build_from_config(stored_config(checkpoint, "x.pth"))
+    check_class_names(model, checkpoint, "x.pth")
+    check_class_names(model, {"meta": None}, "x.pth")
+    meta = {"dataset_meta": {"classes": classes}}
+    with pytest.raises(UserInputError) as error:
+        check_class_names(model, {"meta": meta}, "x.pth")
+    line = f"x.pth: meta.dataset_meta.classes: names {len(classes)} classes, but head of its model"
+    assert str(error.value).startswith(line)
 
 
 def test_other_outputs_stop_it_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):
