@@ -35,11 +35,15 @@ def _tie_to_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def train(runner: Runner) -> None:
+def train(runner: Runner, command: str = "") -> None:
     """Train; Ctrl-C and SIGTERM end the training after the step that it is at.
 
     It ends with a line that says how to go on, and the exit status 128 plus the number of the
     signal. A second Ctrl-C ends it at once.
+
+    Args:
+        runner: The runner.
+        command: What to go on with, by default the command of this process with ``--resume``.
     """
     received: list[int] = []
 
@@ -56,9 +60,9 @@ def train(runner: Runner) -> None:
         _train(runner)
     except TrainingStopped as stopped:
         if process_rank() == 0:
-            command = shlex.join(["python", *resuming(sys.argv)])
-            if "WORLD_SIZE" in os.environ:
+            if not command and "WORLD_SIZE" in os.environ:
                 command = "the same command and --resume without a file"
+            command = command or shlex.join(["python", *resuming(sys.argv)])
             print(f"{stopped}; go on with: {command}", file=sys.stderr, flush=True)
         # Another process may have got the signal.
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
