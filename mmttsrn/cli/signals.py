@@ -52,6 +52,10 @@ def train(runner: Runner, command: str = "") -> None:
             raise KeyboardInterrupt
         received.append(number)
         stop_request.is_set = True
+        # Workers of the data loader may have got it, too. PyTorch raises an error when one ends, in
+        # the midst of a step or of the end of this process; the next batch shows it as well.
+        if hasattr(signal, "SIGCHLD"):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     tie_children_to_parent()
     before = {number: signal.signal(number, ask) for number in SIGNALS}
@@ -90,10 +94,11 @@ def _train(runner: Runner) -> None:
         runner.train()
     except DivergedError as error:
         raise DivergedError(f"{error}; {_advice(runner)}") from error
-    except RuntimeError as error:
-        # SIGTERM of a cluster goes to the workers of the data loader, too, which it ends.
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # SIGTERM of a cluster ends the workers of the data loader, maybe while they give a batch.
+        is_worker = not isinstance(error, RuntimeError) or "DataLoader worker" in str(error)
         savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
-        if not (stop_request.is_set and savers and "DataLoader worker" in str(error)):
+        if not (stop_request.is_set and savers and is_worker):
             raise
         raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
 
