@@ -1,11 +1,12 @@
 """The whole way on one command: data, training, evaluation, results and overlay videos.
 
 Without --data a small set of moving shapes is generated. With it, the folder of a data set in
-YouTube-VIS format is used.
+YouTube-VIS format is used. After Ctrl-C or SIGTERM the same command goes on with the training.
 """
 
 import argparse
 import copy
+import hashlib
 import json
 import runpy
 import sys
@@ -21,9 +22,11 @@ from mmengine.config import Config
 
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.apis.config_values import check_values
+from mmttsrn.checkpoints import unfinished_run
 from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.checkpoints.run_checkpoints import latest_readable
 from mmttsrn.cli.command_line import build_runner
+from mmttsrn.cli.signals import train as train_until_asked_to_stop
 from mmttsrn.cli.user_errors import report_user_errors, seed
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError
@@ -90,7 +93,7 @@ def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
 def configure_test(cfg: Config, train: Split, split: Split, checkpoint: str) -> Config:
     """Return the config that tests a checkpoint on a split."""
     cfg = copy.deepcopy(cfg)
-    cfg.load_from = checkpoint
+    cfg.load_from, cfg.resume = checkpoint, False
     # MMEngine keeps what has a name: a name of its own gives this run its own.
     cfg.experiment_name = cfg.visualizer.name = "demo_test"
     _set_data(cfg.test_dataloader, split, train)
@@ -207,10 +210,21 @@ def remove_old_outputs(work_dir: Path) -> None:
             path.unlink()
 
 
-def train_model(cfg: Config) -> str:
-    """Trains and returns the path of the checkpoint."""
+def train_model(cfg: Config, ann_file: Path) -> str:
+    """Train, or go on where the same training was stopped; return the path of the checkpoint."""
+    settings = {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in (
+            ("config", cfg.pretty_text.encode()),
+            ("annotations", ann_file.read_bytes()),
+        )
+    }
+    begun = unfinished_run.begin(Path(cfg.work_dir), settings)
+    if begun is not None:
+        print(f"training: goes on from {begun}", flush=True)
+        cfg.load_from, cfg.resume = str(begun), True
     print(f"training: log and checkpoint go to {cfg.work_dir}", flush=True)
-    build_runner(cfg).train()
+    train_until_asked_to_stop(build_runner(cfg), "the same command")
     checkpoint, _ = latest_readable(Path(cfg.work_dir))
     assert checkpoint is not None
     return str(checkpoint)
@@ -259,11 +273,12 @@ def run(args: argparse.Namespace) -> None:
     check_splits(train, held_out)
     cfg = configure(args.config, train, args)
     remove_old_outputs(work_dir)
-    checkpoint = train_model(cfg)
+    checkpoint = train_model(cfg, train.ann_file)
     tested = held_out or train
     ap = evaluate(cfg, train, tested, checkpoint)
     for line in summary(args.work_dir, checkpoint, tested, ap, time.monotonic() - start):
         print(line)
+    unfinished_run.finish(work_dir)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -273,7 +288,9 @@ def main(argv: list[str] | None = None) -> None:
         try:
             run(args)
         except KeyboardInterrupt:
-            print("\ninterrupted; the same command starts over with the same data", file=sys.stderr)
+            begins = not unfinished_run.goes_on(Path(args.work_dir))
+            way = "starts over with the same data" if begins else "goes on from the last checkpoint"
+            print(f"\ninterrupted; the same command {way}", file=sys.stderr)
             sys.exit(INTERRUPTED)
 
 

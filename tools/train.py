@@ -14,7 +14,11 @@ from mmengine.config import Config
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.host_loading import CheckpointReader, safe_host_loading
 from mmttsrn.checkpoints.overwritten_init import skip_overwritten_init
-from mmttsrn.checkpoints.run_checkpoints import check_training_state, latest_readable
+from mmttsrn.checkpoints.run_checkpoints import (
+    check_optimizer_state,
+    check_training_state,
+    latest_readable,
+)
 from mmttsrn.checkpoints.state_difference import check_checkpoint
 from mmttsrn.cli.command_line import (
     add_common_arguments,
@@ -71,7 +75,15 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
 
 def resume_latest(cfg: Config, reader: CheckpointReader) -> None:
     """Set the checkpoint of the work folder to go on from; without one training begins anew."""
-    path, problems = latest_readable(Path(cfg.work_dir), reader.read_ahead)
+
+    def read(path: str) -> None:
+        try:
+            check_training_state(reader.read_ahead(path), path)
+        except UserInputError:
+            reader.forget(path)
+            raise
+
+    path, problems = latest_readable(Path(cfg.work_dir), read)
     goes_on = "training begins anew" if path is None else f"going on from {path}"
     for problem in problems or ([] if path else [f"{cfg.work_dir}: has no checkpoint"]):
         warn_user(f"{problem}; {goes_on}")
@@ -105,6 +117,10 @@ def main() -> None:
         # Weights to start from may be those of a part of the model; a run to go on with may not.
         if checkpoint is not None and cfg.get("resume"):
             check_checkpoint(runner.model, checkpoint, cfg.load_from)
+            if "optimizer" in checkpoint:
+                runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+                own = runner.optim_wrapper.state_dict()
+                check_optimizer_state(own, checkpoint["optimizer"], cfg.load_from)
         if checkpoint is not None:
             skip_overwritten_init(runner.model, checkpoint["state_dict"])
         del checkpoint  # the reader holds it until the runner loads it

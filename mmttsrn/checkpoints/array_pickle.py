@@ -5,16 +5,17 @@ written.
 """
 
 import codecs
+import mmap
 import pickle
+import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from mmttsrn.checkpoints.safe_types import NUMPY_CORE_MODULES
-
-NUMPY_BUFFER_MODULES = ("numpy.core.numeric", "numpy._core.numeric")
+from mmttsrn.checkpoints.safe_arrays import STAND_INS, SafeArray, SafeType
 
 
 def load_array_pickle(file: Path, allow_unsafe: bool = False) -> Any:
@@ -27,12 +28,22 @@ def load_array_pickle(file: Path, allow_unsafe: bool = False) -> Any:
     Raises:
         pickle.UnpicklingError: It asks for anything else, said in PyTorch's words.
     """
-    unpickler = pickle.Unpickler if allow_unsafe else _ArrayUnpickler
     with file.open("rb") as stream:
-        return _as_tensors(unpickler(stream).load())
+        if allow_unsafe:
+            return _as_tensors(pickle.Unpickler(stream).load())
+        # Never reads more than there is, whatever length a file states.
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return _as_tensors(_ArrayUnpickler(content).load())
 
 
-class _ArrayUnpickler(pickle.Unpickler):
+# The one of C takes memory for as many objects as a file says that it has, and changes attributes
+# of whatever it has at hand.
+class _ArrayUnpickler(pickle._Unpickler):
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
+
     def find_class(self, module: str, name: str) -> Any:
         """Give what rebuilds an array, and nothing else."""
         try:
@@ -45,6 +56,22 @@ class _ArrayUnpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         """Refuse what is outside the file."""
         raise pickle.UnpicklingError("GLOBAL persistent_load was not an allowed global")
+
+    def load_bytearray8(self) -> None:
+        """Read as many bytes as there are; the original makes room for any number first."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(length)))
+
+    def load_build(self) -> None:
+        """Give arrays and their types a state, and nothing else."""
+        state = self.stack.pop()
+        if type(self.stack[-1]) not in (SafeArray, SafeType):
+            name = type(self.stack[-1]).__name__
+            raise pickle.UnpicklingError(f"GLOBAL state of {name} was not an allowed global")
+        self.stack[-1].__setstate__(state)
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+    dispatch[pickle.BUILD[0]] = load_build
 
 
 def _latin1_bytes(text: str, encoding: str) -> bytes:
@@ -65,13 +92,4 @@ def _as_tensors(value: Any) -> Any:
     return value
 
 
-_RECONSTRUCT, _SCALAR = np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0]
-_FROM_BUFFER = np.zeros(1).__reduce_ex__(5)[0]
-ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _latin1_bytes,
-    **{(module, "_reconstruct"): _RECONSTRUCT for module in NUMPY_CORE_MODULES},
-    **{(module, "scalar"): _SCALAR for module in NUMPY_CORE_MODULES},
-    **{(module, "_frombuffer"): _FROM_BUFFER for module in NUMPY_BUFFER_MODULES},
-}
+ALLOWED: dict[tuple[str, str], Any] = {**STAND_INS, ("_codecs", "encode"): _latin1_bytes}

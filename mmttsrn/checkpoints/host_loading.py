@@ -48,6 +48,10 @@ class CheckpointReader:
             self._read_ahead[source] = read_checkpoint(source, allow_unsafe=self.allow_unsafe)
         return self._read_ahead[source]
 
+    def forget(self, source: str) -> None:
+        """Drop a checkpoint that was read ahead."""
+        self._read_ahead.pop(source, None)
+
     def __call__(self, filename: str, map_location: Any = None) -> Any:
         """Hand out what was read ahead, once, or read it now.
 

@@ -106,6 +106,22 @@ def publish(
     return Release(name, files, digests, parameter_count(model)[""], meta)
 
 
+def check_class_names(model: Any, checkpoint: Mapping[str, Any], source: str) -> None:
+    """Check that a checkpoint names as many classes as its model predicts, or none.
+
+    Raises:
+        UserInputError: It names others.
+    """
+    classes = ((checkpoint.get("meta") or {}).get("dataset_meta") or {}).get("classes")
+    for name, head in model.named_children():
+        predicted = getattr(head, "num_classes", None)
+        if classes is not None and predicted not in (None, len(classes)):
+            raise UserInputError(
+                f"{source}: meta.dataset_meta.classes: names {len(classes)} classes, but {name} of"
+                f" its model predicts {predicted}; correct or remove them"
+            )
+
+
 def published_meta(
     checkpoint: Mapping[str, Any], cfg: Config, metrics: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
@@ -135,17 +151,28 @@ def validation_metrics(checkpoint: Mapping[str, Any], file_name: str) -> dict[st
 
     MMEngine saves first and validates then: what a checkpoint has logged is the result of older
     weights. Only ``best_*.pth`` is saved after its own validation; any other file has none.
+
+    Raises:
+        UserInputError: Its record of the training is broken.
     """
-    hub = checkpoint.get("message_hub") or {}
-    best = (hub.get("runtime_info") or {}).get("best_ckpt")
-    if best is None or Path(best).name != file_name:
+    hub = checkpoint.get("message_hub")
+    if hub is None:
         return {}
-    logs = hub.get("log_scalars") or {}
-    values = {
-        name.removeprefix("val/"): float(buffer.current())
-        for name, buffer in logs.items()
-        if name.startswith("val/") and not name.endswith("time") and len(buffer.data[0])
-    }
+    try:
+        best = hub.get("runtime_info", {}).get("best_ckpt")
+        if not best or Path(best).name != file_name:
+            return {}
+        values = {
+            name.removeprefix("val/"): float(buffer.current())
+            for name, buffer in hub["log_scalars"].items()
+            if name.startswith("val/") and not name.endswith("time") and len(buffer.data[0])
+        }
+    # Of what another program has written, anything may be missing or of another type.
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise UserInputError(
+            f"{file_name}: message_hub: not as MMEngine writes it ({type(error).__name__}:"
+            f" {error}); remove it, and give --metrics"
+        ) from error
     # -1: the data have no object that the metric is about.
     return {name: value for name, value in values.items() if value >= 0}
 

@@ -3,13 +3,15 @@
 import os
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.fileio import LocalBackend, register_backend
+from torch import Tensor
 
 from mmttsrn.checkpoints.loading import load_checkpoint_file
+from mmttsrn.checkpoints.state import check_numbers
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import PARTIAL_MARK, partial_file, replace_file
 
@@ -92,6 +94,52 @@ def check_training_state(checkpoint: Mapping[str, Any], source: str) -> None:
         raise UserInputError(
             f"--resume {source}: optimizer: is no state of an optimizer; take another checkpoint"
         )
+    for key in ("optimizer", "ema_state_dict"):
+        check_numbers(dict(_tensors(checkpoint.get(key), key)), f"--resume {source}")
+
+
+def check_optimizer_state(own: Mapping[str, Any], given: Any, source: str) -> None:
+    """Check that a state belongs to the optimizer that a training has, group by group.
+
+    Args:
+        own: State of that optimizer; of several ones, states by name.
+        given: The state in the checkpoint.
+        source: Where it is from, for the message.
+
+    Raises:
+        UserInputError: PyTorch cannot load it.
+    """
+    if "param_groups" not in own:  # several optimizers
+        for name, state in own.items():
+            check_optimizer_state(state, given.get(name), source)
+        return
+    expected, found = _group_sizes(own), _group_sizes(given)
+    if expected != found:
+        raise UserInputError(
+            f"--resume {source}: optimizer: its groups have {found} parameters, those of the "
+            f"optimizer of this config {expected}; go on with the config of that training, or start"
+            f" from its weights: --cfg-options load_from={source}"
+        )
+
+
+def _group_sizes(state: Any) -> list[int] | None:
+    """Return the numbers of parameters of each group; None for what is no state."""
+    try:
+        return [len(group["params"]) for group in state["param_groups"]]
+    except (KeyError, TypeError, IndexError):
+        return None
+
+
+def _tensors(content: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors in dicts and lists, with dotted names."""
+    if isinstance(content, Tensor):
+        yield name, content
+    elif isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from _tensors(value, f"{name}.{key}")
+    elif isinstance(content, list | tuple):
+        for index, value in enumerate(content):
+            yield from _tensors(value, f"{name}.{index}")
 
 
 def latest_readable(

@@ -4,6 +4,7 @@ PyTorch's restricted unpickler creates and calls only what it is told to be harm
 are data. MMEngine's own list has ``getattr`` as well, which hands a file any attribute of any
 object, ``builtins.exec`` among them, and so lets it run code. Here that name leads to
 :func:`_method_of`, which gives out the methods that log buffers and schedulers refer to, no more.
+The names of NumPy lead to :mod:`mmttsrn.checkpoints.safe_arrays`.
 """
 
 import argparse
@@ -14,13 +15,11 @@ from pickle import UnpicklingError
 from types import FunctionType
 from typing import Any
 
-import numpy as np
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import PARAM_SCHEDULERS
 from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
 
-# NumPy 2 has renamed the module that its arrays and scalars name; either may have written a file.
-NUMPY_CORE_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
+from mmttsrn.checkpoints.safe_arrays import STAND_INS
 
 
 @contextmanager
@@ -40,8 +39,6 @@ def training_types_allowed() -> Iterator[None]:
 
 
 def _training_types() -> list[Any]:
-    core: tuple[Any, ...] = (np.array(0.0).__reduce__()[0], np.float64(0).__reduce__()[0])
-    codes = np.typecodes["All"].replace("O", "")  # everything but arrays of objects
     # A pair is what a file gets for a name.
     return [
         HistoryBuffer,
@@ -49,10 +46,7 @@ def _training_types() -> list[Any]:
         (_method_of, "builtins.getattr"),
         slice,
         argparse.Namespace,  # how DETR and its descendants store their options
-        np.ndarray,
-        np.dtype,
-        *((f, f"{module}.{f.__name__}") for f in core for module in NUMPY_CORE_MODULES),
-        *{type(np.dtype(code)) for code in codes},
+        *((stand_in, ".".join(name)) for name, stand_in in STAND_INS.items()),
     ]
 
 

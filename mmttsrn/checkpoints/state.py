@@ -67,10 +67,15 @@ def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
     state = content["state_dict"] if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not state or not all(map(is_tensor, state.values())):
         raise UserInputError(f"{source}: not a checkpoint: it holds no named tensors")
-    _check_tensors(state, source)
-    check_finite(state, source)
+    check_numbers(state, source)
     _check_meta(content.get("meta"), source)
     return dict(content)
+
+
+def check_numbers(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse tensors that are not dense ones of real, finite numbers."""
+    _check_tensors(state, source)
+    check_finite(state, source)
 
 
 def check_finite(state: Mapping[str, Tensor], source: str) -> None:

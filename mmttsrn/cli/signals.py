@@ -35,11 +35,15 @@ def _tie_to_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def train(runner: Runner) -> None:
+def train(runner: Runner, command: str = "") -> None:
     """Train; Ctrl-C and SIGTERM end the training after the step that it is at.
 
     It ends with a line that says how to go on, and the exit status 128 plus the number of the
     signal. A second Ctrl-C ends it at once.
+
+    Args:
+        runner: The runner.
+        command: What to go on with, by default the command of this process with ``--resume``.
     """
     received: list[int] = []
 
@@ -48,6 +52,10 @@ def train(runner: Runner) -> None:
             raise KeyboardInterrupt
         received.append(number)
         stop_request.is_set = True
+        # Workers of the data loader may have got it, too. PyTorch raises an error when one ends, in
+        # the midst of a step or of the end of this process; the next batch shows it as well.
+        if hasattr(signal, "SIGCHLD"):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     tie_children_to_parent()
     before = {number: signal.signal(number, ask) for number in SIGNALS}
@@ -56,9 +64,9 @@ def train(runner: Runner) -> None:
         _train(runner)
     except TrainingStopped as stopped:
         if process_rank() == 0:
-            command = shlex.join(["python", *resuming(sys.argv)])
-            if "WORLD_SIZE" in os.environ:
+            if not command and "WORLD_SIZE" in os.environ:
                 command = "the same command and --resume without a file"
+            command = command or shlex.join(["python", *resuming(sys.argv)])
             print(f"{stopped}; go on with: {command}", file=sys.stderr, flush=True)
         # Another process may have got the signal.
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
@@ -86,10 +94,11 @@ def _train(runner: Runner) -> None:
         runner.train()
     except DivergedError as error:
         raise DivergedError(f"{error}; {_advice(runner)}") from error
-    except RuntimeError as error:
-        # SIGTERM of a cluster goes to the workers of the data loader, too, which it ends.
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # SIGTERM of a cluster ends the workers of the data loader, maybe while they give a batch.
+        is_worker = not isinstance(error, RuntimeError) or "DataLoader worker" in str(error)
         savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
-        if not (stop_request.is_set and savers and "DataLoader worker" in str(error)):
+        if not (stop_request.is_set and savers and is_worker):
             raise
         raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
 

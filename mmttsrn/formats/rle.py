@@ -72,7 +72,9 @@ def _encode_polygons(polygons: list, height: int, width: int) -> dict[str, Any]:
                 f"polygon {index}: coordinates must be numbers of pixels ({error})"
             ) from error
         # The sum of squares, which is fast, clears most polygons, and none with NaN.
-        if not outline.dot(outline) <= limit**2:
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_near = outline.dot(outline) <= limit**2
+        if not is_near:
             wrong = outline[~(abs(outline) <= limit)]
             if len(wrong):
                 raise ValueError(

@@ -1,5 +1,6 @@
 """Plain pickles of NumPy arrays, as Detectron2 publishes them."""
 
+import contextlib
 import os
 import pickle
 from pathlib import Path
@@ -93,6 +94,84 @@ def test_everything_else_is_refused(tmp_path: Path, pickled: bytes, wanted: str)
 )
 def test_file_without_arrays_of_numbers(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.pkl").write_bytes(data)
-    with pytest.raises(UserInputError, match="not a checkpoint that") as error:
+    with pytest.raises(UserInputError, match=r"not a checkpoint that|asks for dtype") as error:
         load_checkpoint_file(tmp_path / "x.pkl")
     assert "\n" not in str(error.value)
+
+
+# NumPy takes its word for it that the type holds no objects, and its bytes are pointers.
+FORGED = (3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0)
+
+
+class _Forged:
+    """Pickled as a type with a state of its own."""
+
+    def __init__(self, code: str, state: tuple) -> None:
+        self.call = np.dtype, (code, False, True), state
+
+    def __reduce__(self) -> tuple:
+        return self.call
+
+
+@pytest.mark.parametrize("name", ["x.pkl", "x.pth"])
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ("V8", FORGED),
+        ("f8", FORGED),
+        ("f8", (3, "|", (np.dtype("O"), (1,)), None, None, 8, 1, 0)),
+        ("f8", (3, "x", None, None, None, 8, 1, 0)),
+        ("f8", 5),
+        ("O", (3, "|", None, None, None, -1, -1, 63)),
+    ],
+)
+def test_types_of_arrays_that_lie_are_refused(
+    tmp_path: Path, name: str, code: str, state: tuple
+) -> None:
+    content = {"x": _Forged(code, state)}
+    with (tmp_path / name).open("wb") as file:
+        torch.save(content, file) if name == "x.pth" else pickle.dump(content, file)
+    with pytest.raises(UserInputError, match="refused: it asks for dtype"):
+        load_checkpoint_file(tmp_path / name)
+
+
+RECONSTRUCT = b"cnumpy._core.multiarray\n_reconstruct\n"
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        RECONSTRUCT + b"N}X\x0c\x00\x00\x00__defaults__)s\x86b.",  # of a function of ours
+        b"cnumpy\nndarray\nN}X\x01\x00\x00\x00xK\x01s\x86b.",
+        b"cnumpy\nndarray\n(J\xff\xff\xff\x7ftR.",  # as many numbers as one likes
+        b"cnumpy\nndarray\n)\x81.",
+        RECONSTRUCT + b"(cnumpy\nndarray\n(K\x00tC\x01bt" + b"R(K\x01(K\x01tK\x05K\x00C\x01xtb.",
+        RECONSTRUCT + b"(K\x05(K\x00tC\x01btR.",
+    ],
+)
+def test_what_rebuilds_arrays_does_nothing_else(tmp_path: Path, pickled: bytes) -> None:
+    (tmp_path / "x.pkl").write_bytes(b"\x80\x05" + pickled)
+    with pytest.raises(UserInputError, match="refused: it asks for"):
+        load_checkpoint_file(tmp_path / "x.pkl")
+
+
+def _peak() -> int:
+    text = Path("/proc/self/status").read_text()
+    return int(text.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures memory on Linux")
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"\x80\x02Kxr\xff\xff\xff\x0f.",  # the 2**28th object that is kept
+        b"\x80\x05\x96\x00\x00\x00\x40\x00\x00\x00\x00x.",  # a bytearray of 1 GB
+    ],
+)
+def test_a_small_file_takes_little_memory(tmp_path: Path, pickled: bytes) -> None:
+    (tmp_path / "x.pkl").write_bytes(pickled)
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
+    before = _peak()
+    with contextlib.suppress(UserInputError):
+        load_checkpoint_file(tmp_path / "x.pkl")
+    assert _peak() - before < 2**27

@@ -9,7 +9,7 @@ from published import BEST, CLASSES, training_checkpoint
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.checkpoints import load_checkpoint_file, publishing
-from mmttsrn.checkpoints.publishing import publish, validation_metrics
+from mmttsrn.checkpoints.publishing import check_class_names, publish, validation_metrics
 from mmttsrn.checkpoints.stored_config import config_hash, stored_config
 from mmttsrn.errors import UserInputError
 
@@ -103,6 +103,37 @@ def test_metrics_are_those_of_the_weights_or_none(checkpoint):
     assert validation_metrics(checkpoint, BEST) == {"youtube_vis/mAP": 0.5}
     assert validation_metrics(checkpoint, "iter_1800.pth") == {}
     assert validation_metrics({}, "iter_1800.pth") == {}
+
+
+@pytest.mark.parametrize(
+    "hub",
+    [
+        [1],
+        "text",
+        torch.zeros(2),
+        {"runtime_info": None},
+        {"runtime_info": {"best_ckpt": torch.zeros(2)}},
+        {"runtime_info": {"best_ckpt": 5}},
+        {"runtime_info": {"best_ckpt": BEST}},
+        {"runtime_info": {"best_ckpt": BEST}, "log_scalars": [1]},
+        {"runtime_info": {"best_ckpt": BEST}, "log_scalars": {"val/mAP": 0.5}},
+    ],
+)
+def test_a_broken_record_of_the_training_is_refused(hub):
+    with pytest.raises(UserInputError, match=f"{BEST}: message_hub: not as MMEngine writes it"):
+        validation_metrics({"message_hub": hub}, BEST)
+
+
+@pytest.mark.parametrize("classes", [["disc"], ["a"] * 9])
+def test_names_of_other_classes_are_refused(checkpoint, classes):
+    model = build_from_config(stored_config(checkpoint, "x.pth"))
+    check_class_names(model, checkpoint, "x.pth")
+    check_class_names(model, {"meta": None}, "x.pth")
+    meta = {"dataset_meta": {"classes": classes}}
+    with pytest.raises(UserInputError) as error:
+        check_class_names(model, {"meta": meta}, "x.pth")
+    line = f"x.pth: meta.dataset_meta.classes: names {len(classes)} classes, but head of its model"
+    assert str(error.value).startswith(line)
 
 
 def test_other_outputs_stop_it_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):

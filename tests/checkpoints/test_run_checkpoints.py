@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmttsrn.checkpoints.run_checkpoints import check_training_state, is_whole, latest_readable
+from mmttsrn.checkpoints.run_checkpoints import (
+    check_optimizer_state,
+    check_training_state,
+    is_whole,
+    latest_readable,
+)
 from mmttsrn.errors import UserInputError
 
 
@@ -69,3 +74,48 @@ def test_what_no_training_can_go_on_from(change: dict, message: str) -> None:
     check_training_state(WHOLE, "x.pth")
     with pytest.raises(UserInputError, match=message):
         check_training_state(checkpoint, "x.pth")
+
+
+NAN, INFINITE = torch.tensor([0.0, float("nan")]), torch.tensor(float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (dict(optimizer=dict(state={3: dict(exp_avg=NAN)})), "optimizer.state.3.exp_avg"),
+        (dict(optimizer=dict(state={0: dict(step=INFINITE)})), "optimizer.state.0.step"),
+        (dict(optimizer=dict(a=dict(state={0: dict(x=[NAN])}))), "optimizer.a.state.0.x.0"),
+        (dict(ema_state_dict={"module.neck.weight": NAN}), "ema_state_dict.module.neck.weight"),
+    ],
+)
+def test_state_that_is_no_numbers(change: dict, place: str) -> None:
+    with pytest.raises(UserInputError) as error:
+        check_training_state(WHOLE | change, "x.pth")
+    line = f"--resume x.pth: 1 of its 1 tensors hold NaN or infinite numbers, first {place}; "
+    assert str(error.value).startswith(line)
+
+
+def state_of(*sizes: int) -> dict:
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(2)) for _ in range(n)]} for n in sizes]
+    return torch.optim.AdamW(groups).state_dict()
+
+
+def test_state_of_the_same_groups() -> None:
+    check_optimizer_state(state_of(2, 1), state_of(2, 1), "x.pth")
+    check_optimizer_state({"a": state_of(2)}, {"a": state_of(2)}, "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "found"),
+    [
+        (state_of(2, 1), state_of(3), "[3] parameters, those of the optimizer of this config [2"),
+        (state_of(2, 1), state_of(1, 2), "[1, 2] parameters, those of the optimizer of this"),
+        (state_of(2), dict(state={}, param_groups=[{}]), "None parameters"),
+        (state_of(2), dict(state={}, param_groups=5), "None parameters"),
+        ({"a": state_of(2), "b": state_of(1)}, {"a": state_of(2)}, "None parameters"),
+    ],
+)
+def test_state_of_another_optimizer(own: dict, given: dict, found: str) -> None:
+    with pytest.raises(UserInputError) as error:
+        check_optimizer_state(own, given, "x.pth")
+    assert str(error.value).startswith(f"--resume x.pth: optimizer: its groups have {found}")

@@ -53,6 +53,27 @@ def test_training_checkpoint_is_read_whole(tmp_path, training_state, zipped):
         assert torch.equal(content["state_dict"][name], tensor)
 
 
+def test_arrays_are_saved_as_those_of_numpy(tmp_path, training_state):
+    for step in range(2):
+        torch.save(training_state, tmp_path / f"{step}.pth")
+        training_state = load_checkpoint_file(tmp_path / f"{step}.pth")
+    history = training_state["message_hub"]["log_scalars"]["train/loss"].data[0]
+    assert isinstance(history, np.ndarray)
+    assert set(history.tolist()) == {1.5}
+    assert b"safe_arrays" not in (tmp_path / "1.pth").read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["f4", ">f8", "i8", "u1", "?", "c8", "U3", "S2"])
+def test_arrays_of_numbers_and_text(tmp_path, dtype):
+    array = np.array([[0, 1], [2, 3]]).astype(dtype)
+    arrays = {"x": array, "y": np.asfortranarray(array), "n": array[0, 1]}
+    torch.save(arrays, tmp_path / "x.pth")
+    content = load_checkpoint_file(tmp_path / "x.pth")
+    for name, expected in arrays.items():
+        np.testing.assert_array_equal(content[name], expected)
+        assert content[name].dtype == expected.dtype.newbyteorder("=")
+
+
 @pytest.mark.parametrize("module", ["numpy.core.multiarray", "numpy._core.multiarray"])
 def test_numpy_scalars_of_either_major_version(tmp_path, module):
     pickled = b"\x80\x02c" + module.encode() + b"\nscalar\ncnumpy\ndtype\nX\x02\x00\x00\x00i4\x85R"

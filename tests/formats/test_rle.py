@@ -114,3 +114,10 @@ def test_bad_segmentations_are_named(segmentation: object, problem: str) -> None
     with pytest.raises((TypeError, ValueError)) as caught:
         encode_segmentation(segmentation, 5, 4)
     assert problem in str(caught.value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("coordinate", [1e200, float("inf"), float("nan")])
+def test_huge_coordinates_are_refused_without_a_warning(coordinate: float) -> None:
+    with pytest.raises(ValueError, match="has the coordinate"):
+        encode_segmentation([[0, 0, 5, 0, 5, coordinate]], 10, 10)

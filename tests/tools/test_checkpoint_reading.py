@@ -99,6 +99,36 @@ def test_weights_that_are_no_numbers_are_refused(folder, run_tool, command):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_run_goes_on_with_its_own_optimizer_only(folder, run_tool):
+    content = load_checkpoint_file(CHECKPOINT)
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))])
+    torch.save({**content, "optimizer": optimizer.state_dict()}, CHECKPOINT)
+    data = ["--cfg-options", "train_dataloader.dataset.data_root=data/"]
+    status, _, err = run_tool("train.py", CONFIG, "--resume", CHECKPOINT, *data)
+    assert status == 2
+    assert err[-1].startswith(
+        f"error: --resume {CHECKPOINT}: optimizer: its groups have [1] parameters, those of the "
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_older_checkpoint_is_taken_where_the_latest_has_broken_state(folder, run_tool):
+    content = load_checkpoint_file(CHECKPOINT)
+    torch.save(content, "work/iter_1.pth")
+    content["optimizer"] = {"state": {0: {"exp_avg": torch.tensor([float("nan")])}}}
+    torch.save(content, "work/iter_2.pth")
+    (folder / "work" / "last_checkpoint").write_text("iter_2.pth")
+    options = [f"{split}_dataloader.dataset.data_root=data/" for split in ("train", "val", "test")]
+    options += ["train_cfg.max_iters=1", "default_hooks.checkpoint.interval=9"]
+    arguments = ["train.py", CONFIG, "--resume", "--work-dir", "work", "--cfg-options", *options]
+    status, out, err = run_tool(*arguments)
+    assert status == 0, (out, err)
+    line = next(line for line in err if "iter_2.pth" in line)
+    assert "first optimizer.state.0.exp_avg" in line
+    assert line.endswith("going on from work/iter_1.pth")
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_classes_of_the_data_are_those_of_the_checkpoint(folder, run_tool):
     content = load_checkpoint_file(CHECKPOINT)
     content["meta"]["dataset_meta"] = {"classes": ["square", "triangle", "star", "disc"]}

@@ -1,5 +1,7 @@
 import importlib.util
 import json
+import os
+import signal
 import sys
 import zipfile
 from pathlib import Path
@@ -8,7 +10,10 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmengine.hooks import Hook
 
+from mmttsrn.checkpoints import load_checkpoint_file
 from mmttsrn.datasets.synthetic import CLASSES
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet import YouTubeVISDataset
@@ -202,7 +207,7 @@ def _perfect_runner(cfg):
 @pytest.fixture
 def run(demo, monkeypatch, tmp_path, capsys):
     """Runs the demo without its training; gives exit status and the lines of both streams."""
-    monkeypatch.setattr(demo, "train_model", lambda cfg: f"{cfg.work_dir}/iter_3.pth")
+    monkeypatch.setattr(demo, "train_model", lambda cfg, _: f"{cfg.work_dir}/iter_3.pth")
     monkeypatch.setattr(demo, "build_runner", _perfect_runner)
 
     def run_demo(*options):
@@ -267,13 +272,96 @@ def test_wrong_config_is_one_line(run, shapes):
 
 
 def test_interrupt(run, demo, shapes, monkeypatch):
-    def interrupt(cfg):
+    def interrupt(cfg, ann_file):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "train_model", interrupt)
     status, _, errors = run("--data", str(shapes))
     assert status == 130
     assert "interrupted" in errors[-1]
+
+
+class _Signal(Hook):
+    """Sends a signal after a step."""
+
+    def __init__(self, number, step):
+        self.number, self.step = number, step
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter + 1 == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.fixture
+def train(demo, monkeypatch, tmp_path, shapes, capsys):
+    """Runs the demo with its training and a signal in it, but no test of what was trained.
+
+    Gives its exit status, whether it went on, and the lines of errors.
+    """
+    build_runner = demo.build_runner
+
+    def run(number=None, step=2, name="work", seed=0, fails=False):
+        def build(cfg):
+            runner = build_runner(cfg)
+            if number:
+                runner.register_hook(_Signal(number, step), "HIGHEST")
+            return runner
+
+        def evaluate(*arguments):
+            if fails:
+                raise KeyboardInterrupt
+            return 0.5
+
+        monkeypatch.setattr(demo, "build_runner", build)
+        monkeypatch.setattr(demo, "evaluate", evaluate)
+        options = ["--quick", "--data", str(shapes), "--seed", str(seed)]
+        status = 0
+        try:
+            demo.main([*options, "--work-dir", str(tmp_path / name)])
+        except SystemExit as end:
+            status = end.code
+        captured = capsys.readouterr()
+        return status, "goes on from" in captured.out, captured.err.splitlines()
+
+    return run
+
+
+def _weights(path):
+    return load_checkpoint_file(path)["state_dict"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_same_command_goes_on_after_a_signal(train, tmp_path, number):
+    status, goes_on, errors = train(number)
+    assert (status, goes_on) == (128 + number, False)
+    assert errors[-1] == (
+        f"stopped after 2 iterations; saved {tmp_path}/work/iter_2.pth; go on with: "
+        "the same command"
+    )
+    assert train()[:2] == (0, True)
+    assert train(name="whole")[:2] == (0, False)
+    whole, found = (_weights(tmp_path / name / "iter_3.pth") for name in ("whole", "work"))
+    assert all(torch.equal(whole[name], found[name]) for name in whole)
+    assert train()[:2] == (0, False)  # was finished
+
+
+@pytest.mark.slow
+def test_another_training_starts_anew(train, tmp_path):
+    assert train(signal.SIGINT)[0] == 130
+    assert train(signal.SIGINT, step=1, seed=1)[:2] == (130, False)
+    assert load_checkpoint_file(tmp_path / "work" / "iter_1.pth")["meta"]["seed"] == 1
+    assert train(seed=0, number=signal.SIGINT, step=1)[:2] == (130, False)
+    (tmp_path / "work" / "iter_1.pth").write_bytes(b"broken")
+    assert train()[:2] == (0, False)
+
+
+@pytest.mark.slow
+def test_a_test_that_is_interrupted_does_not_cost_the_training(train):
+    status, _, errors = train(fails=True)
+    assert status == 130
+    assert errors[-1] == "interrupted; the same command goes on from the last checkpoint"
+    assert train()[:2] == (0, True)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.host_loading import read_checkpoint, safe_host_loading
 from mmttsrn.checkpoints.metafile import model_entry, read_metafile, update_metafile
-from mmttsrn.checkpoints.publishing import publish, validation_metrics
+from mmttsrn.checkpoints.publishing import check_class_names, publish, validation_metrics
 from mmttsrn.checkpoints.state_difference import check_checkpoint, trained_with
 from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.checkpoints.zoo_table import check_page, update_table
@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserInputError(f"{args.checkpoint}: says no name of its config; give --name")
     model = build_from_config(cfg)
     check_checkpoint(model, checkpoint, args.checkpoint)
+    check_class_names(model, checkpoint, args.checkpoint)
     metrics = validation_metrics(checkpoint, Path(args.checkpoint).name)
     release = publish(
         checkpoint,

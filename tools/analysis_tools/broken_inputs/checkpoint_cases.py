@@ -119,6 +119,29 @@ def _wrap(content: dict, work: Workspace) -> dict[str, Any]:
     return {f"module.{name}": value for name, value in state.items()}
 
 
+def _groups(content: dict, change: Callable[[list[dict]], list[dict]]) -> dict:
+    content["optimizer"]["param_groups"] = change(content["optimizer"]["param_groups"])
+    return content
+
+
+def _joined(groups: list[dict]) -> dict:
+    joined = [number for group in groups for number in group["params"]]
+    return {**groups[0], "params": joined if len(groups) > 1 else joined[1:]}
+
+
+def _in_optimizer(content: dict, number: float) -> dict:
+    state = content["optimizer"]["state"]
+    first = next(iter(state.values()))
+    first["exp_avg"].view(-1)[0] = number
+    return content
+
+
+def _broken_average(content: dict) -> dict[str, Any]:
+    state = {f"module.{name}": value.clone() for name, value in content["state_dict"].items()}
+    state[f"module.{_first_weight(content['state_dict'])}"].view(-1)[0] = NAN
+    return state
+
+
 # By name, what is right and the change of the content.
 CONTENTS: dict[str, tuple[str, Callable[[dict, Workspace], Any]]] = {
     "weight missing": (REFUSED, weights(_drop)),
@@ -191,6 +214,19 @@ RESUMED: dict[str, tuple[str, Callable[[dict, Workspace], Any]]] = {
         REFUSED,
         lambda c, work: put(("optimizer",), {"state": {}, "param_groups": []})(c),
     ),
+    "optimizer of one group more": (REFUSED, lambda c, work: _groups(c, lambda g: [*g, g[0]])),
+    "optimizer of one group": (REFUSED, lambda c, work: _groups(c, lambda g: [_joined(g)])),
+    "optimizer of other groups": (
+        REFUSED,
+        lambda c, work: _groups(c, lambda g: [{**g[0], "params": [0]}, *g[1:]]),
+    ),
+    "optimizer of groups without parameters": (
+        REFUSED,
+        lambda c, work: _groups(c, lambda g: [{"lr": 1.0} for _ in g]),
+    ),
+    "optimizer NaN": (REFUSED, lambda c, work: _in_optimizer(c, NAN)),
+    "optimizer infinite": (REFUSED, lambda c, work: _in_optimizer(c, float("inf"))),
+    "average NaN": (REFUSED, lambda c, work: {**c, "ema_state_dict": _broken_average(c)}),
     "message_hub null": (REFUSED, lambda c, work: put(("message_hub",), None)(c)),
     "message_hub missing": (EITHER, lambda c, work: put(("message_hub",), MISSING)(c)),
 }

@@ -1,0 +1,58 @@
+"""Note of a run that a program does not finish at once, so that the same program goes on with it.
+
+It stands in the work folder from the start of a run until everything that the program does with it
+is done. ``last_checkpoint`` beside it is of that run: an older one is removed when the run starts.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmttsrn.checkpoints.run_checkpoints import POINTER, is_whole
+from mmttsrn.formats.output_files import replace_file
+
+NOTE = "unfinished.json"
+
+
+def begin(work_dir: Path, settings: Mapping[str, str]) -> Path | None:
+    """Find where a run goes on; otherwise note that it begins.
+
+    Args:
+        work_dir: Its work folder.
+        settings: What has to be the same in a run that goes on.
+
+    Returns:
+        The last checkpoint of a run with the same settings that was not finished.
+    """
+    if _settings(work_dir) == dict(settings) and (path := _last_checkpoint(work_dir)) is not None:
+        return path
+    finish(work_dir)
+    (work_dir / POINTER).unlink(missing_ok=True)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    replace_file(work_dir / NOTE, lambda partial: partial.write_text(json.dumps(settings)))
+    return None
+
+
+def finish(work_dir: Path) -> None:
+    """Note that everything is done."""
+    (work_dir / NOTE).unlink(missing_ok=True)
+
+
+def goes_on(work_dir: Path) -> bool:
+    """Whether the same program would go on from a checkpoint."""
+    return _settings(work_dir) is not None and _last_checkpoint(work_dir) is not None
+
+
+def _settings(work_dir: Path) -> dict[str, str] | None:
+    try:
+        return json.loads((work_dir / NOTE).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _last_checkpoint(work_dir: Path) -> Path | None:
+    try:
+        path = work_dir / (work_dir / POINTER).read_text().strip()
+        return path if is_whole(path) else None
+    except (OSError, ValueError):
+        return None

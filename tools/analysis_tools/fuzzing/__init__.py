@@ -1,0 +1,1 @@
+"""Random inputs of the readers, and what has to hold of each."""
