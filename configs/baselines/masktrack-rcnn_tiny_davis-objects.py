@@ -44,8 +44,12 @@ train_pipeline = [
                 ratio_range=(0.55, 1.4),
                 keep_ratio=True,
             ),
-            # Its losses need an object in the frame.
-            dict(type="mmdet.RandomCrop", crop_size=(160, 96), recompute_bbox=True),
+            dict(
+                type="mmdet.RandomCrop",
+                crop_size=(160, 96),
+                allow_negative_crop=True,
+                recompute_bbox=True,
+            ),
             dict(type="mmdet.RandomFlip", prob=0.5),
             dict(type="mmttsrn.ClipPhotoMetricDistortion"),
             dict(type="mmttsrn.DropInvisibleInstances"),
