@@ -17,8 +17,10 @@ from mmtrack.registry import MODELS as MMTRACK_MODELS
 from torch.utils.data import Sampler
 
 from mmttsrn import VISInferencer
+from mmttsrn.apis.building import state_without_values
 from mmttsrn.apis.config_file import configs_folder, load_config
 from mmttsrn.checkpoints import load_checkpoint_file
+from mmttsrn.datasets.seeded_sampling import SeededIndex
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import DATA_SAMPLERS, HOOKS
@@ -160,6 +162,22 @@ def test_the_same_weights_have_the_same_results(released: Path, data: Path, tmp_
     assert numbers["vis"]["youtube_vis/mAP"] > 0.3
     assert numbers["vis"] == numbers["mmtrack"]
     assert results["vis"] == results["mmtrack"]
+
+
+def test_the_full_config_gives_clips_and_has_the_weights_of_the_first_host(data: Path) -> None:
+    configs = [load_config(str(configs_folder() / host / "ttsrn_ytvis19.py")) for host in HOSTS]
+    for cfg in configs:
+        cfg.model.backbone.init_cfg = None
+    states = [state_without_values(cfg) for cfg in configs]
+    assert {k: v.shape for k, v in states[0].items()} == {k: v.shape for k, v in states[1].items()}
+    cfg = configs[1].train_dataloader.dataset
+    cfg.data_root = f"{data}/"
+    sample = MMTRACK_DATASETS.build(cfg)[SeededIndex(9, 1)]
+    frames = sample["inputs"]["img"]
+    assert frames.shape[:2] == (36, 3)
+    assert frames.dtype == torch.uint8
+    truth = sample["data_samples"].gt_instances
+    assert len(truth.instances_id) == len(truth.masks) == len(truth.map_instances_to_img_idx)
 
 
 def test_videos_are_predicted_with_a_config_of_either_host(released: Path, data: Path) -> None:
