@@ -25,6 +25,7 @@ from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.engine.hooks.class_count_check_hook import ALLOW_FLAG, ClassCountCheckHook
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.metrics import DumpTrackResults
+from mmttsrn.formats.output_files import check_output_file
 
 REQUIRED_KEYS = ("model", "test_dataloader", "test_cfg", "test_evaluator")
 
@@ -58,6 +59,8 @@ def parse_args() -> argparse.Namespace:
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Change the config as the flags say."""
     set_work_dir(cfg, args.work_dir, args.config)
+    if args.out is not None:
+        check_output_file(Path(args.out), "--out", [args.config, args.checkpoint])
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.show or args.show_dir:

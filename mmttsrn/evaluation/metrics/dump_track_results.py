@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from mmengine.evaluator import DumpResults
+from mmengine.fileio import dump
+from mmengine.logging import print_log
 
+from mmttsrn.formats.output_files import replace_file
 from mmttsrn.structures import video_results
 
 
@@ -26,3 +30,9 @@ class DumpTrackResults(DumpResults):
     def process(self, data_batch: Any, predictions: Sequence[dict]) -> None:
         """Keep the predictions of a batch, one sample per video."""
         self.results += map(asdict, video_results(predictions))
+
+    def compute_metrics(self, results: list) -> dict:
+        """Write the file, whole or not at all."""
+        replace_file(Path(self.out_file_path), lambda partial: dump(results, partial))
+        print_log(f"predictions are written to {self.out_file_path}", logger="current")
+        return {}

@@ -1,5 +1,6 @@
 """Predictions in a pickle file."""
 
+import errno
 import pickle
 
 import numpy as np
@@ -8,7 +9,7 @@ from mmengine.evaluator import Evaluator
 from pycocotools import mask as mask_utils
 from sequence_results import results_of
 
-from mmttsrn.evaluation.metrics import DumpTrackResults
+from mmttsrn.evaluation.metrics import DumpTrackResults, dump_track_results
 
 
 def test_file_has_every_video_with_encoded_masks(tmp_path):
@@ -35,3 +36,17 @@ def test_file_has_every_video_with_encoded_masks(tmp_path):
 def test_file_has_to_be_a_pickle():
     with pytest.raises(ValueError, match="pkl"):
         DumpTrackResults("out.json")
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_there(tmp_path, monkeypatch):
+    def write_a_part(content, path):
+        path.write_bytes(b"part")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(dump_track_results, "dump", write_a_part)
+    evaluator = Evaluator(DumpTrackResults(str(tmp_path / "out.pkl")))
+    masks = np.ones((1, 2, 6, 8), bool)
+    evaluator.process([{"pred_sequences": results_of(masks, [0], [0.5], video_id=7)}])
+    with pytest.raises(OSError, match="No space left"):
+        evaluator.evaluate(size=1)
+    assert not list(tmp_path.iterdir())
