@@ -1,4 +1,4 @@
-# MMTracking's MaskTrack R-CNN, its own config with ResNet-18 and width 64, from scratch, beside
+# MMTracking's MaskTrack R-CNN, its own config with ResNet-18 and width 64, from nothing, beside
 # ttsrn-m2f_tiny_davis-objects.py: 4 pairs of key and reference frame a step. Needs
 # `make setup-mmtrack`.
 _base_ = ["mmtrack::vis/masktrack_rcnn/masktrack-rcnn_mask-rcnn_r50_fpn_8xb1-12e_youtubevis2019.py"]
@@ -95,21 +95,27 @@ val_evaluator = dict(_delete_=True, type="mmttsrn.MMTrackYouTubeVISMetric")
 test_evaluator = val_evaluator
 
 max_iters = 2500
-lr = 0.01
+lr = 4e-4
 train_cfg = dict(
     _delete_=True, type="IterBasedTrainLoop", max_iters=max_iters, val_interval=max_iters
 )
-optim_wrapper = dict(optimizer=dict(lr=lr))
+# As the models beside it: with its own SGD, the loss of the embeddings diverges at this size.
+optim_wrapper = dict(
+    _delete_=True,
+    type="OptimWrapper",
+    optimizer=dict(type="AdamW", lr=lr, weight_decay=0.05, fused=True),
+    clip_grad=dict(max_norm=1.0, norm_type=2),
+)
 param_scheduler = [
-    dict(type="LinearLR", start_factor=1 / 3, by_epoch=False, begin=0, end=200),
     dict(
-        type="MultiStepLR",
+        type="OneCycleLR",
+        eta_max=lr,
+        total_steps=max_iters,
+        pct_start=0.1,
+        by_epoch=False,
         begin=0,
         end=max_iters,
-        by_epoch=False,
-        milestones=[1800, 2300],
-        gamma=0.1,
-    ),
+    )
 ]
 log_processor = dict(by_epoch=False)
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=max_iters))

@@ -1,6 +1,7 @@
 """Videos annotated in the official YouTube-VIS json format, for the data set of any host."""
 
 import os.path as osp
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.dataset import BaseDataset
@@ -71,6 +72,12 @@ class YouTubeVISVideos(BaseDataset):
             seed_process(index.seed)
             index = index.value
         return super().__getitem__(index)
+
+    def use_classes(self, names: Sequence[str]) -> None:
+        """Read the file again with these classes by label."""
+        self._metainfo["classes"] = tuple(names)
+        self._fully_initialized = False
+        self.full_init()
 
     def count_frames(self) -> int:
         """Count the frames of all videos."""

@@ -5,9 +5,11 @@ from itertools import zip_longest
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmttsrn.checkpoints.state import bare_model
+from mmttsrn.datasets.youtube_vis import YouTubeVISVideos
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import HOOKS
 
@@ -20,7 +22,8 @@ class ClassCountCheckHook(Hook):
 
     Its head has to have as many; a head is a part of the model, a direct child, with
     ``num_classes``. In a test the checkpoint, if it names the classes that it was trained on, has
-    to name the same ones in the same order, unless the data set is class-agnostic.
+    to name the same ones, unless the data set is class-agnostic. Where it has them in another
+    order, :class:`~mmttsrn.datasets.YouTubeVISVideos` takes that.
 
     Args:
         allow_class_mismatch: Do not compare the names.
@@ -54,7 +57,14 @@ class ClassCountCheckHook(Hook):
         trained, classes = self.trained_classes, list(metainfo.get("classes") or ())
         if self.allow_class_mismatch or metainfo.get("class_agnostic") or not (trained and classes):
             return
-        if trained != classes:
+        if trained == classes:
+            return
+        if sorted(trained) == sorted(classes) and isinstance(dataset, YouTubeVISVideos):
+            dataset.use_classes(trained)
+            for user in (runner.test_evaluator, runner.visualizer):
+                user.dataset_meta = dataset.metainfo
+            print_log("classes are those of the checkpoint, in its order", logger="current")
+        else:
             raise UserInputError(_mismatch(trained, classes, metainfo.get("ann_file", "the data")))
 
     def _check(self, runner: Runner, dataset: object) -> None:

@@ -1,6 +1,9 @@
 """The same model under both hosts: losses, weights, predictions."""
 
+import json
+import runpy
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +192,54 @@ def test_videos_are_predicted_with_a_config_of_either_host(released: Path, data:
     assert len(found[0])
     torch.testing.assert_close(found[0].scores, found[1].scores, rtol=0, atol=0)
     assert found[0].counts == found[1].counts
+
+
+def test_data_set_and_pipeline_of_mmtrack(data: Path, tmp_path: Path) -> None:
+    """A project on MMTracking: its converted json, data set, sampling, loader and packing."""
+    for split in ("train", "valid"):
+        content = json.loads((data / f"{split}.json").read_text())
+        for category, name in zip(content["categories"], ("dog", "cat", "fox", "owl"), strict=True):
+            category["name"] = name
+        (tmp_path / "train.json").write_text(json.dumps(content))
+        converter = ".mim/tools/dataset_converters/youtubevis/youtubevis2coco.py"
+        convert = runpy.run_path(str(Path(mmtrack.__file__).parent / converter))["convert_vis"]
+        with suppress(KeyError):  # for a category without objects, after the file is written
+            convert(str(tmp_path), str(tmp_path / split), "2019", mode="train")
+    load = [
+        dict(type="LoadImageFromFile"),
+        dict(type="LoadTrackAnnotations", with_instance_id=True, with_mask=True),
+        dict(type="mmdet.Resize", scale=(96, 64), keep_ratio=True),
+    ]
+    flip = dict(type="mmdet.RandomFlip", prob=0.5)
+    broadcast = dict(
+        type="TransformBroadcaster", share_random_params=True, transforms=[*load, flip]
+    )
+    cfg = config_of("mmtrack", data, tmp_path / "run", **of_the_paper("mmtrack"))
+    cfg.merge_from_dict({"model.head.num_classes": 40, "model.frame_results": True})
+    common = dict(type="YouTubeVISDataset", dataset_version="2019")
+    cfg.train_dataloader.sampler = dict(type="DefaultSampler", shuffle=True)
+    cfg.train_dataloader.dataset = dict(
+        ann_file=str(tmp_path / "train/youtube_vis_2019_train.json"),
+        data_prefix=dict(img_path=f"{data}/train/JPEGImages"),
+        pipeline=[broadcast, dict(type="PackTrackInputs", num_key_frames=1)],
+        ref_img_sampler=dict(num_ref_imgs=2, frame_range=2, method="bilateral_uniform"),
+        filter_cfg=dict(filter_empty_gt=True, min_size=32),
+        **common,
+    )
+    cfg.test_dataloader.dataset = cfg.val_dataloader.dataset = dict(
+        ann_file=str(tmp_path / "valid/youtube_vis_2019_train.json"),
+        data_prefix=dict(img_path=f"{data}/valid/JPEGImages"),
+        pipeline=[*load, dict(type="PackTrackInputs", pack_single_img=True)],
+        ref_img_sampler=None,
+        test_mode=True,
+        **common,
+    )
+    cfg.val_evaluator = cfg.test_evaluator = dict(type="mmttsrn.MMTrackYouTubeVISMetric")
+    cfg.train_dataloader.batch_size = 1  # fewer references at the ends of a video
+    cfg.train_cfg.max_iters = cfg.train_cfg.val_interval = 3
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert runner.message_hub.get_scalar("val/youtube_vis/segm_mAP").current() >= 0
 
 
 def test_it_validates_twice(data: Path, tmp_path: Path) -> None:
