@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, strategies
+from hypothesis.errors import HypothesisWarning
 
 from fuzzing.inputs import Input, vary_bytes
 
@@ -100,7 +101,9 @@ def fuzz(reader: Reader, seconds: float, seed: int, scratch: Path, keep: Path) -
             problem, path = json.loads(line)
             outcome.problems.setdefault(problem, _kept(Path(path), problem, keep, reader.name))
         if crash:
-            [path] = (folder / "input").iterdir()
+            path = next((folder / "input").iterdir(), None)
+            if path is None:
+                raise RuntimeError(f"{reader.name}: no input could be made, see above")
             place = f"{crash}: {path.suffix} of run {len(outcome.problems)}"
             outcome.problems[place] = _kept(path, crash, keep, reader.name)
         outcome.inputs += int(counts[INPUTS])
@@ -151,6 +154,7 @@ def _fuzz_in_child(
         limit = used + ADDRESS_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        warnings.filterwarnings("ignore", category=HypothesisWarning)  # of long descriptions
         child = _Child(reader, deadline, folder, counts, problems, set(before.problems))
         while time.monotonic() < deadline and len(child.known) < MOST_PROBLEMS:
             child.run_round(seed)

@@ -1,5 +1,6 @@
 """Random files of ground truth and of results."""
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,7 +123,9 @@ def _at(node: Any, place: Place) -> Any:
 def _text(good: str, changes: list[tuple[Place, Any, str]], is_ascii: bool) -> str:
     """Change json in some places and write it, as Python does."""
     content = json.loads(good)
-    for place, value, kind in changes:
+    for place, drawn, kind in changes:
+        # A later change may be inside of it, and hypothesis draws the same object again.
+        value = drawn if drawn is MISSING else copy.deepcopy(drawn)
         try:
             if kind == "double" and place:
                 name = f"{place[-1]}{DOUBLE}"
