@@ -10,14 +10,14 @@ PY := "$(VENV)/bin/python"
 .PHONY: help setup setup-mmtrack test test-slow test-mmtrack demo lint clean
 
 help:
-	@echo 'make setup      build $(VENV): tested versions, MMCV ops compiled (about 15 minutes once)'
-	@echo 'make setup-mmtrack  add MMTracking 1.0.0rc1 to it, a second host'
-	@echo 'make test       run the tests'
-	@echo 'make test-slow  run the slow tests'
-	@echo 'make test-mmtrack   run the tests that need MMTracking'
-	@echo 'make demo       train, evaluate and draw on embedded data; DATA=folder for your own'
-	@echo 'make lint       ruff and mypy'
-	@echo 'make clean      remove caches and build output, not $(VENV) or work_dirs'
+	@echo 'make setup           build $(VENV): tested versions, MMCV ops compiled (about 15 minutes once)'
+	@echo 'make setup-mmtrack   add MMTracking 1.0.0rc1 to it, a second host'
+	@echo 'make test            run the tests'
+	@echo 'make test-slow       run the slow tests'
+	@echo 'make test-mmtrack    run the tests that need MMTracking'
+	@echo 'make demo            train, evaluate and draw on embedded data; DATA=folder for your own'
+	@echo 'make lint            ruff and mypy'
+	@echo 'make clean           remove caches and build output, not $(VENV) or work_dirs'
 	@echo 'options: PYTHON=interpreter  VENV=folder  TORCH="what to ask pip for"'
 
 setup:

@@ -8,7 +8,6 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.hosts.mmtrack_importing import NOT_INSTALLED as MMTRACK_MISSING
 from mmttsrn.registry import SCOPE
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
@@ -100,7 +99,9 @@ def _explain(path: Path, error: BaseException) -> str:
     while isinstance(error, ImportError) and isinstance(error.__context__, ImportError):
         error = error.__context__
     if str(error).startswith("mmtrack is not installed"):  # a base of `mmtrack::`
-        error = ImportError(MMTRACK_MISSING)
+        from mmttsrn.hosts.mmtrack_importing import NOT_INSTALLED  # here: it imports the hosts
+
+        error = ImportError(NOT_INSTALLED)
     # str() of a KeyError is the repr of its message.
     message = error.args[0] if isinstance(error, KeyError) and error.args else error
     reason = " ".join(str(message).split())
