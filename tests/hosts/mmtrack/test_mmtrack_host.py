@@ -16,6 +16,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmtrack.models.mot import BaseMultiObjectTracker
 from mmtrack.registry import DATASETS as MMTRACK_DATASETS
+from mmtrack.registry import HOOKS as MMTRACK_HOOKS
+from mmtrack.registry import METRICS as MMTRACK_METRICS
 from mmtrack.registry import MODELS as MMTRACK_MODELS
 from torch.utils.data import Sampler
 
@@ -26,6 +28,7 @@ from mmttsrn.checkpoints import load_checkpoint_file
 from mmttsrn.datasets.seeded_sampling import SeededIndex
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation.metrics import YouTubeVISMetric
 from mmttsrn.registry import DATA_SAMPLERS, HOOKS
 
 STEPS = 20
@@ -138,6 +141,8 @@ def test_the_registries_of_mmtrack_know_the_modules() -> None:
     assert issubclass(MMTRACK_MODELS.get("MMTrackTTSRN"), BaseMultiObjectTracker)
     assert MMTRACK_MODELS.get("mmttsrn.MMTrackTTSRN") is MMTRACK_MODELS.get("MMTrackTTSRN")
     assert MMTRACK_DATASETS.get("MMTrackYouTubeVISDataset") is not None
+    assert MMTRACK_METRICS.get("mmttsrn.YouTubeVISMetric") is YouTubeVISMetric
+    assert MMTRACK_HOOKS.get("MMTrackVisualizationHook") is not None
 
 
 @pytest.mark.parametrize("changes", [lambda host: {}, of_the_paper], ids=["demo", "paper"])
