@@ -19,7 +19,7 @@ def harness(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
     from fuzzing import harness
 
-    monkeypatch.setattr(harness, "LIMIT_SECONDS", 1)
+    monkeypatch.setattr(harness, "LIMIT_SECONDS", 2)
     monkeypatch.setattr(harness, "LIMIT_BYTES", 2**26)
     monkeypatch.setattr(harness, "MOST_PROBLEMS", 1)
     return harness
@@ -40,7 +40,7 @@ def fuzz(harness, tmp_path):
         )
         reader = harness.Reader("planted", inputs, read, lambda item, random: item)
         (tmp_path / "scratch").mkdir()
-        return harness.fuzz(reader, 3, 0, tmp_path / "scratch", tmp_path / "keep")
+        return harness.fuzz(reader, 4, 0, tmp_path / "scratch", tmp_path / "keep")
 
     return run
 
@@ -87,8 +87,8 @@ def code_unseen() -> None:
         (crash, "is killed by SIGSEGV"),
         (os.abort, "is killed by SIGABRT"),
         (lambda: os._exit(3), "ends the process with status 3"),
-        (endless, "runs longer than 1 s"),
-        (endless_in_c, "runs longer than 1 s"),
+        (endless, "runs longer than 2 s"),
+        (endless_in_c, "runs longer than 2 s"),
         (wrong_exception, "raises KeyError in test_fuzz_readers.py"),
         (lambda: sys.exit(2), "raises SystemExit"),
         (warning_of_numpy, "raises RuntimeWarning"),

@@ -121,7 +121,8 @@ def _watch(pid: int, counts: Any) -> str:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             break
-        if counts[START] and time.monotonic() - counts[START] > LIMIT_SECONDS:
+        started = counts[START]  # which the other process changes
+        if started and time.monotonic() - started > LIMIT_SECONDS:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             return f"runs longer than {LIMIT_SECONDS} s"
