@@ -2,6 +2,7 @@
 
 import ctypes
 import faulthandler
+import mmap
 import os
 import sys
 import time
@@ -70,7 +71,10 @@ def warning_of_numpy() -> None:
 
 
 def memory() -> None:
-    b"x" * 2**27
+    # Not of malloc, which may have that much from tests before.
+    with mmap.mmap(-1, 2**27) as area:
+        for _ in range(2**7):
+            area.write(b"x" * 2**20)
 
 
 def code() -> None:
