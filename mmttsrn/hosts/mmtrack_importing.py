@@ -11,7 +11,7 @@ import importlib
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import util
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -50,10 +50,11 @@ def import_mmtrack() -> ModuleType:
     spec = util.find_spec("mmtrack") if loaded is None else loaded.__spec__
     if spec is None:
         raise ImportError(NOT_INSTALLED)
-    if loaded is None and not _is_accepted():
+    is_accepted = _is_accepted()
+    if loaded is None and not is_accepted:
         _seed(spec)
     try:
-        with placeholders(), warnings.catch_warnings():
+        with nullcontext() if is_accepted else placeholders(), warnings.catch_warnings():
             # Of escapes in docstrings of the packages that it imports.
             warnings.filterwarnings("ignore", category=SyntaxWarning)
             for module in MODULES:

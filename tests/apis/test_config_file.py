@@ -67,7 +67,9 @@ def test_faults_of_a_config_are_told_in_one_line(tmp_path, text, reason):
     assert "\n" not in message
 
 
-@pytest.mark.skipif(find_spec("mmtrack") is not None, reason="mmtrack is installed")
+@pytest.mark.skipif(
+    find_spec("mmtrack") is not None, reason="tells what is said without mmtrack, which is here"
+)
 @pytest.mark.parametrize(
     "name", ["mmtrack/ttsrn_ytvis19", "baselines/masktrack-rcnn_tiny_davis-objects"]
 )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.hosted_model import HostedModel
+from mmttsrn.hosts.mmdet import samples
 from mmttsrn.inference import ClipModel
 from mmttsrn.models import ClipLinker, InstanceQueryPostProcessor
 from mmttsrn.models.task_modules import LinkedVideo, PostProcessor
@@ -172,8 +173,8 @@ def clip_model_of(model: nn.Module) -> ClipModel:
     )
 
 
-def prepare_frame(model: Any, frame: Tensor) -> Tensor:
-    """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the device of the model."""
+def prepare_frame(model: nn.Module, frame: Tensor) -> Tensor:
+    """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the device of a host's model."""
     if isinstance(model, HostedModel):
         return model.prepare_frame(frame)
-    return model.data_preprocessor(dict(inputs=[frame[None]], data_samples=None))["inputs"][0, 0]
+    return samples.prepare_frame(model, frame)

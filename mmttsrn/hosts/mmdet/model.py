@@ -12,6 +12,7 @@ from mmttsrn.hosts.mmdet.samples import (
     clip_targets,
     frame_sizes_of,
     padding_mask_of,
+    prepare_frame,
     store_results,
 )
 from mmttsrn.inference import VideoPredictor
@@ -28,7 +29,7 @@ class TTSRN(HostedModel, BaseMOTModel):
 
     def prepare_frame(self, frame: Tensor) -> Tensor:
         """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the device of the model."""
-        return self.data_preprocessor(dict(inputs=[frame[None]], data_samples=None))["inputs"][0, 0]
+        return prepare_frame(self, frame)
 
     def clips_of(
         self, inputs: Tensor, data_samples: list[TrackDataSample] | None

@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from mmdet.structures import TrackDataSample
 from torch import Tensor
 
 from mmttsrn.hosts.clip_truth import FrameTruth, clip_truth, padding_mask
 from mmttsrn.structures import RESULTS_FIELD, FrameSizes, SequenceResults, SequenceTargets
+
+
+def prepare_frame(model: Any, frame: Tensor) -> Tensor:
+    """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the device of mmdet's model."""
+    return model.data_preprocessor(dict(inputs=[frame[None]], data_samples=None))["inputs"][0, 0]
 
 
 def padding_mask_of(inputs: Tensor, data_samples: Sequence[TrackDataSample] | None) -> Tensor:
