@@ -53,9 +53,10 @@ def train(runner: Runner, command: str = "") -> None:
         received.append(number)
         stop_request.is_set = True
         # Workers of the data loader may have got it, too. PyTorch raises an error when one ends, in
-        # the midst of a step or of the end of this process; the next batch shows it as well.
+        # the midst of a step or of the end of this process; the next batch shows it as well. Not
+        # SIG_DFL: Python reports one that has come already, with a traceback.
         if hasattr(signal, "SIGCHLD"):
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGCHLD, _do_nothing)
 
     tie_children_to_parent()
     before = {number: signal.signal(number, ask) for number in SIGNALS}
@@ -74,6 +75,10 @@ def train(runner: Runner, command: str = "") -> None:
         stop_request.is_set = False
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def resuming(words: list[str]) -> list[str]:

@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from mmttsrn.cli import signals
 from mmttsrn.cli.signals import resuming
 from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.engine.stopping import stop_request
 
 TOOLS = Path(__file__).parents[2] / "tools"
 STEPS = 10_000
@@ -81,3 +84,29 @@ def test_no_worker_outlives_a_training_that_is_killed(data: Path, tmp_path: Path
     process.kill()
     process.wait()
     assert psutil.wait_procs(workers, timeout=5)[1] == []
+
+
+def test_a_worker_that_ends_together_with_the_signal_is_no_error(monkeypatch) -> None:
+    """Both are pending while a step computes, and PyTorch raises for the worker."""
+
+    def raise_for_worker(number, frame):
+        raise RuntimeError("DataLoader worker is killed by signal")
+
+    def step() -> None:
+        both = {signal.SIGTERM, signal.SIGCHLD}
+        signal.pthread_sigmask(signal.SIG_BLOCK, both)
+        for number in both:
+            os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+        asked.append(stop_request.is_set)
+
+    asked, reports = [], []
+    monkeypatch.setattr(sys, "unraisablehook", reports.append)
+    monkeypatch.setattr(signals, "tie_children_to_parent", lambda: None)
+    before = signal.signal(signal.SIGCHLD, raise_for_worker)
+    try:
+        signals.train(SimpleNamespace(train=step, hooks=[]))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert asked == [True]
+    assert reports == []
