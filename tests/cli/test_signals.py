@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,7 +97,7 @@ def test_a_worker_that_ends_together_with_the_signal_is_no_error(monkeypatch) ->
         both = {signal.SIGTERM, signal.SIGCHLD}
         signal.pthread_sigmask(signal.SIG_BLOCK, both)
         for number in both:
-            os.kill(os.getpid(), number)
+            signal.pthread_kill(threading.get_ident(), number)  # no other thread takes it
         signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
         asked.append(stop_request.is_set)
 
