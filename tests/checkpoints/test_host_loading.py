@@ -17,12 +17,6 @@ from mmttsrn.engine.hooks import SafeCheckpointHook
 from mmttsrn.errors import UserInputError
 
 
-@pytest.fixture(autouse=True)
-def _host_as_it_was(monkeypatch):
-    """A run that fails goes on reading safely; the next test starts with MMEngine's table."""
-    monkeypatch.setattr(CheckpointLoader, "_schemes", CheckpointLoader._schemes)
-
-
 class Regression(BaseModel):
     """Learns a line."""
 

@@ -68,11 +68,20 @@ def test_a_package_that_an_option_needs(capsys):
         raise ImportError("no name x in y")
 
 
+@pytest.fixture
+def ctrl_c_counts():
+    """A job that a shell has put in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_this_process(number):
     os.kill(os.getpid(), number)
     time.sleep(5)
 
 
+@pytest.mark.usefixtures("ctrl_c_counts")
 def test_sigterm_and_ctrl_c_end_a_command_without_a_traceback(capsys):
     for number in (signal.SIGTERM, signal.SIGINT):
         before = signal.getsignal(signal.SIGTERM)
