@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import host_mmtrack  # noqa: F401
+import mmengine.device.utils
 import mmtrack
 import pytest
 import torch
@@ -126,8 +127,9 @@ def of_the_paper(host: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def single_thread() -> Iterator[None]:
-    """Sums in one order: with several threads, trainings differ from run to run."""
+def sums_in_one_order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With several threads or on a GPU, trainings differ from run to run."""
+    monkeypatch.setattr(mmengine.device.utils, "DEVICE", "cpu")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -156,7 +158,7 @@ def test_the_registries_of_mmtrack_know_the_modules() -> None:
 
 @pytest.mark.parametrize("changes", [lambda host: {}, of_the_paper], ids=["demo", "paper"])
 def test_losses_of_the_first_steps_are_those_under_mmdet(
-    data: Path, tmp_path: Path, changes, single_thread: None
+    data: Path, tmp_path: Path, changes, sums_in_one_order: None
 ) -> None:
     losses = [train(host, data, tmp_path / host, **changes(host)) for host in HOSTS]
     assert len(losses[0]) == len(losses[1]) == STEPS
