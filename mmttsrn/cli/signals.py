@@ -5,18 +5,23 @@ import os
 import shlex
 import signal
 import sys
+import time
+from collections.abc import Callable
 from itertools import pairwise
 from types import FrameType
+from typing import Any
 
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.hooks import FiniteLossHook, SafeWriteCheckpointHook, StepSeedHook
 from mmttsrn.engine.stopping import TrainingStopped, stop_request
-from mmttsrn.errors import DivergedError
+from mmttsrn.errors import DivergedError, UserInputError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
+SIGNAL_TO_ALL = 1.0  # seconds that a signal to all processes takes to reach each of them
 
 
 def tie_children_to_parent() -> None:
@@ -52,13 +57,10 @@ def train(runner: Runner, command: str = "") -> None:
             raise KeyboardInterrupt
         received.append(number)
         stop_request.is_set = True
-        # Workers of the data loader may have got it, too. PyTorch raises an error when one ends, in
-        # the midst of a step or of the end of this process; the next batch shows it as well. Not
-        # SIG_DFL: Python reports one that has come already, with a traceback.
-        if hasattr(signal, "SIGCHLD"):
-            signal.signal(signal.SIGCHLD, _do_nothing)
 
     tie_children_to_parent()
+    if hasattr(signal, "SIGCHLD"):
+        runner.register_hook(_WorkerEndHook(), "HIGHEST")
     before = {number: signal.signal(number, ask) for number in SIGNALS}
     stop_request.is_set = False
     try:
@@ -69,6 +71,8 @@ def train(runner: Runner, command: str = "") -> None:
                 command = "the same command and --resume without a file"
             command = command or shlex.join(["python", *resuming(sys.argv)])
             print(f"{stopped}; go on with: {command}", file=sys.stderr, flush=True)
+        if hasattr(signal, "SIGCHLD"):  # workers may end until this process does
+            signal.signal(signal.SIGCHLD, lambda number, frame: None)
         # Another process may have got the signal.
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
     finally:
@@ -77,8 +81,38 @@ def train(runner: Runner, command: str = "") -> None:
             signal.signal(number, handler)
 
 
-def _do_nothing(number: int, frame: FrameType | None) -> None:
-    pass
+class _WorkerEndHook(Hook):
+    """Lets a step end although a worker of the data loader has got the signal, too.
+
+    When a worker is killed, PyTorch raises an error wherever this process is, maybe in the midst of
+    a step. After a signal to all processes the error is left out; the next batch shows it as well.
+    Without one the error is told in one line.
+    """
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Take the place of PyTorch's handler, which is there once a loader has workers."""
+        handler = signal.getsignal(signal.SIGCHLD)
+        if callable(handler) and not isinstance(handler, _WorkerEnd):
+            signal.signal(signal.SIGCHLD, _WorkerEnd(handler))
+
+
+class _WorkerEnd:
+    """Handler of SIGCHLD."""
+
+    def __init__(self, of_pytorch: Callable[[int, FrameType | None], Any]) -> None:
+        self.of_pytorch = of_pytorch
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        try:
+            self.of_pytorch(number, frame)
+        except RuntimeError as error:
+            if not stop_request.is_set:
+                time.sleep(SIGNAL_TO_ALL)  # it is received meanwhile
+            if not stop_request.is_set:
+                raise UserInputError(
+                    f"{str(error).strip()} If memory ran out, lower num_workers or batch_size of "
+                    "the data loaders; --resume goes on from the last checkpoint"
+                ) from error
 
 
 def resuming(words: list[str]) -> list[str]:
