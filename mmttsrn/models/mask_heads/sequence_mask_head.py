@@ -113,11 +113,13 @@ class SequenceMaskHead(BaseModule):
         """Mask features (m, T, C_feat, H/4, W/4) of a chunk of instances; see ``forward``."""
         t = states.shape[1]
         clip, slot = instances.unbind(1)
-        attention = self.box_attention(states[clip, :, slot], keys[clip], padding_mask[clip])
+        # Not keys[clip]: on several CPU threads its gradient is summed in no fixed order.
+        keys = keys.index_select(0, clip)
+        attention = self.box_attention(states[clip, :, slot], keys, padding_mask[clip])
         frame = (clip[:, None] * t + torch.arange(t, device=clip.device)).flatten()  # m*T
         terms = tuple(term.flatten(0, 1) for term in terms)
         images = [
-            self.fpn(maps, [term[index] for term in terms])
+            self.fpn(maps, [term.index_select(0, index) for term in terms])
             for maps, index in zip(
                 attention.flatten(0, 1).split(self.max_images),
                 frame.split(self.max_images),

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -36,6 +38,14 @@ def features() -> ClipFeatures:
             torch.randn(N, T, c, 16 >> i, 24 >> i) for i, c in enumerate(FINE_CHANNELS)
         ),
     )
+
+
+@pytest.fixture
+def several_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -164,3 +174,19 @@ def test_default_widths_are_those_of_the_paper() -> None:
     assert head.fpn.out_norm.num_channels == 24
     widths = [(m.in_channels, m.out_channels) for m in head.sequence_convs[::3]]
     assert widths == [(24, 12), (12, 12), (12, 12), (12, 1)]
+
+
+def test_gradients_are_the_same_in_every_bit_on_several_threads(several_threads: None) -> None:
+    """Those of all instances of a frame come together; resumed trainings count on it."""
+    fine_maps = tuple(torch.randn(1, T, c, 64 >> i, 96 >> i) for i, c in enumerate(FINE_CHANNELS))
+    padding = torch.zeros(1, T, 8, 12, dtype=torch.bool)
+    memory = torch.randn(1, T, 8, 12, C)
+    features = ClipFeatures(memory, SinePositionEncoding3D(C)(padding), padding, fine_maps)
+    head, states = build(), torch.randn(1, T, 8, C)
+    found = []
+    for _ in range(4):
+        head.zero_grad()
+        head(features, states).square().mean().backward()
+        found.append([p.grad.clone() for p in head.parameters()])
+    for first, *others in zip(*found, strict=True):
+        assert all(torch.equal(first, other) for other in others)
