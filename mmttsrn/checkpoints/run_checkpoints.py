@@ -131,15 +131,17 @@ def _group_sizes(state: Any) -> list[int] | None:
 
 
 def _tensors(content: Any, name: str) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors in dicts and lists, with dotted names."""
-    if isinstance(content, Tensor):
-        yield name, content
-    elif isinstance(content, Mapping):
-        for key, value in content.items():
-            yield from _tensors(value, f"{name}.{key}")
-    elif isinstance(content, list | tuple):
-        for index, value in enumerate(content):
-            yield from _tensors(value, f"{name}.{index}")
+    """Yield the tensors in dicts and lists, with dotted names; a dict in itself is read once."""
+    seen: set[int] = set()
+    to_do = [(name, content)]
+    while to_do:
+        name, value = to_do.pop()
+        if isinstance(value, Tensor):
+            yield name, value
+        elif isinstance(value, Mapping | list | tuple) and id(value) not in seen:
+            seen.add(id(value))
+            pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+            to_do += [(f"{name}.{key}", item) for key, item in pairs]
 
 
 def latest_readable(

@@ -100,6 +100,16 @@ def state_of(*sizes: int) -> dict:
     return torch.optim.AdamW(groups).state_dict()
 
 
+def test_state_that_holds_itself() -> None:
+    """A pickle can."""
+    state: dict = {"state": {0: [torch.zeros(2)]}, "param_groups": []}
+    state["state"][0].append(state)
+    check_training_state(WHOLE | {"optimizer": state}, "x.pth")
+    state["state"][1] = torch.tensor(float("nan"))
+    with pytest.raises(UserInputError, match=r"optimizer\.state\.1"):
+        check_training_state(WHOLE | {"optimizer": state}, "x.pth")
+
+
 def test_state_of_the_same_groups() -> None:
     check_optimizer_state(state_of(2, 1), state_of(2, 1), "x.pth")
     check_optimizer_state({"a": state_of(2)}, {"a": state_of(2)}, "x.pth")
