@@ -131,7 +131,7 @@ def _group_sizes(state: Any) -> list[int] | None:
 
 
 def _tensors(content: Any, name: str) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors in dicts and lists, with dotted names; a dict in itself is read once."""
+    """Yield the tensors in dicts and lists in order, with dotted names; each container once."""
     seen: set[int] = set()
     to_do = [(name, content)]
     while to_do:
@@ -141,7 +141,7 @@ def _tensors(content: Any, name: str) -> Iterator[tuple[str, Tensor]]:
         elif isinstance(value, Mapping | list | tuple) and id(value) not in seen:
             seen.add(id(value))
             pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-            to_do += [(f"{name}.{key}", item) for key, item in pairs]
+            to_do += reversed([(f"{name}.{key}", item) for key, item in pairs])
 
 
 def latest_readable(

@@ -105,8 +105,8 @@ def test_state_that_holds_itself() -> None:
     state: dict = {"state": {0: [torch.zeros(2)]}, "param_groups": []}
     state["state"][0].append(state)
     check_training_state(WHOLE | {"optimizer": state}, "x.pth")
-    state["state"][1] = torch.tensor(float("nan"))
-    with pytest.raises(UserInputError, match=r"optimizer\.state\.1"):
+    state["state"] |= {1: NAN, 2: NAN}
+    with pytest.raises(UserInputError, match=r"2 of its 3 tensors .* first optimizer\.state\.1;"):
         check_training_state(WHOLE | {"optimizer": state}, "x.pth")
 
 
