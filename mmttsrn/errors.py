@@ -1,5 +1,8 @@
 """Errors that a user can mend."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 # Exit status of a command that has explained an error to its user in one line.
 USER_ERROR_STATUS = 2
 LONGEST_LINE = 900
@@ -29,6 +32,35 @@ def _one_line(message: str) -> str:
     if len(line) > LONGEST_LINE:
         line = f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 3 :]}"
     return line
+
+
+@contextmanager
+def input_errors(place: str) -> Iterator[None]:
+    """Report any exception of the block as a :class:`UserInputError` that names ``place``.
+
+    It belongs around what reads a user's config, model, data or checkpoint, where an exception
+    means that these are wrong: ``error: model.head: TypeError: ...``. A ``UserInputError`` passes
+    as it is; the original exception is its ``__cause__``. Works as a decorator, too.
+
+    Args:
+        place: The file, or the key of the config, that is being read.
+    """
+    try:
+        yield
+    except UserInputError:
+        raise
+    except Exception as error:
+        raise UserInputError(f"{place}: {describe(error)}") from error
+
+
+def describe(error: BaseException) -> str:
+    """Type and message of an exception in one line; a file and what is wrong for file errors."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
+    # str() of a KeyError is the repr of its message.
+    message = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return f"{type(error).__name__}: {' '.join(str(message).split())}".removesuffix(": ")
 
 
 class DivergedError(UserInputError):
