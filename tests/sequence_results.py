@@ -26,6 +26,7 @@ def results_of(
     ]
     n, num_frames, *size = masks.shape
     return SequenceResults(
+        ids=torch.arange(1, n + 1),
         scores=torch.tensor(scores, dtype=torch.float32),
         labels=torch.tensor(labels, dtype=torch.int64),
         frame_scores=torch.from_numpy(frame_scores.astype(np.float32)),

@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from mmttsrn.apis.video_files import (
     Summary,
-    instances_to_draw,
     list_videos,
     predict_to_files,
     result_paths,
@@ -146,7 +145,7 @@ class Progress:
         self.count += 1
         self.bar.update()
         if self.show:
-            overlay = draw_instances(results.image, instances_to_draw(results))
+            overlay = draw_instances(results.image, results)
             cv2.imshow(self.name, cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
             cv2.waitKey(1)
 

@@ -3,30 +3,28 @@
 import signal
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-import numpy as np
-
 from mmttsrn.apis.vis_inferencer import VISInferencer
 from mmttsrn.errors import UserInputError
+from mmttsrn.inference import VideoRun
 from mmttsrn.inference.frame_sources import DEFAULT_FPS, FrameSource, open_source
 from mmttsrn.inference.result_files import (
+    OverlayWriter,
     VideoResults,
     write_csv,
-    write_html,
     write_json,
-    write_overlay,
     write_pngs,
 )
 from mmttsrn.inference.result_store import ResultStore
 from mmttsrn.structures import FrameResults, SequenceScores
-from mmttsrn.visualization.overlay import FrameInstances, draw_instances
-from mmttsrn.visualization.video_io import Mp4Writer, add_audio
+from mmttsrn.visualization.html_report import HtmlReport
+from mmttsrn.visualization.video_io import add_audio
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 SAVE_SECONDS = 30.0
@@ -118,9 +116,9 @@ def predict_to_files(
     What is known so far is kept beside the results every ``SAVE_SECONDS``, for a file or folder
     and a model that does not remember the video itself, and removed when they are written.
 
-    The overlay of a file or folder is drawn when all is known, from a second reading; that of a
-    camera or stream while it plays, with what is known then. Ctrl-C ends a camera or stream, whose
-    results are then written. A page (html) needs a second reading.
+    The overlay and the page (html) of a file or folder are drawn when all is known, from a second
+    reading; the overlay of a camera or stream while it plays, with what is known then. Ctrl-C ends
+    a camera or stream, whose results are then written.
 
     Args:
         inferencer: Predicts the frames.
@@ -139,62 +137,82 @@ def predict_to_files(
     if video.is_live and "html" in paths:
         raise UserInputError(f"{video.name}: a page needs a video file or folder, no live source")
     anchor = next(iter(paths.values()))
-    fps = video.fps or DEFAULT_FPS
-    draws_live = video.is_live and "mp4" in paths
+    job = f"{video.identity} {inferencer.job}" if video.identity and inferencer.job else ""
     with ExitStack() as stack:
         name = f".{anchor.name}.results.partial"
-        job = f"{video.identity} {inferencer.job}" if video.identity and inferencer.job else ""
         store = stack.enter_context(ResultStore(anchor.with_name(name), job, resume and bool(job)))
-        writer = stack.enter_context(Mp4Writer(paths["mp4"], fps) if draws_live else nullcontext())
+        overlay = None
+        if video.is_live and "mp4" in paths:
+            writer = OverlayWriter(paths["mp4"], video.fps or DEFAULT_FPS, with_trails=False)
+            overlay = stack.enter_context(writer)
         stack.enter_context(_ended_by_ctrl_c(video))
-        for results in _stored(inferencer, video, store):
-            if writer is not None:
-                writer.write(draw_instances(results.image, instances_to_draw(results, class_ids)))
-            if on_frame is not None:
-                on_frame(results, video)
-        assert inferencer.predictor is not None
-        final = VideoResults(
+        run = inferencer.run(video, store.state)
+        saver = _Saver(store, run)
+        for part, images in run:
+            store.add(part)
+            frames = run.frame_results(part, images, inferencer.score_thr)
+            for image, frame in zip(images, frames, strict=True):
+                if overlay is not None:
+                    overlay.add(image, frame.of_classes(class_ids))
+                if on_frame is not None:
+                    on_frame(frame, video)
+            saver.save_if_due()
+        saver.save_if_long()  # files are still to be written, which can take long, too
+        results = VideoResults(
             video.name,
-            inferencer.predictor.sizes.original,
+            run.size,
             video.fps,
             inferencer.classes,
             store,
-            _wanted(inferencer, class_ids),
+            _wanted(run.scores(), inferencer.score_thr, class_ids),
+            video.file_names(store.num_frames),
         )
-        if "mp4" in paths and not video.is_live:
-            write_overlay(final, open_source(source), paths["mp4"], fps)
-            if Path(str(source)).is_file():
-                add_audio(paths["mp4"], Path(str(source)))
-        if "html" in paths:
-            write_html(final, open_source(source), paths["html"], fps)
         for kind, write in (("json", write_json), ("csv", write_csv), ("png", write_pngs)):
             if kind in paths:
-                write(final, paths[kind])
+                write(results, paths[kind])
+        if not video.is_live:
+            _draw(results, source, paths)
         num_frames = store.num_frames
-    return Summary(num_frames, video.unreadable, len(final.sequences.ids), list(paths.values()))
+    return Summary(num_frames, video.unreadable, len(results.sequences.ids), list(paths.values()))
 
 
-def _stored(
-    inferencer: VISInferencer, video: FrameSource, store: ResultStore
-) -> Iterator[FrameResults]:
-    """Results of each frame, which are stored on the way."""
-    images: deque[np.ndarray] = deque()
-    start = last_save = time.monotonic()
-    for part in inferencer.parts(video, images, store.state):
-        first = store.num_frames
-        store.add(part)
-        yield from inferencer.frames_of(part, images, first)
-        if store.job and time.monotonic() - last_save >= SAVE_SECONDS:
-            _save(inferencer, store)
-            last_save = time.monotonic()
-    # Files are still to be written, which can take long, too.
-    if store.job and time.monotonic() - start >= SAVE_SECONDS:
-        _save(inferencer, store)
+class _Saver:
+    """Keeps the state of a run with the results in its store now and then, if there is a job."""
+
+    def __init__(self, store: ResultStore, run: VideoRun) -> None:
+        self.store, self.run = store, run
+        self.start = self.last = time.monotonic()
+
+    def save_if_due(self) -> None:
+        """Save every ``SAVE_SECONDS``."""
+        if self.store.job and time.monotonic() - self.last >= SAVE_SECONDS:
+            self.store.save(self.run.state_dict())
+            self.last = time.monotonic()
+
+    def save_if_long(self) -> None:
+        """Save where the run has taken so long."""
+        self.last = self.start
+        self.save_if_due()
 
 
-def _save(inferencer: VISInferencer, store: ResultStore) -> None:
-    assert inferencer.predictor is not None
-    store.save(inferencer.predictor.state.state_dict())
+def _draw(results: VideoResults, source: str | int | FrameSource, paths: dict[str, Path]) -> None:
+    """Write overlay and page, if wanted, from a second reading of the video."""
+    fps, length = results.fps or DEFAULT_FPS, results.store.num_frames
+    with ExitStack() as stack:
+        outputs: list[OverlayWriter | HtmlReport] = []
+        if "mp4" in paths:
+            outputs.append(stack.enter_context(OverlayWriter(paths["mp4"], fps)))
+        if "html" in paths:
+            report = HtmlReport(paths["html"], results.name, length, fps)
+            outputs.append(stack.enter_context(report))
+        if not outputs:
+            return
+        for number, image in zip(range(length), open_source(source), strict=False):
+            frame = results.frame(number)
+            for output in outputs:
+                output.add(image, frame)
+    if "mp4" in paths and Path(str(source)).is_file():
+        add_audio(paths["mp4"], Path(str(source)))
 
 
 @contextmanager
@@ -218,29 +236,12 @@ def _ended_by_ctrl_c(video: FrameSource) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _wanted(inferencer: VISInferencer, class_ids: Sequence[int] | None) -> SequenceScores:
+def _wanted(
+    sequences: SequenceScores, score_thr: float, class_ids: Sequence[int] | None
+) -> SequenceScores:
     """Sequences that are written."""
-    assert inferencer.predictor is not None
-    ids, scores, labels = inferencer.predictor.scores()
-    keep = scores >= inferencer.score_thr
+    ids, scores, labels = sequences
+    keep = scores >= score_thr
     if class_ids is not None:
         keep &= (labels[:, None] == labels.new_tensor(class_ids)).any(1)
     return SequenceScores(ids[keep], scores[keep], labels[keep])
-
-
-def instances_to_draw(
-    results: FrameResults, class_ids: Sequence[int] | None = None
-) -> FrameInstances:
-    """Instances of a frame as they are drawn; only some classes if given."""
-    rows = [
-        row
-        for row, label in enumerate(results.labels.tolist())
-        if class_ids is None or label in class_ids
-    ]
-    return FrameInstances(
-        ids=[int(results.instance_ids[row]) + 1 for row in rows],
-        names=[results.names[row] for row in rows],
-        masks=None if results.masks is None else results.masks[rows],
-        boxes=results.boxes.numpy()[rows],
-        scores=results.scores[rows].tolist(),
-    )

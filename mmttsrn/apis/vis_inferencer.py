@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from functools import cached_property
@@ -20,9 +19,9 @@ from torch import Tensor
 from mmttsrn.apis.init_model import init_model
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet.clip_models import clip_model_of, prepare_frame
-from mmttsrn.inference import VideoPredictor
+from mmttsrn.inference import VideoRun
 from mmttsrn.inference.frame_sources import open_source
-from mmttsrn.structures import EncodedFrames, FrameResults, FrameSizes, SequenceResults
+from mmttsrn.structures import FrameResults, FrameSizes, SequenceResults
 from mmttsrn.version import __version__ as mmttsrn_version
 
 # Steps of a test pipeline that need a file or annotations.
@@ -32,8 +31,8 @@ LEFT_OUT = ("Load", "Pack")
 class VISInferencer:
     """Finds the instances of videos.
 
-    A model is loaded once and predicts any number of videos, one after the other. Two threads need
-    two inferencers, which may have one model.
+    A model is loaded once and predicts any number of videos, one after the other or several at a
+    time: each call is a run of its own.
 
     Args:
         model: Name of a released model; path, name or content of a config; or a model that
@@ -93,7 +92,6 @@ class VISInferencer:
         self.amp = amp
         self.resize = _frame_transforms(self.model.cfg)
         self.classes = class_names(self.model)
-        self.predictor: VideoPredictor | None = None
 
     def __call__(self, source: Any) -> Iterator[FrameResults]:
         """Predict a video.
@@ -108,11 +106,9 @@ class VISInferencer:
         Raises:
             UserInputError: The source cannot be opened, or a frame not be used.
         """
-        images: deque[np.ndarray] = deque()
-        done = 0
-        for part in self.parts(source, images):
-            yield from self.frames_of(part, images, done)
-            done += part.num_frames
+        run = self.run(source)
+        for part, images in run:
+            yield from run.frame_results(part, images, self.score_thr)
 
     def sequences(self, source: Any) -> SequenceResults:
         """Predict a video.
@@ -127,54 +123,29 @@ class VISInferencer:
         Raises:
             UserInputError: The source cannot be opened, or a frame not be used.
         """
-        parts = list(self.parts(source))
-        assert self.predictor is not None
-        return SequenceResults.join(parts, self.predictor.scores(), self.predictor.sizes.original)
+        return self.run(source).sequences()
 
-    def parts(
-        self,
-        source: Any,
-        images: deque[np.ndarray] | None = None,
-        state: dict[str, Any] | None = None,
-    ) -> Iterator[EncodedFrames]:
-        """Predict a video, for those who keep its results themselves.
+    def run(self, source: Any, state: dict[str, Any] | None = None) -> VideoRun:
+        """Begin to predict a video, for those who keep its results themselves.
+
+        Runs do not know of each other: several videos may be predicted in turn or in threads,
+        unless the model remembers its video itself (``clip_model.has_memory``).
 
         Args:
             source: See :func:`~mmttsrn.inference.frame_sources.open_source`.
-            images: Gets the frames, RGB, that are read; whoever gives it takes them out.
-            state: ``predictor.state.state_dict()`` after an earlier part of the same video, to go
-                on from there.
-
-        Yields:
-            All sequences in the next frames, as soon as these are final. ``predictor.scores()``
-            says which of them are results.
+            state: Of an earlier run of the same video, to go on from there.
         """
         video = open_source(source)
-        self.predictor = None
-        known = released = 0
-        for index, image in enumerate(video):
-            if self.predictor is None or index >= known:
-                frame, sizes = self._prepare(image)
-            if self.predictor is None:
-                self.predictor = VideoPredictor(self.clip_model, sizes, **self.settings)
-                if state is not None:
-                    self.predictor.state.load_state_dict(state)
-                    known = self.predictor.state.num_frames
-                    released = self.predictor.state.link.released
-            if images is not None and index >= released:
-                images.append(image)
-            if index < known:
-                continue
-            with self._autocast():
-                part = self.predictor.step(frame)
-            if part is not None:
-                yield part
-        if self.predictor is None:
-            raise UserInputError(f"{video.name}: has no frame")
-        with self._autocast():
-            part = self.predictor.finish()
-        if part is not None:
-            yield part
+        return VideoRun(
+            self.clip_model,
+            video,
+            self._prepare,
+            name=video.name,
+            classes=self.classes,
+            state=state,
+            autocast=self._autocast,
+            **self.settings,
+        )
 
     def _prepare(self, image: np.ndarray) -> tuple[Tensor, FrameSizes]:
         """Frame (3, H, W) as the model sees it, from RGB (h, w, 3), and its sizes."""
@@ -216,32 +187,6 @@ class VISInferencer:
 
     def _autocast(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
-
-    def frames_of(
-        self, part: EncodedFrames, images: deque[np.ndarray], start: int
-    ) -> Iterator[FrameResults]:
-        """Results of each frame of a part, from frame ``start`` on; takes their ``images``."""
-        assert self.predictor is not None
-        now = self.predictor.scores(part.ids)
-        rows = {identity: row for row, identity in enumerate(part.ids.tolist())}
-        order = torch.tensor([rows[identity] for identity in now.ids.tolist()]).long()
-        for index in range(part.num_frames):
-            shown = part.visible[order, index] & (now.scores >= self.score_thr)
-            kept = order[shown]
-            counts = None
-            if part.counts is not None:
-                counts = [part.counts[row][index] or "" for row in kept.tolist()]
-            yield FrameResults(
-                index=start + index,
-                instance_ids=now.ids[shown],
-                scores=now.scores[shown],
-                labels=now.labels[shown],
-                boxes=part.boxes[kept, index],
-                size=self.predictor.sizes.original,
-                counts=counts,
-                classes=self.classes,
-                image=images.popleft(),
-            )
 
 
 def class_names(model: Any) -> Sequence[str]:

@@ -33,6 +33,8 @@ class TrueSequence:
         mean_area: Mean of the file's areas that are neither null nor 0, else 0.
         occlusion: Mean occlusion of its visible frames, 0 to 1; None where the file does not tell.
         index: Its place among the annotations of the file.
+        id: Its id in the file; its place among the sequences of the video, from 1, where the file
+            gives none.
         source: The same for messages.
     """
 
@@ -43,6 +45,7 @@ class TrueSequence:
     mean_area: float = 0.0
     occlusion: float | None = None
     index: int = 0
+    id: int = 0
     source: str = ""
 
 
@@ -126,7 +129,7 @@ def read_ground_truth(
     """Read and check ground truth, or a list of videos without it.
 
     Masks may be polygons, compressed or uncompressed RLE. Missing ``areas`` are measured, a missing
-    ``iscrowd`` is 0, and ``id`` of annotations is not used.
+    ``iscrowd`` is 0.
 
     Args:
         source: A YouTube-VIS json, its path or URL, or its content, which is not changed.
@@ -214,12 +217,14 @@ def _video(entry: dict[str, Any]) -> Video:
 
 
 def _true_sequence(name: str, index: int, annotation: dict[str, Any], video: Video) -> TrueSequence:
+    identity = annotation.get("id")
     sequence = TrueSequence(
         annotation["category_id"],
         [rle and rle["counts"] for rle in annotation["segmentations"]],
         annotation["bboxes"],
         bool(annotation.get("iscrowd", 0)),
         index=index,
+        id=identity if type(identity) is int else len(video.sequences) + 1,
         source=f"{name}: annotations[{index}].",
     )
     [measured] = decode_masks(video, [sequence]).areas.tolist()  # T

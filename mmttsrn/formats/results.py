@@ -32,12 +32,15 @@ class PredictedSequence:
         counts: Compressed RLE counts of its T frames, which are not checked; None where it has no
             mask.
         score: Its confidence.
+        id: Its id in the video; its place among the video's sequences, from 1, where the file
+            gives none.
         source: Its place in the file, for messages.
     """
 
     category_id: int
     counts: Counts
     score: float
+    id: int
     source: str = ""
 
 
@@ -77,13 +80,16 @@ def _read_results(
         if problem is not None:
             raise UserInputError(f"{name}: entry {index}: {problem}")
         video = truth.videos[entry["video_id"]]
+        sequences = results.setdefault(video.id, [])
+        identity = entry.get("id")
         sequence = PredictedSequence(
             entry["category_id"],
             _counts(entry["segmentations"], video),
             float(entry["score"]),
+            identity if type(identity) is int else len(sequences) + 1,
             f"{name}: entry {index}: ",
         )
-        results.setdefault(video.id, []).append(sequence)
+        sequences.append(sequence)
     return results
 
 

@@ -1,5 +1,6 @@
 """Prediction of videos of any length, frame by frame."""
 
 from mmttsrn.inference.video_predictor import ClipModel, VideoPredictor
+from mmttsrn.inference.video_run import VideoRun
 
-__all__ = ["ClipModel", "VideoPredictor"]
+__all__ = ["ClipModel", "VideoPredictor", "VideoRun"]

@@ -40,6 +40,8 @@ class FrameSource:
         identity: A text that is another one when the files are; empty where no files are read.
         is_live: Whether its frames come only once, with the time: a camera, a stream, an iterator.
         reader: The frames, RGB (H, W, 3), uint8.
+        files: The image files of a folder or pattern, less those that could not be read so far.
+        video: The video file.
     """
 
     name: str
@@ -49,6 +51,19 @@ class FrameSource:
     identity: str = ""
     is_live: bool = False
     reader: Iterator[np.ndarray] = field(default_factory=lambda: iter(()))
+    files: list[Path] = field(default_factory=list)
+    video: Path | None = None
+
+    def file_names(self, num_frames: int) -> list[str] | None:
+        """Names of the first frames below the folder that the video lies in.
+
+        They are what ``file_names`` of a YouTube-VIS json holds; None where no files are read.
+        """
+        if self.video is not None:
+            return [f"{self.video.name}/{index:05d}" for index in range(num_frames)]
+        if self.files:
+            return [f"{file.parent.name}/{file.name}" for file in self.files[:num_frames]]
+        return None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Read the frames.
@@ -116,18 +131,20 @@ def _open_path(text: str) -> FrameSource:
         raise UserInputError(f"{text}: {problem}")
     files.sort(key=_natural)
     source = FrameSource(text, num_frames=len(files), identity=_identity(files))
-    source.reader = _read_images(files, source)
+    source.files = [Path(file).absolute() for file in files]
+    source.reader = _read_images(source)
     return source
 
 
-def _read_images(files: list[str], source: FrameSource) -> Iterator[np.ndarray]:
+def _read_images(source: FrameSource) -> Iterator[np.ndarray]:
     """Frames of image files; those that cannot be read are skipped and counted."""
-    for file in files:
+    for file in list(source.files):
         try:
             frame = read_frame(file)
         except UserInputError as error:
             source.unreadable += 1
-            if source.unreadable == len(files):
+            source.files.remove(file)
+            if not source.files:
                 raise UserInputError(f"{source.name}: no frame can be read; {error}") from error
             continue
         yield frame
@@ -163,6 +180,7 @@ def _open_file(path: Path) -> FrameSource:
         raise UserInputError(f"{path}: is an empty file; restore or download it again")
     source = _open_capture(str(path), str(path))
     source.identity = _identity([str(path)])
+    source.video = path.absolute()
     return source
 
 

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,14 +13,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from pycocotools import mask as mask_utils
 
 from mmttsrn.formats.output_files import partial_file
-from mmttsrn.inference.result_store import ResultStore, SeenInstance
-from mmttsrn.structures import SequenceScores
+from mmttsrn.inference.result_store import ResultStore
+from mmttsrn.structures import FrameResults, SequenceScores
 from mmttsrn.visualization.colors import instance_palette
-from mmttsrn.visualization.html_report import write_html_report
-from mmttsrn.visualization.overlay import FrameInstances, OverlayStyle, Trails, draw_instances
+from mmttsrn.visualization.overlay import Trails, draw_instances
 from mmttsrn.visualization.video_io import Mp4Writer
 
 MOST_IDS_IN_PALETTE = 255
@@ -38,6 +38,8 @@ class VideoResults:
         classes: Names of the classes.
         store: What is seen in each frame.
         sequences: Sequences to write, with their final scores and classes.
+        file_names: Names of the frames for readers of frames, see
+            :func:`~mmttsrn.formats.frames.read_frame`; None where the frames are not on disk.
     """
 
     name: str
@@ -46,16 +48,28 @@ class VideoResults:
     classes: Sequence[str]
     store: ResultStore
     sequences: SequenceScores
+    file_names: Sequence[str] | None = None
 
     def rows(self) -> Iterator[tuple[int, float, int]]:
         """Id, score and class of each sequence."""
         ids, scores, labels = (values.tolist() for values in self.sequences)
         return zip(ids, scores, labels, strict=True)
 
-    def frame(self, number: int) -> list[tuple[SeenInstance, float, int]]:
-        """Instances of a frame, with score and class of their sequences."""
-        known, seen = self._known, self.store.frame(number)
-        return [(instance, *known[instance.id]) for instance in seen if instance.id in known]
+    def frame(self, number: int) -> FrameResults:
+        """Instances of a frame, by rising id, with score and class of their sequences."""
+        known = self._known
+        seen = [instance for instance in self.store.frame(number) if instance.id in known]
+        counts = [instance.counts or "" for instance in seen]
+        return FrameResults(
+            index=number,
+            instance_ids=torch.tensor([instance.id for instance in seen]).long(),
+            scores=torch.tensor([known[instance.id][0] for instance in seen]),
+            labels=torch.tensor([known[instance.id][1] for instance in seen]).long(),
+            boxes=torch.tensor([instance.box for instance in seen]).reshape(-1, 4),
+            size=self.size,
+            counts=counts if all(counts) else None,
+            classes=self.classes,
+        )
 
     @cached_property
     def _known(self) -> dict[int, tuple[float, int]]:
@@ -73,6 +87,8 @@ def write_json(results: VideoResults, path: Path) -> None:
     video = {"id": 1, "name": results.name, "width": width, "height": height, "length": length}
     if results.fps is not None:
         video["fps"] = results.fps
+    if results.file_names is not None:
+        video["file_names"] = list(results.file_names)
     categories = [{"id": i, "name": name} for i, name in enumerate(results.classes, 1)]
     with partial_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         # One sequence at a time: they need not fit into memory together.
@@ -96,7 +112,7 @@ def _annotation(results: VideoResults, identity: int, score: float, label: int) 
             masks[seen.frame] = rle = {"size": size, "counts": seen.counts}
             areas[seen.frame] = int(mask_utils.area(rle))
     return {
-        "id": identity + 1,
+        "id": identity,
         "video_id": 1,
         "category_id": label + 1,
         "score": score,
@@ -116,14 +132,17 @@ def write_csv(results: VideoResults, path: Path) -> None:
         table = csv.writer(file)
         table.writerow(["frame", "instance_id", "class", "score", "x1", "y1", "x2", "y2", "area"])
         for number in range(results.store.num_frames):
-            for seen, score, label in results.frame(number):
-                area = ""
-                if seen.counts is not None:
-                    rle = {"size": list(results.size), "counts": seen.counts}
-                    area = str(int(mask_utils.area(rle)))
-                box = [f"{value:.2f}" for value in seen.box]
-                name = results.classes[label]
-                table.writerow([number, seen.id + 1, name, f"{score:.4f}", *box, area])
+            frame = results.frame(number)
+            areas: Sequence[Any] = [""] * len(frame)
+            if frame.counts is not None and len(frame):
+                areas = mask_utils.area(frame.rles())
+            assert frame.scores is not None
+            columns = (frame.instance_ids.tolist(), frame.names, frame.scores.tolist())
+            for identity, name, score, box, area in zip(
+                *columns, frame.boxes.tolist(), areas, strict=True
+            ):
+                box = [f"{value:.2f}" for value in box]
+                table.writerow([number, identity, name, f"{score:.4f}", *box, area])
 
 
 def write_pngs(results: VideoResults, folder: Path) -> None:
@@ -132,12 +151,15 @@ def write_pngs(results: VideoResults, folder: Path) -> None:
     They have a palette, as those of DAVIS, while ids fit into 8 bits, and 16 bits otherwise; the
     higher score lies on top.
     """
-    most = max((identity + 1 for identity, _, _ in results.rows()), default=0)
+    most = max((identity for identity, _, _ in results.rows()), default=0)
     with _partial_folder(folder) as partial:
         for number in range(results.store.num_frames):
+            frame = results.frame(number)
             picture = np.zeros(results.size, np.uint16)
-            for seen, _, _ in sorted(results.frame(number), key=lambda row: row[1]):
-                picture[_decode(results, [seen])[0]] = seen.id + 1
+            assert frame.masks is not None
+            assert frame.scores is not None
+            for row in frame.scores.argsort(stable=True).tolist():
+                picture[frame.masks[row]] = int(frame.instance_ids[row])
             _write_png(partial / f"{number:05d}.png", picture, most <= MOST_IDS_IN_PALETTE)
 
 
@@ -154,55 +176,22 @@ def _write_png(path: Path, picture: np.ndarray, with_palette: bool) -> None:
     image.save(path)
 
 
-def write_overlay(
-    results: VideoResults,
-    frames: Iterable[np.ndarray],
-    path: Path,
-    fps: float,
-    style: OverlayStyle | None = None,
-) -> None:
-    """Draw the results on the frames of the video, RGB (H, W, 3), and write them as mp4."""
-    trails = Trails(round(TRAIL_SECONDS * fps))
-    with Mp4Writer(path, fps) as writer:
-        for number, image in enumerate(frames):
-            if number == results.store.num_frames:
-                break
-            rows = results.frame(number)
-            instances = frame_instances(results, rows)
-            writer.write(draw_instances(image, instances, style, trails))
+class OverlayWriter(Mp4Writer):
+    """Draws results on the frames of a video and writes them as mp4; use it in a ``with``.
 
+    Args:
+        path: The mp4.
+        fps: Frames per second.
+        with_trails: Whether a line shows where each instance has been.
+    """
 
-def write_html(results: VideoResults, frames: Iterable[np.ndarray], path: Path, fps: float) -> None:
-    """Write the page with the frames of the video, RGB (H, W, 3), and what was found in them."""
-    length = results.store.num_frames
-    pairs = (
-        (image, frame_instances(results, results.frame(number)))
-        for number, image in zip(range(length), frames, strict=False)
-    )
-    write_html_report(path, results.name, length, fps, pairs)
+    def __init__(self, path: Path, fps: float, with_trails: bool = True) -> None:
+        super().__init__(path, fps)
+        self.trails = Trails(round(TRAIL_SECONDS * fps)) if with_trails else None
 
-
-def frame_instances(
-    results: VideoResults, rows: Sequence[tuple[SeenInstance, float, int]]
-) -> FrameInstances:
-    """Instances of a frame as they are drawn."""
-    seen = [row[0] for row in rows]
-    has_masks = all(instance.counts is not None for instance in seen)
-    return FrameInstances(
-        ids=[instance.id + 1 for instance in seen],
-        names=[results.classes[label] for _, _, label in rows],
-        masks=_decode(results, seen) if has_masks else None,
-        boxes=np.array([instance.box for instance in seen]).reshape(-1, 4),
-        scores=[score for _, score, _ in rows],
-    )
-
-
-def _decode(results: VideoResults, seen: Sequence[SeenInstance]) -> np.ndarray:
-    """Masks (n, H, W) bool."""
-    masks = np.zeros((len(seen), *results.size), bool)
-    for mask, instance in zip(masks, seen, strict=True):
-        mask[:] = mask_utils.decode({"size": list(results.size), "counts": instance.counts})
-    return masks
+    def add(self, image: np.ndarray, frame: FrameResults) -> None:
+        """Append the next frame, RGB (H, W, 3), uint8."""
+        self.write(draw_instances(image, frame, trails=self.trails))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ class EncodedFrames:
     """S sequences in the next t frames of a video, on the CPU.
 
     Attributes:
-        ids: (S,) int64, which sequences of the video these are.
+        ids: (S,) int64 ids from 1, which the linker gave.
         frame_scores: (S, t) float32 scores in each frame; 0 without a prediction.
         visible: (S, t) bool, false where the sequence is hidden or has no prediction.
         boxes: (S, t, 4) float32 as (x1, y1, x2, y2) in pixels of the original frame.
@@ -39,7 +39,7 @@ class SequenceScores(NamedTuple):
     """Which sequences of a video are results, best first where the post-processor sorts them.
 
     Attributes:
-        ids: (n,) int64; a sequence that is given as several classes is there several times.
+        ids: (n,) int64 ids; a sequence that is given as several classes is there several times.
         scores: (n,) float32.
         labels: (n,) int64 classes.
     """

@@ -1,48 +1,91 @@
 """What is seen in one frame of a video."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from pycocotools import mask as mask_utils
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class FrameResults:
-    """The n instances that are visible in a frame, best first.
+    """The n instances that are visible in a frame: what is drawn, written and given to programs.
+
+    Predicted instances come best first.
 
     Attributes:
         index: Number of the frame, from 0.
-        instance_ids: (n,) int64; an instance has the same id in all frames.
-        scores: (n,) float32 scores of their sequences as far as the video is known.
+        instance_ids: (n,) int64 ids from 1. An instance has the same id in all frames, in files
+            and in pictures.
+        scores: (n,) float32 scores of their sequences as far as the video is known; None for
+            ground truth.
         labels: (n,) int64 classes, likewise.
         boxes: (n, 4) float32 as (x1, y1, x2, y2) in pixels.
         size: Height and width H, W of the frame.
         counts: n masks as compressed RLE; None for a model without masks.
-        classes: Names of the K classes.
-        image: The frame, RGB (H, W, 3), uint8.
+        classes: Names of the K classes; empty where nobody named them.
+        image: The frame, RGB (H, W, 3), uint8; None where only the results are known.
     """
 
     index: int
     instance_ids: Tensor
-    scores: Tensor
+    scores: Tensor | None
     labels: Tensor
     boxes: Tensor
     size: tuple[int, int]
     counts: Sequence[str] | None
-    classes: Sequence[str]
-    image: np.ndarray
+    classes: Sequence[str] = ()
+    image: np.ndarray | None = None
+
+    @classmethod
+    def from_masks(
+        cls,
+        instance_ids: Any,
+        labels: Any,
+        masks: np.ndarray,
+        scores: Any = None,
+        boxes: Any = None,
+        classes: Sequence[str] = (),
+    ) -> "FrameResults":
+        """Take over n instances with dense masks; one without a pixel is left out.
+
+        Args:
+            instance_ids: (n,).
+            labels: (n,).
+            masks: (n, H, W) bool.
+            scores: (n,), or None.
+            boxes: (n, 4) as above; by default those of the masks.
+            classes: Names of the classes.
+        """
+        rows = np.flatnonzero(masks.any((1, 2)))
+        encoded = mask_utils.encode(np.asfortranarray(masks[rows].transpose(1, 2, 0), np.uint8))
+
+        def taken(values: Any, kind: torch.dtype) -> Tensor:
+            return torch.as_tensor(values, dtype=kind)[rows]
+
+        return cls(
+            index=0,
+            instance_ids=taken(instance_ids, torch.int64),
+            scores=None if scores is None else taken(scores, torch.float32),
+            labels=taken(labels, torch.int64),
+            boxes=boxes_of_rles(encoded) if boxes is None else taken(boxes, torch.float32),
+            size=(masks.shape[1], masks.shape[2]),
+            counts=[rle["counts"].decode() for rle in encoded],
+            classes=classes,
+        )
 
     def __len__(self) -> int:
-        return len(self.scores)
+        return len(self.instance_ids)
 
     @property
     def names(self) -> list[str]:
         """Class names of the n instances."""
-        return [self.classes[label] for label in self.labels.tolist()]
+        labels = self.labels.tolist()
+        return [self.classes[label] if self.classes else f"class {label}" for label in labels]
 
     @cached_property
     def masks(self) -> np.ndarray | None:
@@ -64,6 +107,20 @@ class FrameResults:
             raise ValueError("these results have boxes only, no masks")
         return [{"size": list(self.size), "counts": text} for text in self.counts]
 
+    def of_classes(self, labels: Collection[int] | None) -> "FrameResults":
+        """Keep the instances of some classes, or all."""
+        if labels is None:
+            return self
+        rows = [row for row, label in enumerate(self.labels.tolist()) if label in labels]
+        return replace(
+            self,
+            instance_ids=self.instance_ids[rows],
+            scores=None if self.scores is None else self.scores[rows],
+            labels=self.labels[rows],
+            boxes=self.boxes[rows],
+            counts=None if self.counts is None else [self.counts[row] for row in rows],
+        )
+
     def to_coco(self, category_ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
         """Results of this frame in the format of COCO; ``image_id`` is the number of the frame.
 
@@ -76,10 +133,11 @@ class FrameResults:
             entry = {
                 "image_id": self.index,
                 "category_id": label + 1 if category_ids is None else category_ids[label],
-                "score": self.scores[row].item(),
                 "bbox": [x1, y1, x2 - x1, y2 - y1],
                 "instance_id": int(self.instance_ids[row]),
             }
+            if self.scores is not None:
+                entry["score"] = self.scores[row].item()
             if self.counts is not None:
                 entry["segmentation"] = {"size": list(self.size), "counts": self.counts[row]}
             entries.append(entry)
@@ -92,8 +150,15 @@ class FrameResults:
         return supervision.Detections(
             xyxy=self.boxes.numpy(),
             mask=self.masks,
-            confidence=self.scores.numpy(),
+            confidence=None if self.scores is None else self.scores.numpy(),
             class_id=self.labels.numpy(),
             tracker_id=self.instance_ids.numpy(),
             data={"class_name": np.array(self.names)},
         )
+
+
+def boxes_of_rles(rles: Sequence[Any]) -> Tensor:
+    """Boxes (n, 4) as (x1, y1, x2, y2) in pixels around n masks in compressed RLE."""
+    boxes = mask_utils.toBbox(list(rles)) if len(rles) else np.zeros((0, 4))
+    boxes[:, 2:] += boxes[:, :2]
+    return torch.from_numpy(boxes).float()

@@ -72,7 +72,7 @@ class FinishedFrames:
     """The next frames of a video, which nothing changes any more.
 
     Attributes:
-        ids: (S,) int64, which sequences of the video these are.
+        ids: (S,) int64 ids from 1, which the linker gave.
         sequences: The S sequences over these frames. Sequences of the video that are not among
             them have no prediction here.
     """

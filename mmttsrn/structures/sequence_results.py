@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.structures.encoded_frames import Counts, EncodedFrames, SequenceScores
+from mmttsrn.structures.frame_results import FrameResults
 
 # Under which a host's sample has the results of its video.
 RESULTS_FIELD = "pred_sequences"
@@ -21,6 +22,8 @@ class SequenceResults:
     """The n instance sequences of a video of T frames: small, on the CPU, sequence by sequence.
 
     Attributes:
+        ids: (n,) int64 ids from 1, which the linker gave. A sequence that is given as several
+            classes has the same id in each.
         scores: (n,) float32 scores of the sequences.
         labels: (n,) int64 classes.
         frame_scores: (n, T) float32 scores in each frame.
@@ -34,6 +37,7 @@ class SequenceResults:
         frame_paths: T files of the frames, where they are known.
     """
 
+    ids: Tensor
     scores: Tensor
     labels: Tensor
     frame_scores: Tensor
@@ -77,6 +81,7 @@ class SequenceResults:
         order = torch.tensor([rows[identity] for identity in sequences.ids.tolist()]).long()
         with_masks = parts[0].counts is not None
         return cls(
+            ids=sequences.ids,
             scores=sequences.scores,
             labels=sequences.labels,
             frame_scores=frame_scores[order],
@@ -108,7 +113,7 @@ class SequenceResults:
         ]
 
     def to_ytvis(self, category_ids: Sequence[int]) -> list[dict[str, Any]]:
-        """Entries of the official results format, one for each sequence.
+        """Entries of the official results format, one for each sequence, with its ``id`` besides.
 
         Args:
             category_ids: Category id of each class.
@@ -118,12 +123,38 @@ class SequenceResults:
                 "video_id": self.video_id,
                 "category_id": category_ids[label],
                 "score": score,
+                "id": identity,
                 "segmentations": self.segmentations(index),
             }
-            for index, (label, score) in enumerate(
-                zip(self.labels.tolist(), self.scores.tolist(), strict=True)
+            for index, (identity, label, score) in enumerate(
+                zip(self.ids.tolist(), self.labels.tolist(), self.scores.tolist(), strict=True)
             )
         ]
+
+    def frame(
+        self, index: int, classes: Sequence[str] | None = None, score_thr: float = 0.0
+    ) -> FrameResults:
+        """Take what is visible in one frame, of sequences whose score reaches ``score_thr``.
+
+        Args:
+            index: Number of the frame.
+            classes: Class names by label.
+            score_thr: Least score.
+        """
+        rows = (self.visible[:, index] & (self.scores >= score_thr)).nonzero()[:, 0]
+        counts = None
+        if self.counts is not None:
+            counts = [self.counts[row][index] or "" for row in rows.tolist()]
+        return FrameResults(
+            index=index,
+            instance_ids=self.ids[rows],
+            scores=self.scores[rows],
+            labels=self.labels[rows],
+            boxes=self.boxes[rows, index],
+            size=self.size,
+            counts=counts,
+            classes=classes or (),
+        )
 
     def frame_masks(self, frame: int) -> np.ndarray | None:
         """Decode the masks of one frame: (n, H, W) bool, empty where hidden; None without masks."""

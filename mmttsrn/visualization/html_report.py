@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from pycocotools import mask as mask_utils
 
 from mmttsrn.formats.output_files import partial_file
+from mmttsrn.structures import FrameResults
 from mmttsrn.visualization.colors import instance_color
-from mmttsrn.visualization.overlay import FrameInstances
+from mmttsrn.visualization.overlay import caption, drawing_order
 
 MAX_FRAMES = 300  # pictures in a page; more would make it too large to open
 MAX_WIDTH = 640
@@ -47,112 +49,123 @@ class _Instance:
 
     def add_frame(self, number: int) -> None:
         """Note that it is visible in a frame."""
-        if self.spans and self.spans[-1][1] == number - 1:
+        if self.spans and self.spans[-1][1] in (number - 1, number):
             self.spans[-1][1] = number
         else:
             self.spans.append([number, number])
 
 
-@dataclass(frozen=True)
-class TruthSummary:
-    """How the results of a video compare with its ground truth.
+class HtmlReport:
+    """The page of a video, which needs no other file and loads nothing.
 
-    Attributes:
-        numbers: Names and values, such as AP, as they are shown.
-    """
-
-    numbers: Sequence[tuple[str, str]]
-
-
-def write_html_report(
-    path: Path,
-    title: str,
-    num_frames: int,
-    fps: float,
-    frames: Iterable[tuple[np.ndarray, FrameInstances]],
-    truth: tuple[TruthSummary, Iterable[FrameInstances]] | None = None,
-) -> None:
-    """Write the page of a video, which needs no other file and loads nothing.
-
-    A long video has every k-th frame in it, as pictures of at most 640 pixels width.
+    Use it in a ``with`` statement, whose end writes the page unless an exception ends it. A long
+    video has every k-th frame in it, as pictures of at most 640 pixels width.
 
     Args:
         path: The html file.
         title: Name of the video.
         num_frames: Its length.
         fps: Frames per second of the video.
-        frames: Its frames, RGB (H, W, 3), uint8, with what was found in each.
-        truth: What is annotated in each frame, and how the results compare with it.
+        numbers: Names and values, such as AP, that say how the results compare with the ground
+            truth that :meth:`add` gets; None without ground truth.
     """
-    step = max(1, math.ceil(num_frames / MAX_FRAMES))
-    pictures: list[dict[str, Any]] = []
-    found: dict[int, _Instance] = {}
-    true: dict[int, _Instance] = {}
-    overlaps: list[tuple[int, float]] = []
-    annotated = iter(truth[1]) if truth is not None else None
-    size, scale = (0, 0), 1.0
-    for number, (image, instances) in enumerate(frames):
-        if not pictures:
-            scale = min(1.0, MAX_WIDTH / image.shape[1])
-            size = (round(image.shape[0] * scale), round(image.shape[1] * scale))
-        expected = next(annotated) if annotated is not None else None
+
+    def __init__(
+        self,
+        path: Path,
+        title: str,
+        num_frames: int,
+        fps: float,
+        numbers: Sequence[tuple[str, str]] | None = None,
+    ) -> None:
+        self.path, self.title = path, title
+        self.num_frames, self.fps = num_frames, fps
+        self.numbers = numbers
+        self.step = max(1, math.ceil(num_frames / MAX_FRAMES))
+        self.size, self.scale = (0, 0), 1.0  # of the pictures
+        self._pictures: list[dict[str, Any]] = []
+        self._found: dict[int, _Instance] = {}
+        self._true: dict[int, _Instance] = {}
+        self._overlaps: list[tuple[int, float]] = []
+        self._number = 0
+
+    def add(self, image: np.ndarray, found: FrameResults, true: FrameResults | None = None) -> None:
+        """Take in the next frame.
+
+        Args:
+            image: RGB (H, W, 3), uint8.
+            found: What was found in it.
+            true: What is annotated in it.
+        """
+        number = self._number
+        self._number += 1
+        if not self._pictures:
+            self.scale = min(1.0, MAX_WIDTH / image.shape[1])
+            self.size = (round(image.shape[0] * self.scale), round(image.shape[1] * self.scale))
         picture = None
-        if number % step == 0:
-            picture = len(pictures)
-            small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
-            pictures.append({"index": number, "jpeg": _jpeg(small)})
-        _collect(found, instances, number, picture, scale, image)
-        if expected is not None:
-            _collect(true, expected, number, picture, scale, None)
-            overlaps += [(number, iou) for iou in _best_overlaps(instances, expected)]
-    content = {
-        "title": title,
-        "about": _about(num_frames, step, len(found)),
-        "width": size[1],
-        "height": size[0],
-        "num_frames": num_frames,
-        "frames_per_second": min(max(fps / step, 1), 60),
-        "frames": pictures,
-        "instances": _as_json(found),
-        "truth": None
-        if truth is None
-        else {
-            "numbers": truth[0].numbers,
-            "worst": _worst_frames(overlaps),
-            "instances": _as_json(true),
-        },
-    }
-    # "</script>" inside a string would end the data.
-    text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
-    template = files("mmttsrn.visualization").joinpath("html_report.html").read_text("utf-8")
-    with partial_file(path) as partial:
-        partial.write_text(template.replace("/*DATA*/", text), encoding="utf-8")
+        if number % self.step == 0:
+            picture = len(self._pictures)
+            small = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)
+            self._pictures.append({"index": number, "jpeg": _jpeg(small)})
+        _collect(self._found, found, number, picture, self.scale, image)
+        if true is not None:
+            _collect(self._true, true, number, picture, self.scale, None)
+            self._overlaps += [(number, iou) for iou in _best_overlaps(found, true)]
+
+    def __enter__(self) -> "HtmlReport":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._write()
+
+    def _write(self) -> None:
+        content = {
+            "title": self.title,
+            "about": _about(self.num_frames, self.step, len(self._found)),
+            "width": self.size[1],
+            "height": self.size[0],
+            "num_frames": self.num_frames,
+            "frames_per_second": min(max(self.fps / self.step, 1), 60),
+            "frames": self._pictures,
+            "instances": _as_json(self._found),
+            "truth": None
+            if self.numbers is None
+            else {
+                "numbers": self.numbers,
+                "worst": _worst_frames(self._overlaps),
+                "instances": _as_json(self._true),
+            },
+        }
+        # "</script>" inside a string would end the data.
+        text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
+        template = files("mmttsrn.visualization").joinpath("html_report.html").read_text("utf-8")
+        with partial_file(self.path) as partial:
+            partial.write_text(template.replace("/*DATA*/", text), encoding="utf-8")
 
 
 def _collect(
     known: dict[int, _Instance],
-    instances: FrameInstances,
+    frame: FrameResults,
     number: int,
     picture: int | None,
     scale: float,
     image: np.ndarray | None,
 ) -> None:
     """Add the instances of a frame; ``image`` is where their thumbnails are cut out."""
-    for index in instances.drawing_order():
-        identity = int(instances.ids[index])
-        score = 1.0 if instances.scores is None else float(instances.scores[index])
-        name, rest = instances.caption(index)
+    for row in drawing_order(frame):
+        score = 1.0 if frame.scores is None else float(frame.scores[row])
+        name, rest = caption(frame, row)
+        identity = int(frame.instance_ids[row])
         instance = known.setdefault(identity, _Instance(name, score, name + rest))
         instance.name, instance.score, instance.label = name, score, name + rest
         instance.add_frame(number)
-        box = instances.box(index)
+        box = frame.boxes[row].double().numpy()
         area = float((box[2] - box[0]) * (box[3] - box[1]))
         if image is not None and area > 1.2 * instance.area:
             instance.area, instance.thumb = area, _thumbnail(image, box)
         if picture is not None:
-            outlines = []
-            if instances.masks is not None:
-                outlines = _outlines(instances.masks[index], scale)
+            outlines = [] if frame.masks is None else _outlines(frame.masks[row], scale)
             instance.seen[picture] = {
                 "box": [round(value, 1) for value in (box * scale).tolist()],
                 "polygons": outlines,
@@ -180,17 +193,13 @@ def _thumbnail(image: np.ndarray, box: np.ndarray) -> bytes:
     return _encode(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
 
 
-def _best_overlaps(found: FrameInstances, true: FrameInstances) -> list[float]:
+def _best_overlaps(found: FrameResults, true: FrameResults) -> list[float]:
     """IoU of each annotated mask with the found one that is nearest to it."""
-    best = []
-    for index in true.drawing_order():
-        if true.masks is None or found.masks is None or not len(found.masks):
-            best.append(0.0)
-            continue
-        mask = true.masks[index]
-        shared = (found.masks & mask).sum((1, 2))
-        best.append(float((shared / (found.masks | mask).sum((1, 2)).clip(1)).max()))
-    return best
+    if not len(found) or found.counts is None:
+        return [0.0] * len(true)
+    if not len(true):
+        return []
+    return mask_utils.iou(found.rles(), true.rles(), [0] * len(true)).max(0).tolist()
 
 
 def _worst_frames(overlaps: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

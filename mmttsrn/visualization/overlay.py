@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mmttsrn.structures import FrameResults
 from mmttsrn.visualization.colors import instance_color
 from mmttsrn.visualization.labels import Font, Rect, draw_label, fit_label, place_label
 
@@ -42,49 +43,21 @@ class OverlayStyle:
         return max(1, -(-self.min_side // min(height, width)))
 
 
-@dataclass
-class FrameInstances:
-    """The instances to draw on one frame.
+def caption(frame: FrameResults, row: int) -> tuple[str, str]:
+    """Class name and the rest of the label, ``" score #id"``, of one instance."""
+    score = "" if frame.scores is None else f" {frame.scores[row]:.2f}"
+    return frame.names[row], f"{score} #{int(frame.instance_ids[row])}"
 
-    Attributes:
-        ids: n instance ids; they alone fix the colours.
-        names: n class names.
-        masks: (n, H, W) bool, or None where there are only boxes.
-        boxes: (n, 4) xyxy in pixels, or None: the boxes of the masks are taken.
-        scores: n scores, or None for ground truth.
-    """
 
-    ids: Sequence[int]
-    names: Sequence[str]
-    masks: np.ndarray | None = None
-    boxes: np.ndarray | None = None
-    scores: Sequence[float] | None = None
-
-    def caption(self, index: int) -> tuple[str, str]:
-        """Class name and the rest of the label, ``" score #id"``, of one instance."""
-        score = "" if self.scores is None else f" {self.scores[index]:.2f}"
-        return self.names[index], f"{score} #{int(self.ids[index])}"
-
-    def drawing_order(self) -> list[int]:
-        """Visible instances, the highest score first."""
-        scores = [0.0] * len(self.ids) if self.scores is None else self.scores
-        order = sorted(range(len(self.ids)), key=lambda index: -float(scores[index]))
-        return [index for index in order if self._is_visible(index)]
-
-    def box(self, index: int) -> np.ndarray:
-        """Box of one visible instance, xyxy in pixels, shape (4,)."""
-        if self.boxes is not None:
-            return np.asarray(self.boxes[index], dtype=np.float64)
-        assert self.masks is not None, "only instances with a mask or a box are visible"
-        return np.asarray(mask_box(self.masks[index]), dtype=np.float64)
-
-    def _is_visible(self, index: int) -> bool:
-        if self.masks is not None:
-            return bool(self.masks[index].any())
-        if self.boxes is None:
-            return False
-        x1, y1, x2, y2 = self.boxes[index]
-        return bool(x2 > x1 and y2 > y1)
+def drawing_order(frame: FrameResults) -> list[int]:
+    """Rows of the instances with a mask, or a box without masks, the highest score first."""
+    if frame.masks is not None:
+        is_visible = frame.masks.any((1, 2))
+    else:
+        is_visible = (frame.boxes[:, 2:] > frame.boxes[:, :2]).all(1).numpy()
+    rows = np.flatnonzero(is_visible).tolist()
+    scores = None if frame.scores is None else frame.scores.tolist()
+    return rows if scores is None else sorted(rows, key=lambda row: -scores[row])
 
 
 def mask_box(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -136,12 +109,12 @@ class Trails:
         self._points: dict[int, deque[tuple[int, tuple[float, float]]]] = {}
         self._frame = 0
 
-    def add(self, instances: FrameInstances) -> None:
+    def add(self, frame: FrameResults) -> None:
         """Take in the next frame: the centres of the boxes of what is visible in it."""
         self._frame += 1
-        for index in instances.drawing_order():
-            x1, y1, x2, y2 = instances.box(index).tolist()
-            points = self._points.setdefault(int(instances.ids[index]), deque())
+        for row in drawing_order(frame):
+            x1, y1, x2, y2 = frame.boxes[row].tolist()
+            points = self._points.setdefault(int(frame.instance_ids[row]), deque())
             points.append((self._frame, ((x1 + x2) / 2, (y1 + y2) / 2)))
         for identity, points in list(self._points.items()):
             while points and points[0][0] <= self._frame - self.length:
@@ -159,7 +132,7 @@ class Trails:
 
 def draw_instances(
     image: np.ndarray,
-    instances: FrameInstances,
+    frame: FrameResults,
     style: OverlayStyle | None = None,
     trails: Trails | None = None,
 ) -> np.ndarray:
@@ -170,7 +143,7 @@ def draw_instances(
 
     Args:
         image: RGB frame (H, W, 3), uint8; not changed.
-        instances: What to draw, in pixels of ``image``.
+        frame: What to draw, in pixels of ``image``.
         style: Look of the overlay.
         trails: Where the instances have been; the frame is added to it.
 
@@ -180,43 +153,43 @@ def draw_instances(
     style = style or OverlayStyle()
     zoom = style.zoom(*image.shape[:2])
     canvas = enlarge(image, zoom)
-    order = instances.drawing_order()
-    if instances.masks is not None:
+    order = drawing_order(frame)
+    if frame.masks is not None:
         bottom_up = order[::-1]
-        ids = [instances.ids[index] for index in bottom_up]
-        draw_masks(canvas, instances.masks[bottom_up], ids, style)
-    boxes = {index: _drawn_box(instances, index, zoom, canvas.shape) for index in order}
-    for index in reversed(order):
-        x1, y1, x2, y2 = boxes[index]
+        ids = frame.instance_ids[bottom_up].tolist()
+        draw_masks(canvas, frame.masks[bottom_up], ids, style)
+    boxes = {row: _drawn_box(frame, row, zoom, canvas.shape) for row in order}
+    for row in reversed(order):
+        x1, y1, x2, y2 = boxes[row]
         corner = (max(x2 - 1, x1), max(y2 - 1, y1))
-        color = instance_color(instances.ids[index])
+        color = instance_color(int(frame.instance_ids[row]))
         cv2.rectangle(canvas, (x1, y1), corner, color, style.line_width)
     if trails is not None:
-        trails.add(instances)
+        trails.add(frame)
         trails.draw(canvas, zoom, style.line_width)
-    _draw_labels(canvas, instances, boxes)
+    _draw_labels(canvas, frame, boxes)
     return canvas
 
 
-def _drawn_box(instances: FrameInstances, index: int, zoom: int, shape: tuple[int, ...]) -> Rect:
+def _drawn_box(frame: FrameResults, row: int, zoom: int, shape: tuple[int, ...]) -> Rect:
     """Box of one instance in pixels of the drawn frame, cut at its border."""
-    box = np.rint(instances.box(index) * zoom).astype(int)
+    box = np.rint(frame.boxes[row].double().numpy() * zoom).astype(int)
     height, width = shape[:2]
     x1, x2 = np.clip(box[[0, 2]], 0, width)
     y1, y2 = np.clip(box[[1, 3]], 0, height)
     return int(x1), int(y1), int(x2), int(y2)
 
 
-def _draw_labels(canvas: np.ndarray, instances: FrameInstances, boxes: dict[int, Rect]) -> None:
+def _draw_labels(canvas: np.ndarray, frame: FrameResults, boxes: dict[int, Rect]) -> None:
     """Place labels in order of score, so that the best ones get the best places, then draw them."""
     height, width = canvas.shape[:2]
     font = Font.for_frame(height, width)
     taken: list[Rect] = []
-    for index, box in boxes.items():
-        text = fit_label(*instances.caption(index), max_width=width, font=font)
+    for row, box in boxes.items():
+        text = fit_label(*caption(frame, row), max_width=width, font=font)
         label_width, label_height, _ = font.measure(text)
         if not text or label_height > height:
             continue
         rect = place_label((label_width, label_height), box, (height, width), taken)
         taken.append(rect)
-        draw_label(canvas, text, rect, instance_color(instances.ids[index]), font)
+        draw_label(canvas, text, rect, instance_color(int(frame.instance_ids[row])), font)

@@ -85,11 +85,9 @@ def overlay_frames(
     video = drawn.video
     for index, name in enumerate(video.file_names):
         image = read_frame_of(video, Path(img_root) / name)
-        instances = drawn.frame_instances(index, drawn.predicted)
-        frame = draw_instances(image, instances, options.style)
+        frame = draw_instances(image, drawn.frame(index, drawn.predicted), options.style)
         if options.with_ground_truth:
-            truth = drawn.frame_instances(index, video.sequences)
-            left = draw_instances(image, truth, options.style)
+            left = draw_instances(image, drawn.frame(index, video.sequences), options.style)
             frame = _side_by_side({"ground truth": left, "prediction": frame})
         yield name, frame
 

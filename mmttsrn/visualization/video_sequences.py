@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+import torch
+
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import GroundTruth, TrueSequence, Video, decode_masks
 from mmttsrn.formats.results import PredictedSequence, Results
-from mmttsrn.visualization.masks import as_bool_masks
-from mmttsrn.visualization.overlay import FrameInstances
+from mmttsrn.structures import FrameResults
+from mmttsrn.structures.frame_results import boxes_of_rles
 
 
 @dataclass
 class VideoSequences:
-    """A video and the sequences to draw on it, which are numbered from 1.
+    """A video and the sequences to draw on it, with the ids that their files give them.
 
     Attributes:
         video: The video with its ground truth.
@@ -26,20 +28,24 @@ class VideoSequences:
     names: dict[int, str]
     predicted: list[PredictedSequence] = field(default_factory=list)
 
-    def frame_instances(
-        self, frame: int, sequences: Sequence[TrueSequence | PredictedSequence]
-    ) -> FrameInstances:
+    def frame(
+        self, index: int, sequences: Sequence[TrueSequence | PredictedSequence]
+    ) -> FrameResults:
         """Return what sequences of this video look like in one frame."""
-        size = [self.video.height, self.video.width]
-        counts = [sequence.counts[frame] for sequence in sequences]
-        scores = [item.score for item in sequences if isinstance(item, PredictedSequence)]
-        return FrameInstances(
-            ids=range(1, len(sequences) + 1),
-            names=[self.names[sequence.category_id] for sequence in sequences],
-            masks=as_bool_masks(
-                [text and {"size": size, "counts": text} for text in counts], *size
-            ),
-            scores=scores or None,
+        size = (self.video.height, self.video.width)
+        shown = [sequence for sequence in sequences if sequence.counts[index]]
+        counts = [sequence.counts[index] or "" for sequence in shown]
+        scores = [item.score for item in shown if isinstance(item, PredictedSequence)]
+        labels = list(self.names)
+        return FrameResults(
+            index=index,
+            instance_ids=torch.tensor([sequence.id for sequence in shown]).long(),
+            scores=torch.tensor(scores) if len(scores) == len(shown) else None,
+            labels=torch.tensor([labels.index(s.category_id) for s in shown]).long(),
+            boxes=boxes_of_rles([{"size": list(size), "counts": text} for text in counts]),
+            size=size,
+            counts=counts,
+            classes=list(self.names.values()),
         )
 
 

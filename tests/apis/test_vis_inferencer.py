@@ -104,12 +104,13 @@ def test_each_frame_at_once(inferencer: VISInferencer, frames: np.ndarray) -> No
     assert read == list(range(T))
 
 
-def test_masks_are_those_of_the_command_for_testing(
-    inferencer: VISInferencer, frames: np.ndarray
-) -> None:
-    """The same frames through the host's interface."""
+@pytest.mark.parametrize("name", [RELEASE, "mask2former-vis_tiny_shapes"])
+def test_results_are_those_of_the_command_for_testing(name: str, frames: np.ndarray) -> None:
+    """The same frames through the host's interface: longer than a window of either model."""
     from mmdet.structures import DetDataSample, TrackDataSample
 
+    torch.manual_seed(0)
+    inferencer = VISInferencer(name, device="cpu")
     sample = TrackDataSample()
     sample.video_data_samples = [
         DetDataSample(metainfo=dict(img_shape=(96, 160), ori_shape=(96, 160))) for _ in frames
@@ -117,8 +118,19 @@ def test_masks_are_those_of_the_command_for_testing(
     pixels = torch.from_numpy(frames[..., ::-1].transpose(0, 3, 1, 2).copy())
     (tested,) = inferencer.model.test_step(dict(inputs=[pixels], data_samples=[sample]))
     sequences = inferencer.sequences(frames)
+    assert len(sequences)
     assert tested.pred_sequences.counts == sequences.counts
     assert torch.equal(tested.pred_sequences.scores, sequences.scores)
+    assert torch.equal(tested.pred_sequences.ids, sequences.ids)
+
+
+def test_two_videos_at_once_do_not_mix(inferencer: VISInferencer, frames: np.ndarray) -> None:
+    other = frames[:, :, ::-1].copy()
+    pairs = list(zip(inferencer(frames), inferencer(other), strict=True))
+    for both, video in zip(zip(*pairs, strict=True), (frames, other), strict=True):
+        for result, alone in zip(both, inferencer(video), strict=True):
+            assert result.counts == alone.counts
+            assert np.array_equal(result.image, alone.image)
 
 
 def test_boxes_without_masks(frames: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,17 +13,17 @@ from pycocotools import mask as mask_utils
 
 from mmttsrn.formats.ground_truth import decode_masks, read_ground_truth
 from mmttsrn.inference.result_files import (
+    OverlayWriter,
     VideoResults,
     write_csv,
     write_json,
-    write_overlay,
     write_pngs,
 )
 from mmttsrn.inference.result_store import ResultStore
 from mmttsrn.structures import EncodedFrames, SequenceScores
 
 SIZE = (12, 20)
-IDS = [4, 0, 7]  # the last one is no result
+IDS = [5, 1, 8]  # the last one is no result
 
 
 def masks_of_frames() -> np.ndarray:
@@ -54,7 +55,7 @@ def results(tmp_path: Path):
         store.add(part_of(masks[:, :2]))
         store.add(part_of(masks[:, 2:]))
         scores = SequenceScores(
-            torch.tensor([0, 4]), torch.tensor([0.9, 0.6]), torch.tensor([1, 0])
+            torch.tensor([1, 5]), torch.tensor([0.9, 0.6]), torch.tensor([1, 0])
         )
         yield VideoResults("clip.mp4", SIZE, 25.0, ["cat", "dog"], store, scores)
     assert not list((tmp_path / "folder").iterdir())
@@ -82,7 +83,7 @@ def test_json_is_read_as_annotations(results: VideoResults, tmp_path: Path) -> N
 
 def test_json_without_any_instance_is_one(results: VideoResults, tmp_path: Path) -> None:
     nothing = SequenceScores(*(values[:0] for values in results.sequences))
-    write_json(VideoResults(*list(vars(results).values())[:-1], nothing), tmp_path / "a.json")
+    write_json(replace(results, sequences=nothing), tmp_path / "a.json")
     assert json.loads((tmp_path / "a.json").read_text())["annotations"] == []
 
 
@@ -126,9 +127,9 @@ def test_pictures_hold_ids_and_the_better_lies_on_top(
 
 def test_pictures_of_many_ids_have_16_bits(results: VideoResults, tmp_path: Path) -> None:
     far = part_of(masks_of_frames()[:1, :1].repeat(3, 0))
-    results.store.add(EncodedFrames(torch.tensor([1, 2, 600]), *list(vars(far).values())[1:]))
-    many = SequenceScores(torch.tensor([600]), torch.tensor([0.5]), torch.tensor([0]))
-    write_pngs(VideoResults(*list(vars(results).values())[:-1], many), tmp_path / "ids")
+    results.store.add(EncodedFrames(torch.tensor([2, 3, 601]), *list(vars(far).values())[1:]))
+    many = SequenceScores(torch.tensor([601]), torch.tensor([0.5]), torch.tensor([0]))
+    write_pngs(replace(results, sequences=many), tmp_path / "ids")
     picture = cv2.imread(str(tmp_path / "ids" / "00005.png"), cv2.IMREAD_UNCHANGED)
     assert picture.dtype == np.uint16
     assert set(np.unique(picture).tolist()) == {0, 601}
@@ -136,7 +137,9 @@ def test_pictures_of_many_ids_have_16_bits(results: VideoResults, tmp_path: Path
 
 def test_overlay_has_every_frame(results: VideoResults, tmp_path: Path) -> None:
     frames = np.full((5, *SIZE, 3), 128, np.uint8)
-    write_overlay(results, frames, tmp_path / "overlay.mp4", fps=25)
+    with OverlayWriter(tmp_path / "overlay.mp4", fps=25) as writer:
+        for number, image in enumerate(frames):
+            writer.add(image, results.frame(number))
     capture = cv2.VideoCapture(str(tmp_path / "overlay.mp4"))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
     assert capture.get(cv2.CAP_PROP_FPS) == 25

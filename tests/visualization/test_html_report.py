@@ -9,32 +9,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_frames import frame_of
 
-from mmttsrn.visualization.html_report import MAX_FRAMES, TruthSummary, write_html_report
-from mmttsrn.visualization.overlay import FrameInstances
+from mmttsrn.structures import FrameResults
+from mmttsrn.visualization.html_report import MAX_FRAMES, HtmlReport
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 T, SIZE = 6, (90, 160)
 
 
-def instances_of(number: int, with_scores: bool = True) -> FrameInstances:
+def instances_of(number: int, with_scores: bool = True) -> FrameResults:
     """A square that moves and has a hole, and a bar that is hidden in frames 2 and 3."""
     masks = np.zeros((2, *SIZE), bool)
     masks[0, 20:60, 10 * number + 10 : 10 * number + 50] = True
     masks[0, 35:45, 10 * number + 25 : 10 * number + 35] = False
     masks[1, 65:80, 20:140] = number not in (2, 3)
     scores = [0.9, 0.4] if with_scores else None
-    return FrameInstances(ids=[1, 7], names=["square", "</script>"], masks=masks, scores=scores)
+    return frame_of([1, 7], ["square", "</script>"], masks, scores=scores)
 
 
 def write(path: Path, num_frames: int = T, with_truth: bool = True) -> None:
     black = np.zeros((*SIZE, 3), np.uint8)
-    truth = None
-    if with_truth:
-        moved = (instances_of(n + (n == 4), False) for n in range(num_frames))
-        truth = (TruthSummary([("mAP", "0.500")]), moved)
-    frames = ((black, instances_of(number)) for number in range(num_frames))
-    write_html_report(path, "clip <b>.mp4", num_frames, 10.0, frames, truth)
+    numbers = [("mAP", "0.500")] if with_truth else None
+    with HtmlReport(path, "clip <b>.mp4", num_frames, 10.0, numbers) as report:
+        for n in range(num_frames):
+            true = instances_of(n + (n == 4), False) if with_truth else None
+            report.add(black, instances_of(n), true)
 
 
 def content_of(path: Path) -> dict:
@@ -58,11 +58,9 @@ def test_data_of_the_page(tmp_path: Path) -> None:
 
 
 def test_a_long_video_has_some_of_its_frames(tmp_path: Path) -> None:
-    frames = (
-        (np.zeros((9, 16, 3), np.uint8), FrameInstances([], [], boxes=np.zeros((0, 4))))
-        for _ in range(1000)
-    )
-    write_html_report(tmp_path / "page.html", "long", 1000, 30.0, frames)
+    with HtmlReport(tmp_path / "page.html", "long", 1000, 30.0) as report:
+        for _ in range(1000):
+            report.add(np.zeros((9, 16, 3), np.uint8), frame_of([], []))
     content = content_of(tmp_path / "page.html")
     assert len(content["frames"]) <= MAX_FRAMES
     assert content["frames"][1]["index"] == 4

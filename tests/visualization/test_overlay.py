@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from drawn_frames import frame_of
 
 from mmttsrn.visualization.colors import instance_color
 from mmttsrn.visualization.overlay import (
-    FrameInstances,
     OverlayStyle,
     Trails,
     draw_instances,
@@ -61,13 +61,13 @@ def test_holes_of_a_mask_stay_free(image):
 def test_input_image_is_not_changed(image):
     before = image.copy()
     for style in (ORIGINAL_SIZE, OverlayStyle()):
-        draw_instances(image, FrameInstances([1], ["cat"], _masks((40, 30, 80, 60))), style)
+        draw_instances(image, frame_of([1], ["cat"], _masks((40, 30, 80, 60))), style)
         assert np.array_equal(image, before)
 
 
 def test_far_from_instance_and_label_nothing_changes(image):
     drawn = draw_instances(
-        image, FrameInstances([1], ["cat"], _masks((40, 40, 80, 60)), scores=[0.9]), ORIGINAL_SIZE
+        image, frame_of([1], ["cat"], _masks((40, 40, 80, 60)), scores=[0.9]), ORIGINAL_SIZE
     )
     changed = _changed(image, drawn)
     assert changed[20:40, 40:80].any()  # the label above the box
@@ -79,27 +79,27 @@ def test_far_from_instance_and_label_nothing_changes(image):
 def test_instance_without_pixels_is_not_drawn(image):
     masks = np.zeros((2, 96, 160), dtype=bool)
     boxes = np.array([[10, 10, 60, 60], [20, 20, 40, 40]], dtype=np.float32)
-    drawn = draw_instances(image, FrameInstances([0, 1], ["a", "b"], masks, boxes), ORIGINAL_SIZE)
+    drawn = draw_instances(image, frame_of([0, 1], ["a", "b"], masks, boxes), ORIGINAL_SIZE)
     assert np.array_equal(drawn, image)
 
 
 def test_boxes_alone_are_drawn_and_degenerate_ones_left_out(image):
     boxes = np.array([[10, 40, 60, 80], [100, 20, 100, 20]], dtype=np.float32)
-    drawn = draw_instances(image, FrameInstances([0, 1], ["a", "b"], boxes=boxes), ORIGINAL_SIZE)
+    drawn = draw_instances(image, frame_of([0, 1], ["a", "b"], boxes=boxes), ORIGINAL_SIZE)
     assert tuple(drawn[79, 30]) == instance_color(0)
     assert not _changed(image, drawn)[:, 90:].any()
 
 
 @pytest.mark.parametrize("box", [(-50, -50, 500, 500), (150, 90, 160, 96), (0, 0, 3, 3)])
 def test_boxes_and_labels_at_the_border(image, box):
-    instances = FrameInstances([7], ["a long class name"], boxes=np.array([box]), scores=[1.0])
+    instances = frame_of([7], ["a long class name"], boxes=np.array([box]), scores=[1.0])
     assert draw_instances(image, instances, ORIGINAL_SIZE).shape == image.shape
 
 
 def test_id_keeps_its_color_through_frames_and_orders(image):
     pictures = []
     for ids, boxes in (([4, 9], [(10, 40, 50, 90), (90, 40, 130, 90)]), ([9], [(90, 40, 130, 90)])):
-        instances = FrameInstances(ids, ["x"] * len(ids), _masks(*boxes), scores=[0.5] * len(ids))
+        instances = frame_of(ids, ["x"] * len(ids), _masks(*boxes), scores=[0.5] * len(ids))
         pictures.append(draw_instances(image, instances, ORIGINAL_SIZE))
     first, second = (picture[45:90, 91:130] for picture in pictures)
     assert np.array_equal(first, second)
@@ -110,7 +110,7 @@ def test_id_keeps_its_color_through_frames_and_orders(image):
 @pytest.mark.parametrize(("scores", "bottom", "top"), [([0.9, 0.3], 2, 1), ([0.3, 0.9], 1, 2)])
 def test_higher_score_lies_on_top(scores, bottom, top):
     masks = _masks((20, 20, 100, 80), (20, 20, 100, 80))
-    instances = FrameInstances([1, 2], ["", ""], masks, scores=scores)
+    instances = frame_of([1, 2], ["", ""], masks, scores=scores)
     canvas = draw_instances(np.zeros((96, 160, 3), np.uint8), instances, ORIGINAL_SIZE)
     assert tuple(canvas[79, 60]) == instance_color(top)  # edge of the box
     expected = 0.45 * np.array(instance_color(top)) + 0.55 * 0.45 * np.array(instance_color(bottom))
@@ -124,9 +124,7 @@ def test_higher_score_lies_on_top(scores, bottom, top):
 def test_small_frames_are_enlarged(size, min_side, zoom):
     image = np.zeros((*size, 3), dtype=np.uint8)
     masks = _masks((10, 50, 40, 90), size=size)
-    drawn = draw_instances(
-        image, FrameInstances([1], ["x"], masks), OverlayStyle(min_side=min_side)
-    )
+    drawn = draw_instances(image, frame_of([1], ["x"], masks), OverlayStyle(min_side=min_side))
     assert drawn.shape == (size[0] * zoom, size[1] * zoom, 3)
     inside = drawn[50 * zoom + 5 : 90 * zoom - 5, 10 * zoom + 5 : 40 * zoom - 5]
     assert (inside != 0).any(-1).all()
@@ -147,7 +145,7 @@ def test_a_trail_follows_the_centre_and_ends(image):
 
     def drawn(left: int) -> np.ndarray:
         boxes = np.array([[left, 10.0, left + 4, 14.0]])
-        instances = FrameInstances(ids=[4], names=["a"], boxes=boxes)
+        instances = frame_of([4], names=["a"], boxes=boxes)
         trails.add(instances)
         canvas = np.zeros((40, 60, 3), np.uint8)
         trails.draw(canvas, zoom=1, line_width=1)
@@ -159,7 +157,7 @@ def test_a_trail_follows_the_centre_and_ends(image):
     last = drawn(16)
     assert last[12, 10:19].all()
     assert not last[12, :8].any()
-    nothing = FrameInstances(ids=[], names=[], boxes=np.zeros((0, 4)))
+    nothing = frame_of([], names=[], boxes=np.zeros((0, 4)))
     trails.add(nothing)
     trails.add(nothing)
     assert np.array_equal(draw_instances(image, nothing, ORIGINAL_SIZE, trails), image)

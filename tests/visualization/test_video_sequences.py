@@ -23,26 +23,35 @@ def test_videos_hold_ground_truth_and_predictions(vis_files):
     assert [len(videos[key].video.sequences) for key in (1, 2)] == [1, 1]
     assert [sequence.score for sequence in videos[1].predicted] == [0.9]
     for video, name in zip(videos.values(), ("cat", "dog"), strict=True):
-        instances = video.frame_instances(0, video.predicted)
-        assert (list(instances.ids), instances.names) == ([1], [name])
+        frame = video.frame(0, video.predicted)
+        assert (frame.instance_ids.tolist(), frame.names) == ([1], [name])
 
 
-def test_predictions_are_numbered_by_score(vis_files, edit_json):
-    edit_json("results.json", lambda results: results[::-1])
+@pytest.mark.parametrize(("ids", "expected"), [((7, 3), (3, 7)), ((None, None), (2, 1))])
+def test_sequences_have_the_id_of_the_file_or_their_place(vis_files, edit_json, ids, expected):
+    """Drawn is the better one first, which is the second one of the file here."""
+
+    def change(results):
+        for entry, identity in zip(results[:2], ids, strict=True):
+            entry |= {} if identity is None else {"id": identity}
+        results[0]["score"], results[1]["score"] = 0.2, 0.9
+
+    edit_json("results.json", change)
     video = _load(vis_files, score_thr=0.0)[1]
-    instances = video.frame_instances(0, video.predicted)
-    assert list(zip(instances.ids, instances.scores, strict=True)) == [(1, 0.9), (2, 0.2)]
+    frame = video.frame(0, video.predicted)
+    assert tuple(frame.instance_ids.tolist()) == expected
+    assert frame.scores.tolist() == pytest.approx([0.9, 0.2])
 
 
-def test_frame_instances(vis_files):
+def test_frames(vis_files):
     video = _load(vis_files)[1]
-    instances = video.frame_instances(1, video.predicted)
-    assert instances.masks.shape == (1, 48, 64)
-    assert np.flatnonzero(instances.masks[0].any(0))[0] == 13
-    assert instances.scores == [0.9]
-    assert not video.frame_instances(3, video.predicted).masks.any()  # null
-    assert video.frame_instances(0, video.video.sequences).scores is None
-    assert video.frame_instances(0, []).masks.shape == (0, 48, 64)
+    frame = video.frame(1, video.predicted)
+    assert frame.masks.shape == (1, 48, 64)
+    assert np.flatnonzero(frame.masks[0].any(0))[0] == 13
+    assert frame.boxes.tolist() == [[13, 10, 33, 30]]
+    assert len(video.frame(3, video.predicted)) == 0  # null
+    assert video.frame(0, video.video.sequences).scores is None
+    assert video.frame(0, []).masks.shape == (0, 48, 64)
 
 
 def test_file_without_ground_truth(vis_files, edit_json):

@@ -4,7 +4,6 @@ Pages load nothing and need no other file; open them in any browser.
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 from mmttsrn.cli.user_errors import positive, report_user_errors, threshold
@@ -14,11 +13,9 @@ from mmttsrn.evaluation.ytvis import evaluate
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.output_files import check_output_folder
 from mmttsrn.formats.results import Results, read_results
-from mmttsrn.visualization.html_report import TruthSummary, write_html_report
-from mmttsrn.visualization.overlay import FrameInstances
+from mmttsrn.visualization.html_report import HtmlReport
 from mmttsrn.visualization.render import check_frames, read_frame_of
 from mmttsrn.visualization.video_sequences import (
-    VideoSequences,
     add_predictions,
     unique_stems,
     videos_to_draw,
@@ -44,8 +41,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def compare(truth: GroundTruth, results: Results, video_id: int) -> TruthSummary:
-    """Numbers of one video."""
+def compare(truth: GroundTruth, results: Results, video_id: int) -> list[tuple[str, str]]:
+    """Numbers of one video: names and values."""
     own = {video_id: results.get(video_id, [])}
     alone = GroundTruth(truth.name, {video_id: truth.videos[video_id]}, truth.categories)
     stats = evaluate(alone, own).stats
@@ -53,19 +50,7 @@ def compare(truth: GroundTruth, results: Results, video_id: int) -> TruthSummary
     numbers = [("mask AP", stats["mAP"]), ("AP50", stats["mAP_50"]), ("AR@10", stats["AR@10"])]
     rows = [(name, f"{value:.3f}" if value >= 0 else "-") for name, value in numbers]
     rows += [(f"errors: {name}", str(count)) for name, count in errors.counts.items() if count]
-    return TruthSummary(rows)
-
-
-def frames_of(drawn: VideoSequences, root: Path) -> Iterator[tuple]:
-    """Frames of a video, with what was found in each."""
-    for index, name in enumerate(drawn.video.file_names):
-        yield read_frame_of(drawn.video, root / name), drawn.frame_instances(index, drawn.predicted)
-
-
-def truth_of(drawn: VideoSequences) -> Iterator[FrameInstances]:
-    """Yield what is annotated in each frame of a video."""
-    for index in range(drawn.video.length):
-        yield drawn.frame_instances(index, drawn.video.sequences)
+    return rows
 
 
 @report_user_errors()
@@ -85,12 +70,13 @@ def main(argv: list[str] | None = None) -> None:
     for drawn in chosen:
         video = drawn.video
         path = args.out / f"{stems[video.id]}.html"
-        against = None
-        if truth.has_sequences:
-            against = (compare(truth, results, video.id), truth_of(drawn))
+        numbers = compare(truth, results, video.id) if truth.has_sequences else None
         title = f"{stems[video.id]} (video {video.id})"
-        frames = frames_of(drawn, Path(args.img_root))
-        write_html_report(path, title, video.length, args.fps, frames, against)
+        with HtmlReport(path, title, video.length, args.fps, numbers) as report:
+            for index, name in enumerate(video.file_names):
+                image = read_frame_of(video, Path(args.img_root) / name)
+                true = drawn.frame(index, video.sequences) if numbers else None
+                report.add(image, drawn.frame(index, drawn.predicted), true)
         print(path, flush=True)
 
 

@@ -16,7 +16,6 @@ from mmttsrn.registry import HOOKS
 from mmttsrn.structures import SequenceResults, video_results
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
 from mmttsrn.visualization.overlay_files import FORMATS, write_overlays
-from mmttsrn.visualization.predictions import predicted_instances
 from mmttsrn.visualization.video_io import read_frame, require_mp4_encoder
 
 
@@ -133,8 +132,8 @@ class VISVisualizationHook(Hook):
         for index in range(0, video.num_frames, self.frame_interval):
             path = video.frame_paths[index]
             image = read_frame(path, self.backend_args)
-            instances = predicted_instances(video, index, classes, self.score_thr)
-            yield index, path, draw_instances(image, instances, self._visualizer.style)
+            shown = video.frame(index, classes, self.score_thr)
+            yield index, path, draw_instances(image, shown, self._visualizer.style)
 
     def _write_video(self, runner: Runner, video: SequenceResults) -> None:
         dataset = runner.test_dataloader.dataset

@@ -8,7 +8,7 @@ from mmdet.structures import TrackDataSample
 from torch import Tensor
 
 from mmttsrn.hosts.clip_truth import FrameTruth, clip_truth, padding_mask
-from mmttsrn.structures import RESULTS_FIELD, FrameSizes, SequenceResults, SequenceTargets
+from mmttsrn.structures import RESULTS_FIELD, SequenceResults, SequenceTargets
 
 
 def prepare_frame(model: Any, frame: Tensor) -> Tensor:
@@ -21,14 +21,6 @@ def padding_mask_of(inputs: Tensor, data_samples: Sequence[TrackDataSample] | No
     n, t, _, h, w = inputs.shape
     sizes = [[frame.img_shape[:2] for frame in sample] for sample in data_samples or ()]
     return padding_mask((n, t, h, w), sizes, inputs.device)
-
-
-def frame_sizes_of(sample: TrackDataSample, padded: Sequence[int]) -> FrameSizes:
-    """Sizes of the frames of a video, of which all are equal."""
-    frame = sample[0]
-    return FrameSizes(
-        (padded[0], padded[1]), tuple(frame.img_shape[:2]), tuple(frame.ori_shape[:2])
-    )
 
 
 def clip_targets(sample: TrackDataSample, with_masks: bool, max_instances: int) -> SequenceTargets:

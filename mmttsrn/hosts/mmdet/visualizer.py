@@ -1,5 +1,6 @@
 """Visualizer of video instance segmentation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,11 @@ import torch
 from mmdet.structures import DetDataSample
 from mmdet.visualization import TrackLocalVisualizer
 from mmengine.structures import InstanceData
+from pycocotools import mask as mask_utils
 
 from mmttsrn.registry import VISUALIZERS
-from mmttsrn.visualization.masks import as_bool_masks
-from mmttsrn.visualization.overlay import FrameInstances, OverlayStyle, draw_instances
+from mmttsrn.structures import FrameResults
+from mmttsrn.visualization.overlay import OverlayStyle, draw_instances, enlarge
 
 
 @VISUALIZERS.register_module()
@@ -67,12 +69,11 @@ class VISLocalVisualizer(TrackLocalVisualizer):
             RGB frame (zoom * H, zoom * W, 3), uint8.
         """
         if "labels" not in instances:  # the packer's empty ground truth
-            return draw_instances(image, FrameInstances([], []), self.style)
-        shown = torch.ones(len(instances), dtype=torch.bool)
+            return enlarge(image, self.style.zoom(*image.shape[:2]))
         if "scores" in instances:
-            shown &= instances.scores.cpu() >= score_thr
-        frame_instances = _to_frame_instances(instances[shown], image.shape, classes)
-        return draw_instances(image, frame_instances, self.style)
+            instances = instances[instances.scores.cpu() >= score_thr]
+        frame = _frame_results(instances, (image.shape[0], image.shape[1]), classes or ())
+        return draw_instances(image, frame, self.style)
 
     def _draw_instances(self, image: np.ndarray, instances: InstanceData) -> np.ndarray:
         """Draw for ``add_datasample``, which has cut off low scores, on the main rank."""
@@ -96,18 +97,28 @@ class VISLocalVisualizer(TrackLocalVisualizer):
         super().add_datasample(name, image, data_sample, draw_gt, draw_pred, **kwargs)
 
 
-def _to_frame_instances(
-    instances: InstanceData, shape: tuple[int, ...], classes: tuple[str, ...] | None
-) -> FrameInstances:
+def _frame_results(
+    instances: InstanceData, size: tuple[int, int], classes: Sequence[str]
+) -> FrameResults:
     ids = instances.instances_id if "instances_id" in instances else instances.instances_ids
-    labels = [int(label) for label in instances.labels]
+    ids, labels = torch.as_tensor(ids).cpu().long(), torch.as_tensor(instances.labels).cpu().long()
+    scores = instances.scores.cpu() if "scores" in instances else None
     boxes = instances.get("bboxes")
     boxes = getattr(boxes, "tensor", boxes)  # mmdet's box structures hold a tensor
-    masks = instances.get("masks")
-    return FrameInstances(
-        ids=[int(instance_id) for instance_id in ids],
-        names=[classes[label] if classes else f"class {label}" for label in labels],
-        masks=None if masks is None else as_bool_masks(masks, shape[0], shape[1]),
-        boxes=None if boxes is None else torch.as_tensor(boxes).cpu().numpy(),
-        scores=instances.scores.tolist() if "scores" in instances else None,
-    )
+    if boxes is not None:
+        boxes = torch.as_tensor(boxes).cpu().float()
+    if "masks" not in instances:
+        return FrameResults(0, ids, scores, labels, boxes, size, None, classes)
+    masks = _dense_masks(instances.masks, size)
+    return FrameResults.from_masks(ids, labels, masks, scores, boxes, classes)
+
+
+def _dense_masks(masks: Any, size: tuple[int, int]) -> np.ndarray:
+    """Masks (n, H, W) bool from a tensor, an array, a mask structure or a list of RLE dicts."""
+    if isinstance(masks, torch.Tensor):
+        masks = masks.numpy(force=True)
+    elif isinstance(masks, Sequence):
+        masks = [mask_utils.decode(rle) for rle in masks]
+    elif hasattr(masks, "to_ndarray"):
+        masks = masks.to_ndarray()
+    return np.asarray(masks, bool).reshape(len(masks), *size)

@@ -1,7 +1,6 @@
 """The model as MMTracking's models of video instance segmentation are called."""
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import Any
 
 from mmtrack.models.mot import BaseMultiObjectTracker
@@ -14,12 +13,11 @@ from mmttsrn.hosts.hosted_model import HostedModel
 from mmttsrn.hosts.mmtrack.samples import (
     check_whole_video,
     clip_targets,
-    frame_sizes_of,
     image_sizes,
     stacked_frames,
     store_results,
 )
-from mmttsrn.inference import VideoPredictor
+from mmttsrn.hosts.prediction import predict_video
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import SequenceTargets
 
@@ -105,7 +103,7 @@ class MMTrackTTSRN(HostedModel, BaseMultiObjectTracker):
         self, frames: Iterator[Tensor], samples: list[TrackDataSample]
     ) -> list[TrackDataSample]:
         check_whole_video(samples)
-        first = next(frames)
-        predictor = VideoPredictor(self.core, frame_sizes_of(samples[0], first.shape[-2:]))
-        store_results(samples, predictor.predict(chain([first], frames)), self.frame_results)
+        sizes = samples[0].img_shape[:2], samples[0].ori_shape[:2]
+        results = predict_video(self.core, frames, *map(tuple, sizes))
+        store_results(samples, results, self.frame_results)
         return samples

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.clip_truth import FrameTruth, clip_truth
-from mmttsrn.structures import RESULTS_FIELD, FrameSizes, SequenceResults, SequenceTargets
+from mmttsrn.structures import RESULTS_FIELD, SequenceResults, SequenceTargets
 
 PREFIXES = ("", "ref_")
 WHOLE_VIDEOS = "test_dataloader.batch_sampler=dict(type='EntireVideoBatchSampler')"
@@ -103,13 +103,6 @@ def check_whole_video(samples: Sequence[TrackDataSample]) -> None:
         )
 
 
-def frame_sizes_of(sample: TrackDataSample, padded: Sequence[int]) -> FrameSizes:
-    """Sizes of the frames of a video, of which all are equal."""
-    return FrameSizes(
-        (padded[0], padded[1]), tuple(sample.img_shape[:2]), tuple(sample.ori_shape[:2])
-    )
-
-
 def store_results(
     samples: Sequence[TrackDataSample], results: SequenceResults, in_frames: bool
 ) -> None:
@@ -136,18 +129,17 @@ def store_results(
             sample.pred_track_instances = _frame_instances(results, frame)
 
 
-def _frame_instances(results: SequenceResults, frame: int) -> InstanceData:
+def _frame_instances(results: SequenceResults, index: int) -> InstanceData:
     """Give the instances that are visible in a frame; their score is that of the sequence."""
-    seen = results.visible[:, frame].nonzero()[:, 0]
+    frame = results.frame(index)
     instances = InstanceData(
-        bboxes=results.boxes[seen, frame],
-        scores=results.scores[seen],
-        labels=results.labels[seen],
-        instances_id=seen,
+        bboxes=frame.boxes,
+        scores=frame.scores,
+        labels=frame.labels,
+        instances_id=frame.instance_ids,
     )
-    masks = results.frame_masks(frame)
-    if masks is not None:
-        instances.masks = torch.from_numpy(masks[seen.numpy()])
+    if frame.masks is not None:
+        instances.masks = torch.from_numpy(frame.masks)
     return instances
 
 

@@ -14,6 +14,7 @@ from mmttsrn.structures import FinishedFrames, InstanceSequences
 
 FIELDS = ("logits", "boxes", "mask_logits", "states", "covered")
 NEVER = -1
+FIRST_ID = 1  # 0 is the background in pictures of ids
 
 
 @dataclass
@@ -21,7 +22,7 @@ class _Looks:
     """What n sequences looked like when they were seen last, to know them again.
 
     Attributes:
-        ids: (n,) int64, which sequences of the video these are.
+        ids: (n,) int64 ids from 1.
         slots: (n,) int64, the query slot in which each was seen.
         seen: (n,) int64, the last frame in which each was seen; ``NEVER`` if in none.
         classes: (n, K+1) mean class probabilities.
@@ -46,7 +47,7 @@ class _Looks:
         last = torch.where(seen, frames, NEVER).amax(1)
         slots = torch.arange(len(clip))
         classes = (clip.logits.float().softmax(-1) * weights).sum(1).cpu()
-        return cls(slots, slots, last.cpu(), classes, states)
+        return cls(slots + FIRST_ID, slots, last.cpu(), classes, states)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -145,7 +146,7 @@ class LinkedVideo:
         free &= looks.classes[:, :-1].amax(-1) >= self.linker.min_score
         new = free.nonzero().squeeze(1)
         new_looks = looks.select(new)
-        new_looks.ids = torch.arange(len(new)) + self.count
+        new_looks.ids = torch.arange(len(new)) + self.count + FIRST_ID
         self.count += len(new)
         rows, slots = torch.cat([rows, back]), torch.cat([slots, back_slots])
         self.looks.update(rows, looks.select(slots))

@@ -77,7 +77,7 @@ def test_results_have_the_official_form(load_split, run, shapes_dir: Path, tmp_p
     content = json.loads((shapes_dir / "valid.json").read_text())
     assert len(results) == len(content["annotations"])
     for result, annotation in zip(results, content["annotations"], strict=True):
-        assert set(result) == {"video_id", "category_id", "score", "segmentations"}
+        assert set(result) == {"video_id", "category_id", "score", "id", "segmentations"}
         assert result["video_id"] == annotation["video_id"]
         assert result["category_id"] == annotation["category_id"]
         assert result["score"] == pytest.approx(0.9)

@@ -47,14 +47,14 @@ def link(
 def joined(parts: Iterable[FinishedFrames]) -> InstanceSequences:
     """All frames of a video in one, from the parts that the linker finishes."""
     parts = list(parts)
-    count = max(int(part.ids.max()) + 1 for part in parts if len(part.ids))
+    count = max(int(part.ids.max()) for part in parts if len(part.ids))
     num_frames = sum(part.sequences.covered.shape[1] for part in parts)
     video, start = parts[0].sequences.blank(count, num_frames), 0
     for part in parts:
         stop = start + part.sequences.covered.shape[1]
         for name in ("logits", "boxes", "mask_logits", "covered"):
             if getattr(video, name) is not None:
-                getattr(video, name)[part.ids, start:stop] = getattr(part.sequences, name)
+                getattr(video, name)[part.ids - 1, start:stop] = getattr(part.sequences, name)
         start = stop
     return video
 
@@ -93,7 +93,7 @@ def test_slots_that_change_between_clips_are_joined(with_masks: bool) -> None:
 def test_a_video_of_one_clip_is_returned_as_it_is() -> None:
     _, clip = clip_of(planted_video(), 0, 3, [3, 1, 0, 2])
     (part,) = link(ClipLinker(), [(0, clip)])
-    assert part.ids.tolist() == [0, 1, 2, 3]
+    assert part.ids.tolist() == [1, 2, 3, 4]
     for name in ("logits", "boxes", "mask_logits", "covered"):
         assert torch.equal(getattr(part.sequences, name), getattr(clip, name))
 
@@ -227,4 +227,4 @@ def test_sequences_that_have_ended_are_held_no_longer() -> None:
     video = planted_video(1)
     clips = [clip_of(video, start, 3, [0]) for start in range(0, T - 2, 2)]
     parts = list(link(ClipLinker(min_iou=1.1, memory=0), clips))
-    assert [part.ids.tolist() for part in parts] == [[0], [0, 1], [1, 2], [2, 3]]
+    assert [part.ids.tolist() for part in parts] == [[1], [1, 2], [2, 3], [3, 4]]
