@@ -15,8 +15,8 @@ def missing_files(paths: Iterable[str | os.PathLike]) -> list[str]:
         folder, name = os.path.split(path)
         if folder not in names_in:
             exists = os.path.isdir(folder or ".")
-            names = set(os.listdir(folder or ".")) if exists else set()
-            names_in[folder] = None if os.path.isfile(folder) else names
+            found = set(os.listdir(folder or ".")) if exists else set()
+            names_in[folder] = None if os.path.isfile(folder) else found
         names = names_in[folder]
         if not (name.isdigit() if names is None else name in names):
             missing.append(os.fspath(path))
