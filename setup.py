@@ -96,7 +96,6 @@ setup(
             f"{PACKAGE}.formats._intervals",
             [f"{PACKAGE}/formats/_intervals.c"],
             extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
-            optional=True,  # without a C compiler, evaluation is slower
         )
     ],
     package_data={PACKAGE: ["py.typed", "visualization/*.html"]},

@@ -5,17 +5,19 @@ from collections.abc import Iterable
 
 
 def missing_files(paths: Iterable[str | os.PathLike]) -> list[str]:
-    """Find the files that are not there.
+    """Find the frames whose file is not there: an image, or the video of ``video.mp4/00012``.
 
     Each folder is looked up once: a look-up per frame is slow on network file systems.
     """
-    files_of: dict[str, set[str]] = {}
+    names_in: dict[str, set[str] | None] = {}  # None for a video file, which may hold any frame
     missing = []
     for path in paths:
         folder, name = os.path.split(path)
-        if folder not in files_of:
+        if folder not in names_in:
             exists = os.path.isdir(folder or ".")
-            files_of[folder] = set(os.listdir(folder or ".")) if exists else set()
-        if name not in files_of[folder]:
+            found = set(os.listdir(folder or ".")) if exists else set()
+            names_in[folder] = None if os.path.isfile(folder) else found
+        names = names_in[folder]
+        if not (name.isdigit() if names is None else name in names):
             missing.append(os.fspath(path))
     return missing

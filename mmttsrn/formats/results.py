@@ -48,13 +48,17 @@ class PredictedSequence:
 Results = dict[int, list[PredictedSequence]]
 
 
-def read_results(source: str | os.PathLike | list[dict[str, Any]], truth: GroundTruth) -> Results:
+def read_results(
+    source: str | os.PathLike | list[dict[str, Any]] | dict[str, Any], truth: GroundTruth
+) -> Results:
     """Read and check results.
 
     Compressed counts are checked when they are decoded.
 
     Args:
-        source: A results json or its content, which is not changed.
+        source: A results json or its content, which is not changed: the official list, or an
+            object like ground truth whose ``annotations`` have a ``score``, as
+            ``tools/inference.py`` writes it.
         truth: The videos and categories that they belong to.
 
     Raises:
@@ -67,18 +71,23 @@ def read_results(source: str | os.PathLike | list[dict[str, Any]], truth: Ground
 
 
 def _read_results(
-    source: str | os.PathLike | list[dict[str, Any]], name: str, truth: GroundTruth
+    source: str | os.PathLike | list[dict[str, Any]] | dict[str, Any],
+    name: str,
+    truth: GroundTruth,
 ) -> Results:
     entries: Any = source
     if isinstance(source, (str, os.PathLike)):
         entries = read_json(source, _small_entry)
-    elif isinstance(source, list):
-        entries = [_small_entry(entry) for entry in source]
+    place = f"{name}: entry {{}}: "
+    if isinstance(entries, dict) and "annotations" in entries:
+        _check_category_names(name, entries, truth)
+        entries, place = entries["annotations"], f"{name}: annotations[{{}}]."
     results: Results = {}
     for index, entry in enumerate(checked_list(name, entries)):
+        entry, source_of_entry = _small_entry(entry), place.format(index)
         problem = next(entry_problems(entry, truth), None)
         if problem is not None:
-            raise UserInputError(f"{name}: entry {index}: {problem}")
+            raise UserInputError(f"{source_of_entry}{problem}")
         video = truth.videos[entry["video_id"]]
         sequences = results.setdefault(video.id, [])
         identity = entry.get("id")
@@ -87,10 +96,21 @@ def _read_results(
             _counts(entry["segmentations"], video),
             float(entry["score"]),
             identity if type(identity) is int else len(sequences) + 1,
-            f"{name}: entry {index}: ",
+            source_of_entry,
         )
         sequences.append(sequence)
     return results
+
+
+def _check_category_names(name: str, content: dict[str, Any], truth: GroundTruth) -> None:
+    """Refuse ids that mean another class in the results than in the ground truth."""
+    for index, category in enumerate(content.get("categories", [])):
+        expected = truth.categories.get(category["id"])
+        if expected not in (None, category["name"]):
+            raise UserInputError(
+                f"{name}: categories[{index}].name: expected {expected!r}, the class with this id"
+                f" in {truth.name}, got {category['name']!r}"
+            )
 
 
 def checked_list(name: str, entries: Any) -> list[Any]:

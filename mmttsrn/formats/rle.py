@@ -1,20 +1,17 @@
 """Segmentations of YouTube-VIS json files as compressed COCO run-length encodings."""
 
 from array import array
-from collections.abc import Sequence
 from reprlib import repr as short_repr
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as mask_utils
 
-_MAX_CHARS_PER_COUNT = 7  # 5 bits each: more than any frame has pixels
+from mmttsrn.formats.intervals import RunLengthError, decode_intervals
+
 # Boxes and polygons may leave the frame by some times its longer side. What is farther away is a
 # mistake, and pycocotools draws its way there in memory.
 MAX_SIDES_AWAY = 10
-NOT_COMPRESSED = "RLE counts string is not a compressed COCO RLE"
-CUT_OFF = "RLE counts string is empty or cut off"
-NEGATIVE_RUN = "RLE counts string holds a negative run"
 
 
 def encode_segmentation(segmentation: Any, height: int, width: int) -> dict[str, Any]:
@@ -96,88 +93,18 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
             f" [{height}, {width}]"
         )
     counts = rle["counts"]
-    if isinstance(counts, list):
-        if not set(map(type, counts)) == {int} or min(counts) < 0:
-            raise ValueError("RLE counts must be non-negative integers")
-        total = sum(counts)
-    elif isinstance(counts, str):
-        runs, _ = decode_runs([counts])
-        total = int(runs.sum())
-    else:
+    if isinstance(counts, str):
+        try:
+            decode_intervals([[counts]], 1, height * width)
+        except RunLengthError as error:
+            raise ValueError(error.problem) from error
+        return rle
+    if not isinstance(counts, list):
         raise TypeError(f"RLE counts is a {type(counts).__name__}, expected a list or a string")
-    if total != height * width:
+    if not set(map(type, counts)) == {int} or min(counts) < 0:
+        raise ValueError("RLE counts must be non-negative integers")
+    if sum(counts) != height * width:
         raise ValueError(
-            f"RLE counts sum to {total} pixels, expected {height} x {width} = {height * width}"
+            f"RLE counts sum to {sum(counts)} pixels, expected {height * width} (height x width)"
         )
-    return mask_utils.frPyObjects(rle, height, width) if isinstance(counts, list) else rle
-
-
-class BrokenRunsError(ValueError):
-    """A compressed RLE that is not valid.
-
-    Attributes:
-        index: Which one of those that were decoded together.
-    """
-
-    def __init__(self, index: int, problem: str) -> None:
-        self.index = index
-        super().__init__(problem)
-
-
-def decode_runs(counts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Decode compressed RLE strings, all together.
-
-    The format is COCO's: 5 bits per character offset by 48, bit 6 means "continues", two's
-    complement, and from the fourth run on the difference to the run before the previous one.
-
-    Args:
-        counts: One or more strings.
-
-    Returns:
-        Lengths of background and of the foreground after it, (n, 2) int64, where the last
-        foreground may be 0; and the index of each string's first row, then n.
-
-    Raises:
-        BrokenRunsError: A string is not a compressed RLE.
-    """
-    lengths = np.fromiter(map(len, counts), np.int64, len(counts))
-    _refuse(lengths == 0, CUT_OFF)
-    text = "".join(counts)
-    if not text.isascii():
-        _refuse(np.array([not string.isascii() for string in counts]), NOT_COMPRESSED)
-    codes = np.frombuffer(text.encode(), np.uint8) - np.uint8(48)
-    stops = np.cumsum(lengths)
-    _refuse(np.maximum.reduceat(codes, stops - lengths) > 63, NOT_COMPRESSED)
-    _refuse(codes[stops - 1] >= 32, CUT_OFF)
-    last = np.flatnonzero(codes < 32)  # character of each number
-    heads = np.append(0, last[:-1] + 1)
-    sizes = last - heads + 1
-    first = np.searchsorted(last, stops - lengths)  # number of each string
-    _refuse(np.maximum.reduceat(sizes, first) > _MAX_CHARS_PER_COUNT, NOT_COMPRESSED)
-    shifts = 5 * (np.arange(len(codes)) - np.repeat(heads, sizes))
-    numbers = np.add.reduceat((codes & 31).astype(np.int64) << shifts, heads)
-    numbers -= ((codes[last] & 16) != 0) * (1 << (5 * sizes))
-    return _runs_of_numbers(numbers, np.append(first, len(numbers)))
-
-
-def _runs_of_numbers(numbers: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum up the differences in the numbers of each string, in rows of two."""
-    amounts = np.diff(first)
-    odd = amounts % 2 == 1
-    runs = np.insert(numbers, first[1:][odd], 0).reshape(-1, 2)
-    rows = np.append(0, np.cumsum((amounts + 1) // 2))
-    starts = rows[:-1]
-    third = starts[amounts > 2] + 1
-    runs[third, 0] -= runs[third - 1, 0]  # which is no difference yet
-    for column in runs.T:
-        sums = np.add.reduceat(column, starts)
-        column[starts[1:]] -= sums[:-1]  # where the sum goes on from the string before
-        np.cumsum(column, out=column)
-    runs[rows[1:][odd] - 1, 1] = 0
-    _refuse(np.minimum.reduceat(np.minimum(*runs.T), starts) < 0, NEGATIVE_RUN)
-    return runs, rows
-
-
-def _refuse(broken: np.ndarray, problem: str) -> None:
-    if broken.any():
-        raise BrokenRunsError(int(broken.argmax()), problem)
+    return mask_utils.frPyObjects(rle, height, width)

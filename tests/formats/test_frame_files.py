@@ -20,3 +20,10 @@ def test_each_folder_is_looked_up_once(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda path: folders.append(path) or original(path))
     missing_files([tmp_path / f"{frame}.jpg" for frame in range(100)])
     assert folders == [str(tmp_path)]
+
+
+def test_frames_of_a_video_file_are_there_if_it_is(tmp_path):
+    (tmp_path / "clip.mp4").touch()
+    names = ["clip.mp4/00012", "clip.mp4/0.jpg", "other.mp4/00012"]
+    missing = missing_files([tmp_path / name for name in names])
+    assert missing == [str(tmp_path / name) for name in names[1:]]

@@ -1,18 +1,10 @@
-import ctypes
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as mask_utils
 
-from mmttsrn.formats import intervals
-from mmttsrn.formats.intervals import (
-    RunLengthError,
-    decode_intervals,
-    intersections,
-    load_library,
-)
+from mmttsrn.formats.intervals import RunLengthError, decode_intervals, intersections
 
 HEIGHT, WIDTH = 5, 7
 masks = st.one_of(
@@ -20,13 +12,6 @@ masks = st.one_of(
     st.lists(st.booleans(), min_size=HEIGHT * WIDTH, max_size=HEIGHT * WIDTH),
     st.sampled_from([[False] * 35, [True] * 35, [True] * 34 + [False], [False] * 34 + [True]]),
 )
-
-
-@pytest.fixture(params=["compiled", "numpy"])
-def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "numpy":
-        monkeypatch.setattr(intervals, "load_library", lambda: None)
-    return request.param
 
 
 def encode(mask: list[bool] | None) -> str | None:
@@ -40,36 +25,28 @@ def dense(mask: list[bool] | None) -> np.ndarray:
     return np.zeros(HEIGHT * WIDTH, bool) if mask is None else np.array(mask)
 
 
-def test_the_compiled_code_is_there() -> None:
-    assert isinstance(load_library(), ctypes.CDLL)
-
-
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(masks, masks), min_size=1, max_size=4))
-@pytest.mark.parametrize("compiled", [True, False])
-def test_intervals_and_intersections_are_those_of_dense_masks(compiled: bool, pairs: list) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        if not compiled:
-            patch.setattr(intervals, "load_library", lambda: None)
-        sequences = [[encode(pair[i]) for pair in pairs] for i in (0, 1)]
-        decoded = decode_intervals(sequences, len(pairs), HEIGHT * WIDTH)
-        everything = [mask for i in (0, 1) for mask in (dense(pair[i]) for pair in pairs)]
-        assert decoded.areas.ravel().tolist() == [mask.sum() for mask in everything]
-        for t, mask in enumerate(everything):
-            pixels = np.zeros(HEIGHT * WIDTH, bool)
-            start, stop = decoded.first[t : t + 2]
-            for begin, end in decoded.intervals[start:stop].tolist():
-                assert begin < end
-                assert not pixels[max(begin - 1, 0) : end + 1].any()  # neither shared nor adjacent
-                pixels[begin:end] = True
-            assert np.array_equal(pixels, mask)
-        shared = [(dense(pair[0]) & dense(pair[1])).sum() for pair in pairs]
-        pairs_of_sequences = np.array([[0, 1], [1, 0], [1, 1]])
-        found = intersections(decoded, pairs_of_sequences)
-        assert found.tolist() == [shared, shared, [dense(pair[1]).sum() for pair in pairs]]
+def test_intervals_and_intersections_are_those_of_dense_masks(pairs: list) -> None:
+    sequences = [[encode(pair[i]) for pair in pairs] for i in (0, 1)]
+    decoded = decode_intervals(sequences, len(pairs), HEIGHT * WIDTH)
+    everything = [mask for i in (0, 1) for mask in (dense(pair[i]) for pair in pairs)]
+    assert decoded.areas.ravel().tolist() == [mask.sum() for mask in everything]
+    for t, mask in enumerate(everything):
+        pixels = np.zeros(HEIGHT * WIDTH, bool)
+        start, stop = decoded.first[t : t + 2]
+        for begin, end in decoded.intervals[start:stop].tolist():
+            assert begin < end
+            assert not pixels[max(begin - 1, 0) : end + 1].any()  # neither shared nor adjacent
+            pixels[begin:end] = True
+        assert np.array_equal(pixels, mask)
+    shared = [(dense(pair[0]) & dense(pair[1])).sum() for pair in pairs]
+    pairs_of_sequences = np.array([[0, 1], [1, 0], [1, 1]])
+    found = intersections(decoded, pairs_of_sequences)
+    assert found.tolist() == [shared, shared, [dense(pair[1]).sum() for pair in pairs]]
 
 
-def test_large_numbers(backend: str) -> None:
+def test_large_numbers() -> None:
     """Positions above 2**31, which take several characters, and empty runs."""
     size = [60_000, 70_000]
     num_pixels = size[0] * size[1]
@@ -112,34 +89,8 @@ def compress(runs: list[int]) -> str:
         (["S2"], 0, "sum to 67 or more pixels, expected 35"),
     ],
 )
-def test_broken_encodings_are_named(
-    backend: str, counts: list[str | None], frame: int, problem: str
-) -> None:
+def test_broken_encodings_are_named(counts: list[str | None], frame: int, problem: str) -> None:
     with pytest.raises(RunLengthError) as caught:
         decode_intervals([counts], len(counts), HEIGHT * WIDTH)
     assert (caught.value.sequence, caught.value.frame) == (0, frame)
     assert problem in caught.value.problem
-
-
-@settings(max_examples=500, deadline=None)
-@given(st.lists(st.text(st.characters(min_codepoint=9, max_codepoint=130), max_size=9), min_size=1))
-def test_any_text_is_decoded_or_refused_alike(counts: list[str]) -> None:
-    outcomes = []
-    for library in (load_library(), None):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(intervals, "load_library", lambda library=library: library)
-            try:
-                decoded = decode_intervals([[text] for text in counts], 1, HEIGHT * WIDTH)
-                outcomes.append(decoded.intervals.tolist())
-            except RunLengthError:
-                outcomes.append(None)
-    assert outcomes[0] == outcomes[1]
-
-
-def test_without_compiled_code_a_warning_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: object) -> None:
-        raise ImportError
-
-    monkeypatch.setattr("importlib.import_module", fail)
-    with pytest.warns(UserWarning, match="install mmttsrn again with a C compiler"):
-        assert load_library.__wrapped__() is None

@@ -4,6 +4,8 @@ import zipfile
 import pytest
 from vis_json import ground_truth, perfect_results
 
+from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation import evaluate_ytvis
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results, write_results, zip_results
 
@@ -47,3 +49,20 @@ def test_failure_leaves_the_old_zip(tmp_path):
         zip_results(tmp_path / "missing.json", tmp_path / "out.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
     assert (tmp_path / "out.zip").read_text() == "old"
+
+
+def test_annotations_with_scores_are_results(tmp_path):
+    """As tools/inference.py writes them: ground truth and results in one file."""
+    content = ground_truth()
+    for annotation in content["annotations"]:
+        annotation["score"] = 0.5
+    path = tmp_path / "clip.json"
+    path.write_text(json.dumps(content))
+    truth = read_ground_truth(path)
+    found = read_results(path, truth)
+    assert found[2][0].source == f"{path}: annotations[1]."
+    assert evaluate_ytvis(path, path).stats["mAP"] == pytest.approx(1.0)
+    assert evaluate_ytvis(content, content).stats["mAP"] == pytest.approx(1.0)
+    content["categories"][1]["name"] = "wolf"
+    with pytest.raises(UserInputError, match=r"categories\[1\]\.name: expected 'dog', .* got 'wo"):
+        read_results(content, truth)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_utils
 
-from mmttsrn.formats.rle import BrokenRunsError, decode_runs, encode_segmentation
+from mmttsrn.formats.rle import encode_segmentation
 
 
 def random_mask(seed: int) -> np.ndarray:
@@ -32,37 +32,6 @@ def test_all_forms_of_a_mask_become_the_same_compressed_rle(seed: int) -> None:
     for counts in (runs_of(mask), compressed):
         segmentation = {"size": [height, width], "counts": counts}
         assert encode_segmentation(segmentation, height, width) == expected
-    assert decoded_runs(compressed) == runs_of(mask)
-
-
-def decoded_runs(counts: str) -> list[int]:
-    runs, first = decode_runs([counts])
-    assert first.tolist() == [0, len(runs)]
-    flat = runs.ravel().tolist()
-    return flat if flat[-1] else flat[:-1]
-
-
-def test_strings_are_decoded_together_as_alone() -> None:
-    masks = [random_mask(seed) for seed in range(40)]
-    counts = [mask_utils.encode(np.asfortranarray(mask))["counts"].decode() for mask in masks]
-    runs, first = decode_runs(counts)
-    for index, text in enumerate(counts):
-        assert runs[first[index] : first[index + 1]].tolist() == decode_runs([text])[0].tolist()
-    assert first[-1] == len(runs)
-
-
-@pytest.mark.parametrize("broken", ["", "!", "é", "d", "9O1", "PPPPPPPPPPPPPPPPPP1"])
-def test_the_broken_one_of_several_strings_is_named(broken: str) -> None:
-    with pytest.raises(BrokenRunsError) as caught:
-        decode_runs(["11:0I00", "5", broken, "5"])
-    assert caught.value.index == 2
-
-
-def test_compressed_runs_longer_than_a_few_characters() -> None:
-    mask = np.zeros((700, 900), np.uint8)
-    mask[3:690, 5:880] = 1
-    compressed = mask_utils.encode(np.asfortranarray(mask))["counts"].decode()
-    assert decoded_runs(compressed) == runs_of(mask)
 
 
 def test_polygons_are_merged() -> None:
@@ -85,11 +54,11 @@ def test_polygons_may_leave_the_frame() -> None:
     [
         ([], "is an empty list"),
         ({"size": [4, 5], "counts": [20]}, "size is [4, 5], expected [height, width]"),
-        ({"size": [5, 4], "counts": [19]}, "sum to 19 pixels, expected 5 x 4 = 20"),
+        ({"size": [5, 4], "counts": [19]}, "sum to 19 pixels, expected 20"),
         ({"size": [5, 4], "counts": [25, -5]}, "non-negative integers"),
         ({"size": [5, 4], "counts": [10.0, 10.0]}, "non-negative integers"),
         ({"size": [5, 4], "counts": []}, "non-negative integers"),
-        ({"size": [5, 4], "counts": "d1"}, "sum to 52 pixels"),
+        ({"size": [5, 4], "counts": "d1"}, "sum to 52 or more pixels"),
         ({"size": [5, 4], "counts": "d"}, "cut off"),
         ({"size": [5, 4], "counts": "!!"}, "not a compressed COCO RLE"),
         ({"size": [5, 4], "counts": ""}, "empty or cut off"),

@@ -16,40 +16,16 @@ def frame(tmp_path: Path) -> Path:
     return path
 
 
-def test_loads_and_records_the_shape(frame: Path) -> None:
+def test_loads_bgr_and_records_the_shape(frame: Path) -> None:
     results = LoadVideoFrame()({"img_path": str(frame), "height": 40, "width": 60})
-    assert results["img"].shape == (40, 60, 3)
-    assert results["img"].dtype == np.uint8
+    assert np.array_equal(results["img"], cv2.imread(str(frame)))
     assert results["img_shape"] == results["ori_shape"] == (40, 60)
-    assert LoadVideoFrame("grayscale")({"img_path": str(frame)})["img"].shape == (40, 60)
 
 
-def test_padding_after_the_jpeg_is_accepted(frame: Path) -> None:
-    frame.write_bytes(frame.read_bytes() + b"\0" * 100)
-    assert LoadVideoFrame()({"img_path": str(frame)})["img"].shape == (40, 60, 3)
-
-
-@pytest.mark.parametrize(
-    ("damage", "problem"),
-    [
-        (lambda content: content[: len(content) // 2], "is cut off"),
-        (lambda content: b"", "cannot be decoded (0 bytes)"),
-        (lambda content: b"not an image", "cannot be decoded"),
-    ],
-)
-def test_unreadable_images_are_named(frame: Path, damage, problem: str) -> None:
-    frame.write_bytes(damage(frame.read_bytes()))
-    with pytest.raises(UserInputError) as caught:
+def test_a_cut_off_image_is_refused(frame: Path) -> None:
+    frame.write_bytes(frame.read_bytes()[:-2])
+    with pytest.raises(UserInputError, match=r"frame\.jpg: image is cut off"):
         LoadVideoFrame()({"img_path": str(frame)})
-    line = str(caught.value)
-    assert line.startswith(f"{frame}: image ")
-    assert problem in line
-    assert "\n" not in line
-
-
-def test_missing_image(tmp_path: Path) -> None:
-    with pytest.raises(UserInputError, match=r"gone\.jpg: image not found"):
-        LoadVideoFrame()({"img_path": str(tmp_path / "gone.jpg")})
 
 
 def test_an_image_of_another_size_than_the_json(frame: Path) -> None:

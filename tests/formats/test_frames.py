@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats import frames
+from mmttsrn.formats.frames import read_frame, split_video_frame
+
+LENGTH = 90
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "frame.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), noise)
+    return path
+
+
+class MissingCapture:
+    """Jumps past the frame, as OpenCV does in videos whose frames are not evenly spaced."""
+
+    miss = 0
+    original = cv2.VideoCapture
+
+    def __init__(self, path: str) -> None:
+        capture = self.original(path)
+        self.grab, self.retrieve, self.get = capture.grab, capture.retrieve, capture.get
+        self.set = lambda prop, value: capture.set(prop, max(value + self.miss, 0))
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Each frame has another grey."""
+    path = tmp_path / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (64, 48))
+    for t in range(LENGTH):
+        writer.write(np.full((48, 64, 3), 20 + 2 * t, np.uint8))
+    writer.release()
+    return path
+
+
+def test_an_image_is_rgb(image: Path) -> None:
+    assert np.array_equal(read_frame(image), cv2.imread(str(image))[..., ::-1])
+    image.write_bytes(image.read_bytes() + b"\0" * 100)  # padding after a JPEG is accepted
+    assert read_frame(str(image)).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (lambda whole: whole[: len(whole) // 2], "image is cut off"),
+        (lambda whole: b"", "image cannot be decoded (0 bytes)"),
+        (lambda whole: b"not an image", "image cannot be decoded"),
+        (None, "frame not found"),
+    ],
+)
+def test_unreadable_images_are_named(image: Path, content, problem: str) -> None:
+    whole = image.read_bytes()
+    image.unlink()
+    if content:
+        image.write_bytes(content(whole))
+    with pytest.raises(UserInputError) as caught:
+        read_frame(image)
+    assert str(caught.value).startswith(f"{image}: {problem}")
+
+
+def test_a_jpeg_without_its_end_is_decoded_where_that_is_asked_for(image: Path) -> None:
+    whole = read_frame(image)
+    image.write_bytes(image.read_bytes()[:2500])
+    found = read_frame(image, broken="decode")
+    assert np.array_equal(found[:15], whole[:15])
+    assert abs(found[-8:, -20:].astype(int) - 128).max() <= 2
+
+
+@pytest.mark.parametrize("miss", [0, -5, 5])
+def test_frames_of_a_video_are_those_of_reading_it_from_the_start(
+    video: Path, miss: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = cv2.VideoCapture(str(video))
+    expected = [capture.read()[1][..., ::-1] for _ in range(LENGTH)]
+    assert len({int(frame[0, 0, 0]) for frame in expected}) > LENGTH // 2
+    monkeypatch.setattr(MissingCapture, "miss", miss)
+    monkeypatch.setattr(frames.cv2, "VideoCapture", MissingCapture)
+    order = [0, 1, 2, 2, 80, 79, 78, 3, 4, *np.random.default_rng(0).permutation(LENGTH).tolist()]
+    for index in order:
+        assert np.array_equal(read_frame(video / f"{index:05d}"), expected[index]), index
+    with pytest.raises(UserInputError, match=rf"{video.name}/00090: OpenCV cannot read this fr"):
+        read_frame(video / "00090")
+
+
+def test_paths_of_frames_in_videos(image: Path) -> None:
+    assert split_video_frame(image / "00012") == (str(image), 12)
+    assert split_video_frame(image) is None
+    assert split_video_frame(image.with_name("none.mp4") / "00012") is None
+    assert split_video_frame(image / "12.jpg") is None
+    with pytest.raises(UserInputError, match=r"frame\.jpg/00012: OpenCV cannot read this frame"):
+        read_frame(image / "00012")
