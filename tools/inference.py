@@ -31,7 +31,7 @@ from mmttsrn.cli.command_line import add_override_argument
 from mmttsrn.cli.user_errors import process_rank, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import check_output_folder
-from mmttsrn.inference.frame_sources import FrameSource
+from mmttsrn.formats.videos import BROKEN_FRAMES, FrameSource
 from mmttsrn.structures import FrameResults
 from mmttsrn.visualization.overlay import draw_instances
 from mmttsrn.visualization.video_io import require_mp4_encoder
@@ -73,6 +73,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--overlap", type=int, help="frames that neighbouring windows share")
     parser.add_argument(
         "--latency", type=int, help="frames after a frame that may be read for its results"
+    )
+    parser.add_argument(
+        "--broken-frames",
+        choices=BROKEN_FRAMES,
+        default="skip",
+        help="frames that cannot be read are left out and counted, or end the video; %(default)s",
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ...; %(default)s")
     parser.add_argument("--amp", action="store_true", help="run the model in bfloat16")
@@ -213,6 +219,7 @@ def main(argv: list[str] | None = None) -> int:
         score_thr=args.score_thr,
         boxes_only=args.boxes_only,
         amp=args.amp,
+        broken_frames=args.broken_frames,
         allow_unsafe=args.allow_unsafe_checkpoint,
     )
     class_ids = chosen_classes(args.classes, inferencer)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mmttsrn.apis.vis_inferencer import VISInferencer
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.videos import DEFAULT_FPS, FrameSource, open_source
 from mmttsrn.inference import VideoRun
-from mmttsrn.inference.frame_sources import DEFAULT_FPS, FrameSource, open_source
 from mmttsrn.inference.result_files import (
     OverlayWriter,
     VideoResults,
@@ -52,7 +52,7 @@ def list_videos(inputs: Sequence[str]) -> list[str]:
     """Videos that a command line names.
 
     Args:
-        inputs: Sources as of :func:`~mmttsrn.inference.frame_sources.open_source`; folders of video
+        inputs: Sources as of :func:`~mmttsrn.formats.videos.open_source`; folders of video
             files, which are searched through; text files (``.txt``) with a source on each line.
 
     Raises:
@@ -133,7 +133,7 @@ def predict_to_files(
         UserInputError: The source cannot be opened, a frame not be used, or a page is asked for
             of a camera or stream.
     """
-    video = open_source(source)
+    video = open_source(source, inferencer.broken_frames)
     if video.is_live and "html" in paths:
         raise UserInputError(f"{video.name}: a page needs a video file or folder, no live source")
     anchor = next(iter(paths.values()))
@@ -171,7 +171,9 @@ def predict_to_files(
             if kind in paths:
                 write(results, paths[kind])
         if not video.is_live:
-            _draw(results, source, paths)
+            _draw(results, open_source(source, inferencer.broken_frames), paths)
+            if "mp4" in paths and video.video is not None:
+                add_audio(paths["mp4"], video.video)
         num_frames = store.num_frames
     return Summary(num_frames, video.unreadable, len(results.sequences.ids), list(paths.values()))
 
@@ -195,8 +197,8 @@ class _Saver:
         self.save_if_due()
 
 
-def _draw(results: VideoResults, source: str | int | FrameSource, paths: dict[str, Path]) -> None:
-    """Write overlay and page, if wanted, from a second reading of the video."""
+def _draw(results: VideoResults, video: FrameSource, paths: dict[str, Path]) -> None:
+    """Write overlay and page, if wanted, while the video is read again."""
     fps, length = results.fps or DEFAULT_FPS, results.store.num_frames
     with ExitStack() as stack:
         outputs: list[OverlayWriter | HtmlReport] = []
@@ -207,12 +209,10 @@ def _draw(results: VideoResults, source: str | int | FrameSource, paths: dict[st
             outputs.append(stack.enter_context(report))
         if not outputs:
             return
-        for number, image in zip(range(length), open_source(source), strict=False):
+        for number, image in zip(range(length), video, strict=False):
             frame = results.frame(number)
             for output in outputs:
                 output.add(image, frame)
-    if "mp4" in paths and Path(str(source)).is_file():
-        add_audio(paths["mp4"], Path(str(source)))
 
 
 @contextmanager

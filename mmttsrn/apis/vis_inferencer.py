@@ -18,9 +18,9 @@ from torch import Tensor
 
 from mmttsrn.apis.init_model import init_model
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.videos import open_source
 from mmttsrn.hosts.mmdet.clip_models import clip_model_of, prepare_frame
 from mmttsrn.inference import VideoRun
-from mmttsrn.inference.frame_sources import open_source
 from mmttsrn.structures import FrameResults, FrameSizes, SequenceResults
 from mmttsrn.version import __version__ as mmttsrn_version
 
@@ -46,6 +46,8 @@ class VISInferencer:
         score_thr: Instances with a lower score are left out of the frames.
         boxes_only: Compute no masks, which saves the time of the mask head.
         amp: Run the model in bfloat16.
+        broken_frames: What happens to a frame that cannot be read: ``"skip"`` leaves it out and
+            counts it, ``"refuse"`` ends the prediction.
         allow_unsafe: Read the weights even if that can run code from them.
 
     Raises:
@@ -65,6 +67,7 @@ class VISInferencer:
         score_thr: float = 0.3,
         boxes_only: bool = False,
         amp: bool = False,
+        broken_frames: str = "skip",
         allow_unsafe: bool = False,
     ) -> None:
         if device == "auto":
@@ -90,6 +93,7 @@ class VISInferencer:
         )
         self.score_thr = score_thr
         self.amp = amp
+        self.broken_frames = broken_frames
         self.resize = _frame_transforms(self.model.cfg)
         self.classes = class_names(self.model)
 
@@ -97,7 +101,7 @@ class VISInferencer:
         """Predict a video.
 
         Args:
-            source: See :func:`~mmttsrn.inference.frame_sources.open_source`.
+            source: See :func:`~mmttsrn.formats.videos.open_source`.
 
         Yields:
             What is seen in each frame, in order, as soon as it is final. Scores and classes are
@@ -114,7 +118,7 @@ class VISInferencer:
         """Predict a video.
 
         Args:
-            source: See :func:`~mmttsrn.inference.frame_sources.open_source`.
+            source: See :func:`~mmttsrn.formats.videos.open_source`.
 
         Returns:
             The sequences of the whole video, with final scores and classes; ``to_ytvis`` gives
@@ -132,10 +136,10 @@ class VISInferencer:
         unless the model remembers its video itself (``clip_model.has_memory``).
 
         Args:
-            source: See :func:`~mmttsrn.inference.frame_sources.open_source`.
+            source: See :func:`~mmttsrn.formats.videos.open_source`.
             state: Of an earlier run of the same video, to go on from there.
         """
-        video = open_source(source)
+        video = open_source(source, self.broken_frames)
         return VideoRun(
             self.clip_model,
             video,

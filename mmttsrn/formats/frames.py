@@ -7,7 +7,6 @@ on, such as ``clip.mp4/00012``. Json files name such frames as they name images.
 import os
 import threading
 from functools import lru_cache
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -23,19 +22,15 @@ MAX_UNREADABLE = 50
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
-def read_frame(
-    path: str | os.PathLike,
-    backend_args: dict | None = None,
-    broken: Literal["refuse", "decode"] = "refuse",
-) -> np.ndarray:
+def read_frame(path: str | os.PathLike, backend_args: dict | None = None) -> np.ndarray:
     """Read one frame of a video.
+
+    A JPEG whose end is missing counts as unreadable: the missing part would be grey.
 
     Args:
         path: Image file, URL of an image, or frame of a local video file. Frames of a video file
             are read fastest in their order.
         backend_args: Arguments of the mmengine file backend that reads images.
-        broken: What happens to a JPEG whose end is missing: ``"refuse"``, because its
-            missing part would be grey, or ``"decode"`` where that does no harm.
 
     Returns:
         RGB image (H, W, 3), uint8.
@@ -45,7 +40,7 @@ def read_frame(
     """
     path = os.fspath(path)
     place = split_video_frame(path)
-    image = _read_video(*place) if place else _read_image(path, backend_args, broken)
+    image = _read_video(*place) if place else _read_image(path, backend_args)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
 
 
@@ -56,7 +51,7 @@ def split_video_frame(path: str | os.PathLike) -> tuple[str, int] | None:
     return (os.fspath(video), int(name)) if is_frame else None
 
 
-def _read_image(path: str, backend_args: dict | None, broken: str) -> np.ndarray:
+def _read_image(path: str, backend_args: dict | None) -> np.ndarray:
     try:
         content = fileio.get(path, backend_args=backend_args)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
@@ -65,10 +60,8 @@ def _read_image(path: str, backend_args: dict | None, broken: str) -> np.ndarray
         ) from error
     # Some encoders pad the file, so the end marker need not be the very last bytes.
     cut_off = content.startswith(_JPEG_START) and _JPEG_END not in content[-4096:]
-    if cut_off and broken == "decode":
-        content += _JPEG_END  # which new versions of OpenCV insist on
     image = None
-    if content and not (cut_off and broken == "refuse"):
+    if content and not cut_off:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         problem = "is cut off" if cut_off else "cannot be decoded"

@@ -10,10 +10,10 @@ import numpy as np
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.frame_files import missing_files
+from mmttsrn.formats.frames import read_frame
 from mmttsrn.formats.ground_truth import Video
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
 from mmttsrn.visualization.overlay_files import FORMATS, write_overlays
-from mmttsrn.visualization.video_io import read_frame
 from mmttsrn.visualization.video_sequences import VideoSequences, unique_stems
 
 _TITLE_HEIGHT = 22  # pixels of the bar above each picture of a side-by-side frame

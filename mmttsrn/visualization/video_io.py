@@ -1,4 +1,4 @@
-"""Reading frames and writing overlay frames and videos."""
+"""Writing of overlay frames and videos."""
 
 import os
 import shutil
@@ -8,35 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
-import mmcv
 import numpy as np
-from mmengine import fileio
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import partial_file
-
-
-def read_frame(path: str | os.PathLike, backend_args: dict | None = None) -> np.ndarray:
-    """Read one frame of a video.
-
-    Args:
-        path: Image file or URL.
-        backend_args: Arguments of the mmengine file backend.
-
-    Returns:
-        RGB image (H, W, 3), uint8.
-
-    Raises:
-        UserInputError: The file is missing or is no image.
-    """
-    try:
-        content = fileio.get(str(path), backend_args=backend_args)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise UserInputError(f"{path}: frame not found; check the image folder") from error
-    image = mmcv.imfrombytes(content) if content else None
-    if image is None:
-        raise UserInputError(f"{path}: not a readable image; restore or download the file again")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def write_frame(path: str | os.PathLike, frame: np.ndarray) -> None:

@@ -15,7 +15,7 @@ import pytest
 from mmttsrn.apis import VISInferencer, video_files
 from mmttsrn.apis.video_files import list_videos, predict_to_files, result_paths, result_stems
 from mmttsrn.errors import UserInputError
-from mmttsrn.inference.frame_sources import FrameSource
+from mmttsrn.formats.videos import FrameSource
 from mmttsrn.visualization.video_io import Mp4Writer
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from mmttsrn.cli.peak_memory import peak_memory
 from mmttsrn.cli.user_errors import report_user_errors
-from mmttsrn.inference.frame_sources import open_source
+from mmttsrn.formats.videos import open_source
 from mmttsrn.visualization.video_io import Mp4Writer
 
 INFERENCE = Path(__file__).resolve().parents[1] / "inference.py"

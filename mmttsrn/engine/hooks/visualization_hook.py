@@ -12,11 +12,12 @@ from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.frames import read_frame
 from mmttsrn.registry import HOOKS
 from mmttsrn.structures import SequenceResults, video_results
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
 from mmttsrn.visualization.overlay_files import FORMATS, write_overlays
-from mmttsrn.visualization.video_io import read_frame, require_mp4_encoder
+from mmttsrn.visualization.video_io import require_mp4_encoder
 
 
 @HOOKS.register_module()

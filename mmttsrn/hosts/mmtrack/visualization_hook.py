@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import mmcv
 from mmengine.runner import Runner
 from mmtrack.engine.hooks import TrackVisualizationHook
 from mmtrack.registry import HOOKS as MMTRACK_HOOKS
 from mmtrack.structures import TrackDataSample
 
+from mmttsrn.formats.frames import read_frame
 from mmttsrn.registry import HOOKS
 
 
@@ -62,7 +62,7 @@ class MMTrackVisualizationHook(TrackVisualizationHook):
             if sample.get("frame_id", index) % self.interval:
                 continue
             path = Path(sample.img_path)
-            image = mmcv.imfrombytes(self.file_client.get(str(path)), channel_order="rgb")
+            image = read_frame(path, self._backend_args())
             self._visualizer.add_datasample(
                 path.name if self.show else name,
                 image,
@@ -73,3 +73,7 @@ class MMTrackVisualizationHook(TrackVisualizationHook):
                 out_file=None if folder is None else str(folder / path.parent.name / path.name),
                 step=first_step + index,
             )
+
+    def _backend_args(self) -> dict | None:
+        args = self.file_client_args  # which name the local disk otherwise
+        return None if args.get("backend") == "disk" else args

@@ -6,10 +6,10 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 
+from mmttsrn.formats.frames import read_frame
 from mmttsrn.hosts.mmdet import VISLocalVisualizer
 from mmttsrn.registry import VISUALIZERS
 from mmttsrn.visualization.colors import instance_color
-from mmttsrn.visualization.video_io import read_frame
 
 HEIGHT, WIDTH = 96, 160
 CENTERS = ((60, 40), (60, 120))  # row, column inside each mask

@@ -13,9 +13,10 @@ from mmtrack.engine.hooks import TrackVisualizationHook
 from mmtrack.structures import TrackDataSample
 from mmtrack.visualization import TrackLocalVisualizer
 
+from mmttsrn.formats.frames import read_frame
 from mmttsrn.hosts.mmdet import VISLocalVisualizer
 from mmttsrn.hosts.mmtrack import MMTrackVisualizationHook
-from mmttsrn.visualization.video_io import read_frame, write_frame
+from mmttsrn.visualization.video_io import write_frame
 
 FRAMES, SIZE = 3, (48, 64)
 

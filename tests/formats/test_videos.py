@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.inference.frame_sources import FrameSource, open_source
+from mmttsrn.formats.frames import read_frame
+from mmttsrn.formats.videos import FrameSource, open_source
 from mmttsrn.visualization.video_io import Mp4Writer, write_frame
 
 
@@ -107,7 +108,7 @@ def test_frames_that_cannot_be_read_are_counted(mp4: Path) -> None:
         def release(self) -> None:
             pass
 
-    from mmttsrn.inference.frame_sources import _read_capture
+    from mmttsrn.formats.videos import _read_capture
 
     source.reader = _read_capture(Failing(), source)
     assert len(list(source)) == 3
@@ -138,8 +139,8 @@ def test_an_mp4_without_its_end_is_refused(mp4: Path) -> None:
         ("frames/*.jpg", "no file matches this pattern"),
         ("http://127.0.0.1:9/none.mp4", "check the address and the network"),
         (97, "camera 97: cannot be opened"),
-        ([], "is an empty video"),
-        (3.5, "is a float; expected a file, folder"),
+        ([], "got an empty video"),
+        (3.5, "got a float"),
     ],
 )
 def test_what_is_no_video_is_refused(source: object, message: str) -> None:
@@ -159,17 +160,36 @@ def test_a_file_without_permission_is_refused(mp4: Path, monkeypatch: pytest.Mon
         open_source(mp4)
 
 
-def test_images_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
-    for number, frame in enumerate(moving_bar(3)):
+def test_images_that_cannot_be_read_are_counted_or_refused(tmp_path: Path) -> None:
+    """One holds no image, and a cut-off JPEG would be grey in its missing part."""
+    for number, frame in enumerate(moving_bar(4)):
         write_frame(tmp_path / f"{number}.jpg", frame)
+    whole = (tmp_path / "2.jpg").read_bytes()
     (tmp_path / "1.jpg").write_bytes(b"nothing")
+    (tmp_path / "2.jpg").write_bytes(whole[: len(whole) // 2])
     source = open_source(tmp_path)
     assert len(list(source)) == 2
-    assert source.unreadable == 1
-    for number in (0, 2):
+    assert source.unreadable == 2
+    assert source.file_names(2) == [f"{tmp_path.name}/0.jpg", f"{tmp_path.name}/3.jpg"]
+    with pytest.raises(UserInputError, match=r"1\.jpg: image cannot be decoded"):
+        list(open_source(tmp_path, broken="refuse"))
+    (tmp_path / "1.jpg").unlink()
+    with pytest.raises(UserInputError, match=r"2\.jpg: image is cut off"):
+        list(open_source(tmp_path, broken="refuse"))
+    for number in (0, 3):
         (tmp_path / f"{number}.jpg").write_bytes(b"nothing")
-    with pytest.raises(UserInputError, match=r"no frame can be read; .*2\.jpg: not a readable"):
+    with pytest.raises(UserInputError, match=r"no frame can be read; .*3\.jpg"):
         read(tmp_path)
+
+
+def test_names_of_frames_are_those_that_readers_take(mp4: Path) -> None:
+    source = open_source(mp4)
+    frames = list(source)
+    names = source.file_names(len(frames))
+    assert names[3] == "bar.mp4/00003"
+    for name, frame in zip(names, frames, strict=True):
+        assert np.array_equal(read_frame(mp4.parent / name), frame)
+    assert open_source(iter(frames)).file_names(3) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.visualization.video_io import read_frame
+from mmttsrn.formats.frames import MAX_UNREADABLE, read_frame
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 FOUND_IN = (
@@ -23,8 +23,7 @@ FOUND_IN = (
     "URL",
     "array of frames (T, H, W, 3) or iterator",
 )
-# Frames in a row that cannot be read before the rest of a file counts as lost.
-MAX_UNREADABLE = 50
+BROKEN_FRAMES = ("skip", "refuse")
 DEFAULT_FPS = 30.0
 
 
@@ -36,7 +35,9 @@ class FrameSource:
         name: What it is called in messages.
         fps: Frames per second; None where that is not known.
         num_frames: Length, as far as it is known before reading.
-        unreadable: Frames that were skipped so far.
+        broken: What happens to a frame that cannot be read: ``"skip"`` leaves it out and counts it,
+            ``"refuse"`` ends the reading.
+        unreadable: Frames that were left out so far.
         identity: A text that is another one when the files are; empty where no files are read.
         is_live: Whether its frames come only once, with the time: a camera, a stream, an iterator.
         reader: The frames, RGB (H, W, 3), uint8.
@@ -47,6 +48,7 @@ class FrameSource:
     name: str
     fps: float | None = None
     num_frames: int | None = None
+    broken: str = "skip"
     unreadable: int = 0
     identity: str = ""
     is_live: bool = False
@@ -65,11 +67,22 @@ class FrameSource:
             return [f"{file.parent.name}/{file.name}" for file in self.files[:num_frames]]
         return None
 
+    def leave_out(self, frames: int, reason: str) -> None:
+        """Count frames that cannot be read.
+
+        Raises:
+            UserInputError: ``broken`` says that they are not left out.
+        """
+        if self.broken == "refuse":
+            raise UserInputError(reason)
+        self.unreadable += frames
+
     def __iter__(self) -> Iterator[np.ndarray]:
         """Read the frames.
 
         Raises:
-            UserInputError: A frame is of another size than the first one, or is no image.
+            UserInputError: A frame is of another size than the first one, or is no image; or it
+                cannot be read and ``broken`` is ``"refuse"``.
         """
         size: tuple[int, ...] | None = None
         for index, frame in enumerate(self.reader):
@@ -84,7 +97,7 @@ class FrameSource:
             yield frame
 
 
-def open_source(source: Any) -> FrameSource:
+def open_source(source: Any, broken: str = "skip") -> FrameSource:
     """Open a video.
 
     Args:
@@ -92,6 +105,7 @@ def open_source(source: Any) -> FrameSource:
             of images (``frames/*.jpg``); number of a camera, or URL of a stream, that OpenCV
             opens; array or tensor (T, H, W, 3); or an iterator of frames. Frames are RGB (or grey)
             and uint8.
+        broken: What happens to a frame that cannot be read, one of ``BROKEN_FRAMES``.
 
     Returns:
         The video.
@@ -99,17 +113,24 @@ def open_source(source: Any) -> FrameSource:
     Raises:
         UserInputError: There is none, or nothing in it can be read.
     """
-    if isinstance(source, (str, os.PathLike)):
-        return _open_path(os.fspath(source))
-    if isinstance(source, int):
-        return _open_capture(source, f"camera {source}")
+    if broken not in BROKEN_FRAMES:
+        raise UserInputError(f"broken_frames: expected skip or refuse, got {broken!r}")
     if isinstance(source, FrameSource):
         return source
-    length = len(source) if hasattr(source, "__len__") else None
-    if not isinstance(source, Iterable) or length == 0:
-        what = "an empty video" if length == 0 else f"a {type(source).__name__}"
-        raise UserInputError(f"source: is {what}; expected a {', '.join(FOUND_IN)}")
-    return FrameSource("source", num_frames=length, is_live=length is None, reader=iter(source))
+    if isinstance(source, (str, os.PathLike)):
+        opened = _open_path(os.fspath(source))
+    elif isinstance(source, int):
+        opened = _open_capture(source, f"camera {source}")
+    else:
+        length = len(source) if hasattr(source, "__len__") else None
+        if not isinstance(source, Iterable) or length == 0:
+            what = "an empty video" if length == 0 else f"a {type(source).__name__}"
+            raise UserInputError(f"source: expected a {', '.join(FOUND_IN)}, got {what}")
+        opened = FrameSource(
+            "source", num_frames=length, is_live=length is None, reader=iter(source)
+        )
+    opened.broken = broken
+    return opened
 
 
 def _open_path(text: str) -> FrameSource:
@@ -142,7 +163,7 @@ def _read_images(source: FrameSource) -> Iterator[np.ndarray]:
         try:
             frame = read_frame(file)
         except UserInputError as error:
-            source.unreadable += 1
+            source.leave_out(1, str(error))
             source.files.remove(file)
             if not source.files:
                 raise UserInputError(f"{source.name}: no frame can be read; {error}") from error
@@ -212,20 +233,20 @@ def _read_capture(capture: cv2.VideoCapture, source: FrameSource) -> Iterator[np
     """Frames of a file or stream; those that cannot be read are skipped and counted."""
     try:
         read = failures = 0
-        while True:
+        while failures <= MAX_UNREADABLE:
             ok, frame = capture.read()
             if ok:
-                source.unreadable += failures
+                if failures:
+                    source.leave_out(failures, f"{source.name}: frame {read} cannot be decoded")
                 read, failures = read + 1, 0
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
                 continue
             failures += 1
-            expected = source.num_frames
-            is_end = expected is None or read + source.unreadable + failures > expected
-            if is_end or failures > MAX_UNREADABLE:
+            if source.num_frames is None or read + source.unreadable + failures > source.num_frames:
                 break
-        if expected is not None:
-            source.unreadable = max(expected - read, 0)
+        missing = (source.num_frames or 0) - read - source.unreadable
+        if read and missing > 0:
+            source.leave_out(missing, f"{source.name}: frame {read} cannot be decoded")
         if not read:
             raise UserInputError(
                 f"{source.name}: no frame can be read; the file is broken, has no video, or needs "
