@@ -107,5 +107,6 @@ def frame_folder(video: Video) -> str:
                 f"videos with id {video.id}: file_names: {name!r} leaves the image folder; "
                 "expected a path below it"
             )
-    folder = PurePosixPath(video.file_names[0]).parent.as_posix()
-    return "" if folder == "." else folder
+    first = PurePosixPath(video.file_names[0])
+    folder = first.parent if first.suffix else first.parent.with_suffix("")  # of video.mp4/00000
+    return "" if folder.name == "" else folder.as_posix()

@@ -66,6 +66,7 @@ def test_file_without_ground_truth(vis_files, edit_json):
         ([["a/img/0.jpg"], ["b/img/0.jpg"]], ["a/img", "b/img"]),
         ([["a/0.jpg"], ["a/1.jpg"]], ["a_1", "a_2"]),
         ([["0.jpg"], ["1.jpg"]], ["video_1", "video_2"]),
+        ([["a.mp4/00000"], ["b/c.mp4/00000"]], ["a", "b/c"]),
     ],
 )
 def test_no_two_videos_share_an_output(file_names, stems):
