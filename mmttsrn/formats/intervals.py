@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmttsrn.formats import _intervals
+from mmttsrn.formats import _intervals  # type: ignore[attr-defined]
 
 _END = "\n"  # not a character of an encoding
 _NOT_COMPRESSED, _CUT_OFF = 1, 2
