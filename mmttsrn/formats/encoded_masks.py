@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as mask_utils
 
+from mmttsrn.errors import describe
 from mmttsrn.formats.rle import encode_segmentation
 
 Counts = list[str | None]
@@ -56,8 +57,9 @@ def mask_counts(
         try:
             if segmentation:
                 counts[frame] = encode_segmentation(segmentation, *size)["counts"]
-        except (TypeError, ValueError) as error:
-            report(f"segmentations[{frame}]: {error}")
+        except Exception as error:  # reported, whatever it is
+            problem = str(error) if isinstance(error, ValueError) else describe(error)
+            report(f"segmentations[{frame}]: {problem}")
     return counts
 
 
