@@ -6,10 +6,10 @@ from vis_json import square
 
 # Name: field of the entry, its value, what the message says of the field.
 FAULTS: dict[str, tuple[str, Any, str]] = {
-    "unknown video": ("video_id", 404, "video_id: 404"),
-    "category 0": ("category_id", 0, "category_id: 0"),
-    "NaN score": ("score", float("nan"), "score: nan is no finite number"),
-    "length": ("segmentations", [square(0)] * 19, "segmentations: has 19 entries"),
+    "unknown video": ("video_id", 404, "video_id: expected an id of"),
+    "category 0": ("category_id", 0, "category_id: expected an id of"),
+    "NaN score": ("score", float("nan"), "score: expected a finite number, got nan"),
+    "length": ("segmentations", [square(0)] * 19, "segmentations: expected one mask or null per f"),
     "mask size": (
         "segmentations",
         [None, {**square(0), "size": [60, 20]}] + [None] * 18,

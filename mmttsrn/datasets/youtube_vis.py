@@ -146,11 +146,6 @@ class YouTubeVISVideos(BaseDataset):
         if names is None:
             ids, names = list(categories), list(categories.values())
         else:
-            if isinstance(names, str):
-                raise UserInputError(
-                    f"metainfo.classes: is the string '{names}'; expected a list of class names or"
-                    " the path of an existing file with one name per line"
-                )
             id_of = {name: category_id for category_id, name in categories.items()}
             for name in names:
                 if name not in id_of:

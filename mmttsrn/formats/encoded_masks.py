@@ -1,10 +1,14 @@
 """Masks of an instance sequence as a file gives them, in a small and uniform form."""
 
 from array import array
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from pycocotools import mask as mask_utils
+
+from mmttsrn.errors import describe
+from mmttsrn.formats.rle import encode_segmentation
 
 Counts = list[str | None]
 
@@ -19,6 +23,44 @@ class EncodedMasks(NamedTuple):
 
     size: list[Any] | None
     counts: Counts
+
+
+def mask_counts(
+    masks: Any, num_frames: int, size: tuple[int, int], report: Callable[[str], None]
+) -> Counts:
+    """Compressed RLE counts of the T frames of a sequence, which are checked when decoded.
+
+    Args:
+        masks: Masks as :func:`pack_masks` gives them.
+        num_frames: T.
+        size: Height and width of the frames.
+        report: Called with field and problem of what is wrong; it may raise.
+    """
+    frames = masks.counts if isinstance(masks, EncodedMasks) else masks
+    if not isinstance(frames, list):
+        report(f"segmentations: expected a list, got a {type(frames).__name__}")
+        return []
+    if len(frames) != num_frames:
+        report(
+            f"segmentations: expected one mask or null per frame, {num_frames}, got {len(frames)}"
+        )
+    if isinstance(masks, EncodedMasks):
+        if masks.size not in (None, [*size]):
+            frame = next(index for index, text in enumerate(frames) if text is not None)
+            report(
+                f"segmentations[{frame}]: RLE size is {masks.size}, expected [height, width] of its"
+                f" video, {[*size]}"
+            )
+        return masks.counts
+    counts: Counts = [None] * len(frames)
+    for frame, segmentation in enumerate(frames):
+        try:
+            if segmentation:
+                counts[frame] = encode_segmentation(segmentation, *size)["counts"]
+        except Exception as error:  # reported, whatever it is
+            problem = str(error) if isinstance(error, ValueError) else describe(error)
+            report(f"segmentations[{frame}]: {problem}")
+    return counts
 
 
 def pack_masks(segmentations: Any) -> EncodedMasks | Any:

@@ -7,13 +7,20 @@ from reprlib import repr as short_repr
 from typing import Any, Protocol
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.formats.encoded_masks import Counts, compress_masks
+from mmttsrn.formats.encoded_masks import Counts, mask_counts
 from mmttsrn.formats.intervals import MaskIntervals, RunLengthError, decode_intervals
-from mmttsrn.formats.json_stream import read_json, refuse_deep_nesting
-from mmttsrn.formats.youtube_vis_json import check_youtube_vis
+from mmttsrn.formats.json_stream import refuse_deep_nesting
+from mmttsrn.formats.rle import coordinate_limit
+from mmttsrn.formats.youtube_vis_json import (
+    MAX_PIXELS,
+    AnnotationEntry,
+    CategoryEntry,
+    VideoEntry,
+    entries_as,
+    read_content,
+    unknown_id,
+)
 
-# Written by some tools for the long videos of YouTube-VIS 2022.
-LONG_VIDEO_KEYS = ("is_long", "long")
 # Occlusion of a frame by the words of the OVIS files.
 OCCLUSION_LEVELS = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "severe_occlusion": 0.75}
 
@@ -143,20 +150,29 @@ def read_ground_truth(
     """
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "ground truth"
     with refuse_deep_nesting(name):
-        if isinstance(source, (str, os.PathLike)):
-            content = read_json(source, _own_entry, backend_args)
-        else:
-            content = _own_content(source)
-        check_youtube_vis(name, content, need_annotations, need_frames)
-    videos = {entry["id"]: _video(entry) for entry in content["videos"]}
-    categories = {
-        entry["id"]: str(entry["name"])
-        for entry in sorted(content["categories"], key=lambda entry: str_or_int(entry["id"]))
-    }
-    for index, annotation in enumerate(content["annotations"]):
-        video = videos[annotation["video_id"]]
-        video.sequences.append(_true_sequence(name, index, annotation, video))
-    return GroundTruth(name, videos, categories)
+        content = read_content(source, backend_args)
+        videos = [
+            _video(f"{name}: videos[{index}]", entry, need_frames)
+            for index, entry in entries_as(VideoEntry, content, "videos", name)
+        ]
+        names = [
+            (category.id, str(category.name))
+            for _, category in entries_as(CategoryEntry, content, "categories", name)
+        ]
+        _refuse_repeated(f"{name}: videos", "id", [video.id for video in videos])
+        for place, key in enumerate(("id", "name")):
+            _refuse_repeated(f"{name}: categories", key, [pair[place] for pair in names])
+        categories = dict(sorted(names, key=lambda pair: str_or_int(pair[0])))
+        truth = GroundTruth(name, {video.id: video for video in videos}, categories)
+        if _has_ground_truth(content):
+            for index, entry in entries_as(AnnotationEntry, content, "annotations", name):
+                _add_sequence(truth, index, entry)
+        elif need_annotations:
+            raise UserInputError(
+                f"{name}: annotations: missing, empty or without segmentations; train on a split"
+                " that is annotated"
+            )
+    return truth
 
 
 def str_or_int(identifier: int | str) -> tuple[bool, int | str]:
@@ -182,80 +198,98 @@ def decode_masks(video: Video, sequences: Sequence[EncodedSequence]) -> MaskInte
         return decode_intervals(counts, video.length, video.height * video.width)
     except RunLengthError as error:
         raise UserInputError(
-            f"{sequences[error.sequence].source}segmentations[{error.frame}]: {error.problem};"
-            f" correct the mask or the size of video {video.id}"
+            f"{sequences[error.sequence].source}segmentations[{error.frame}]: {error.problem}"
         ) from error
 
 
-def _own_content(content: Any) -> Any:
-    """Copy the content as deep as the checks change it."""
-    if not isinstance(content, dict):
-        return content
-    return {
-        key: [_own_entry(entry) for entry in value] if isinstance(value, list) else value
-        for key, value in content.items()
-    }
-
-
-def _own_entry(entry: Any) -> Any:
-    """Copy a video or an annotation; large uncompressed masks become small strings."""
-    if not isinstance(entry, dict):
-        return entry
-    entry = dict(entry)
-    if isinstance(entry.get("segmentations"), list):
-        entry["segmentations"] = list(compress_masks(entry["segmentations"]))
-    if isinstance(entry.get("bboxes"), list):
-        entry["bboxes"] = list(entry["bboxes"])
-    return entry
-
-
-def _video(entry: dict[str, Any]) -> Video:
-    is_long = next((bool(entry[key]) for key in LONG_VIDEO_KEYS if key in entry), None)
-    return Video(
-        entry["id"], entry["height"], entry["width"], entry["length"], entry["file_names"], is_long
+def _has_ground_truth(content: dict[str, Any]) -> bool:
+    annotations = content.get("annotations")
+    return isinstance(annotations, list) and any(
+        isinstance(annotation, dict) and annotation.get("segmentations")
+        for annotation in annotations
     )
 
 
-def _true_sequence(name: str, index: int, annotation: dict[str, Any], video: Video) -> TrueSequence:
-    identity = annotation.get("id")
+def _refuse_repeated(place: str, key: str, values: Sequence[Any]) -> None:
+    """Refuse an empty list, and ids and names that occur twice."""
+    if not values:
+        raise UserInputError(f"{place}: expected at least one entry, got an empty list")
+    first_with: dict[Any, int] = {}
+    for index, value in enumerate(values):
+        first = first_with.setdefault(value, index)
+        if first != index:
+            raise UserInputError(f"{place}[{index}].{key}: {value!r} is that of entry {first}, too")
+
+
+def _video(place: str, entry: VideoEntry, need_frames: bool) -> Video:
+    files = entry.file_names or []
+    if entry.width * entry.height > MAX_PIXELS:
+        raise UserInputError(
+            f"{place}.width, height: expected at most {MAX_PIXELS} pixels a frame, got"
+            f" {entry.width}x{entry.height}"
+        )
+    if not files and (need_frames or entry.length is None):
+        raise UserInputError(f"{place}.file_names: expected the paths of its frames, got none")
+    length = entry.length or len(files)
+    if files and length != len(files):
+        raise UserInputError(
+            f"{place}.file_names: expected as many as length says, {length}, got {len(files)}"
+        )
+    is_long = entry.long if entry.is_long is None else entry.is_long
+    return Video(
+        entry.id,
+        entry.height,
+        entry.width,
+        length,
+        files,
+        None if is_long is None else bool(is_long),
+    )
+
+
+def _add_sequence(truth: GroundTruth, index: int, entry: AnnotationEntry) -> None:
+    source = f"{truth.name}: annotations[{index}]."
+
+    def refuse(problem: str | None) -> None:
+        if problem:
+            raise UserInputError(f"{source}{problem}")
+
+    refuse(unknown_id("video_id", entry.video_id, truth.videos, truth.name))
+    refuse(unknown_id("category_id", entry.category_id, truth.categories, truth.name))
+    video = truth.videos[entry.video_id]
+    for key in ("bboxes", "areas", "occlusion"):
+        values = getattr(entry, key)
+        if values is not None and len(values) != video.length:
+            refuse(
+                f"{key}: expected one entry or null per frame, {video.length}, got {len(values)}"
+            )
+    counts = mask_counts(entry.segmentations, video.length, (video.height, video.width), refuse)
+    limit = coordinate_limit(video.height, video.width)
+    for frame, box in enumerate(entry.bboxes or ()):
+        if box and not (len(box) == 4 and all(-limit <= n <= limit for n in box)):  # nor NaN
+            refuse(
+                f"bboxes[{frame}]: expected [x, y, width, height], pixels from {-limit} to {limit}"
+                f" in frames of {video.width}x{video.height}, got {short_repr(box)}"
+            )
     sequence = TrueSequence(
-        annotation["category_id"],
-        [rle and rle["counts"] for rle in annotation["segmentations"]],
-        annotation["bboxes"],
-        bool(annotation.get("iscrowd", 0)),
+        entry.category_id,
+        counts,
+        entry.bboxes or [None] * video.length,
+        bool(entry.iscrowd),
         index=index,
-        id=identity if type(identity) is int else len(video.sequences) + 1,
-        source=f"{name}: annotations[{index}].",
+        id=entry.id if type(entry.id) is int else len(video.sequences) + 1,
+        source=source,
     )
     [measured] = decode_masks(video, [sequence]).areas.tolist()  # T
-    areas = annotation.get("areas")
-    sequence.mean_area = _mean_area(measured if areas is None else areas)
-    sequence.occlusion = _mean_occlusion(sequence.source, annotation, sequence.counts)
-    return sequence
+    sequence.mean_area = _mean_area(measured if entry.areas is None else entry.areas)
+    levels = [
+        OCCLUSION_LEVELS[level]
+        for level, text in zip(entry.occlusion or (), counts, strict=False)
+        if level is not None and text is not None
+    ]
+    sequence.occlusion = sum(levels) / len(levels) if levels else None
+    video.sequences.append(sequence)
 
 
-def _mean_area(areas: list[float | None]) -> float:
+def _mean_area(areas: Sequence[float | None]) -> float:
     visible = [area for area in areas if area]
     return sum(visible) / len(visible) if visible else 0.0
-
-
-def _mean_occlusion(source: str, annotation: dict[str, Any], counts: Counts) -> float | None:
-    """Mean occlusion of the frames with a mask; None where the file does not tell."""
-    levels = annotation.get("occlusion")
-    if levels is None:
-        return None
-    if not isinstance(levels, list) or len(levels) != len(counts):
-        raise UserInputError(
-            f"{source}occlusion: expected a list with one entry per frame, {len(counts)}"
-        )
-    visible = []
-    for frame, (level, text) in enumerate(zip(levels, counts, strict=True)):
-        if level is None or text is None:
-            continue
-        if not isinstance(level, str) or level not in OCCLUSION_LEVELS:
-            raise UserInputError(
-                f"{source}occlusion[{frame}]: {short_repr(level)} is unknown; expected"
-                f" {', '.join(OCCLUSION_LEVELS)} or null"
-            )
-        visible.append(OCCLUSION_LEVELS[level])
-    return sum(visible) / len(visible) if visible else None

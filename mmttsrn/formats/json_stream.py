@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, BinaryIO
 
+import msgspec
 import numpy as np
-import orjson
 from mmengine import fileio
 
 from mmttsrn.errors import UserInputError
@@ -88,11 +88,11 @@ def _read_entries(file: BinaryIO, transform: Transform) -> Any:
         for text, is_entry in _split(file):
             if is_entry:
                 skeleton.append(_PLACEHOLDER % len(entries))
-                entries.append(transform(orjson.loads(text)))
+                entries.append(transform(msgspec.json.decode(text)))
             else:
                 skeleton.append(text)
-        return _change_entries(orjson.loads(b"".join(skeleton)), entry_of)
-    except orjson.JSONDecodeError:
+        return _change_entries(msgspec.json.decode(b"".join(skeleton)), entry_of)
+    except msgspec.DecodeError:
         raise _NotSplittable from None
 
 

@@ -171,7 +171,7 @@ def test_broken_results_as_a_user_sees_them(files):
     command = [sys.executable, "-W", "ignore", ROOT / "tools" / TOOL, *files]
     result = subprocess.run(command, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"error: {files[1]}: entry 1: category_id: 0 is not in ")
+    assert result.stderr.startswith(f"error: {files[1]}: entry 1: category_id: expected an id of ")
     assert result.stderr.count("\n") == 1
 
 
@@ -190,7 +190,7 @@ def test_broken_ground_truth(run_tool, files):
     status, _, errors = run_tool(TOOL, *files)
     assert (status, len(errors)) == (2, 1)
     assert errors[0].startswith(
-        f"error: {files[0]}: annotations[1].segmentations: has 19 entries but video 2 has 20"
+        f"error: {files[0]}: annotations[1].segmentations: expected one mask or null per frame, 20"
     )
 
 

@@ -62,10 +62,8 @@ def test_all_problems_are_listed_as_a_user_sees_them(files, tmp_path):
     assert (result.returncode, result.stdout) == (2, "")
     name = files[1]
     assert result.stderr.splitlines() == [
-        f"{name}: entry 0: score: 3 is out of range, expected 0 to 1",
-        f"{name}: entry 1: video_id: 404 is not in {files[0]}, which has ids such as 1;"
-        " correct it, or take the file that"
-        " these results belong to",
+        f"{name}: entry 0: score: expected 0 to 1, got 3",
+        f"{name}: entry 1: video_id: expected an id of {files[0]}, such as 1, got 404",
         f"{name}: entry 3: all fields: identical to entry 2; remove it",
         f"error: {name}: 3 problems in 4 entries, listed above; no zip file was written",
     ]

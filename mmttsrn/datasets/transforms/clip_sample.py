@@ -44,14 +44,10 @@ class ClipSample(BaseTransform):
         collect_video_keys: Sequence[str] = ("video_id", "video_length"),
     ) -> None:
         low, high = (stride, stride) if isinstance(stride, int) else stride
-        if num_frames < 1:
-            raise UserInputError(f"num_frames must be at least 1, got {num_frames}")
         if not 1 <= low <= high:
             raise UserInputError(
                 f"stride must be >= 1 or (low, high) with 1 <= low <= high, got {stride}"
             )
-        if not 0.0 <= reverse_prob <= 1.0:
-            raise UserInputError(f"reverse_prob must lie in [0, 1], got {reverse_prob}")
         self.collect_video_keys = list(collect_video_keys)
         self.num_frames = num_frames
         self.stride = (low, high)

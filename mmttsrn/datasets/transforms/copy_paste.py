@@ -86,19 +86,6 @@ class ClipCopyPaste(BaseTransform):
         stride: int | Sequence[int] = 1,
         backend_args: dict | None = None,
     ) -> None:
-        if max_objects < 1:
-            raise UserInputError(f"max_objects must be at least 1, got {max_objects}")
-        if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
-            raise UserInputError(f"scale must be (low, high) with 0 < low <= high, got {scale}")
-        for name, value, highest in (
-            ("flip_prob", flip_prob, 1),
-            ("brightness", brightness, 1),
-            ("color", color, 1),
-            ("max_shift", max_shift, np.inf),
-            ("edge_blur", edge_blur, np.inf),
-        ):
-            if not 0 <= value <= highest:
-                raise UserInputError(f"{name} must lie in [0, {highest}], got {value}")
         ClipSample(1, stride)  # checks the stride
         self.videos: Videos | None = None
         self.max_objects = max_objects
@@ -117,15 +104,10 @@ class ClipCopyPaste(BaseTransform):
         Raises:
             UserInputError: There is no other video to take objects from.
         """
-        if self.videos is None:
+        if self.videos is None or len(self.videos) < 2:
             raise UserInputError(
-                "mmttsrn.ClipCopyPaste: has no videos to take objects from; it has to be an entry"
-                " of the pipeline of mmttsrn.YouTubeVISDataset, not inside another transform"
-            )
-        if len(self.videos) < 2:
-            raise UserInputError(
-                "mmttsrn.ClipCopyPaste: the data set has a single video, so there are no objects"
-                " of others; add videos or remove this transform from the pipeline"
+                "mmttsrn.ClipCopyPaste: expected a data set of at least two videos; put it into the"
+                " pipeline of mmttsrn.YouTubeVISDataset itself, or remove it for a single video"
             )
         for _ in range(np.random.randint(self.max_objects + 1)):
             pasted = self._draw_object(results["video_id"][0], len(results["img"]))

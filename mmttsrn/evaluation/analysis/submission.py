@@ -10,13 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import msgspec
 
-from mmttsrn.formats.encoded_masks import EncodedMasks, pack_masks
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.encoded_masks import Counts
 from mmttsrn.formats.ground_truth import GroundTruth
 from mmttsrn.formats.intervals import RunLengthError, decode_intervals
 from mmttsrn.formats.json_stream import read_json
-from mmttsrn.formats.results import checked_list, entry_problems, is_finite_number
+from mmttsrn.formats.results import checked_list, result_counts
+from mmttsrn.formats.youtube_vis_json import ResultEntry, entry_as, small_entry
 
 _EXPECTED_MASK = "expected {size, counts} with compressed counts, a string, or null"
 
@@ -73,13 +75,8 @@ def check_submission(results: str | os.PathLike, truth: GroundTruth) -> Submissi
 
 
 def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
-    if not isinstance(entry, dict):
-        return _CheckedEntry(tuple(entry_problems(entry, truth)))
-    problems = []
-    score: Any = entry.get("score")
-    if is_finite_number(score) and not 0 <= score <= 1:
-        problems.append(f"score: {score!r} is out of range, expected 0 to 1")
-    frames = entry.get("segmentations")
+    problems: list[str] = []
+    frames = entry.get("segmentations") if isinstance(entry, dict) else None
     if isinstance(frames, list):
         forms = [_form_problem(segmentation) for segmentation in frames]
         problems += [f"segmentations[{frame}]: {form}" for frame, form in enumerate(forms) if form]
@@ -89,35 +86,41 @@ def _check_entry(entry: Any, truth: GroundTruth) -> _CheckedEntry:
             for form, mask in zip(forms, frames, strict=True)
         ]
         entry = {**entry, "segmentations": kept}
-    masks = pack_masks(entry.get("segmentations"))
-    # In the small form all masks are looked at together; one by one, each problem is found.
-    fault = next(entry_problems({**entry, "segmentations": masks}, truth), None)
-    fault = fault or _decoding_problem(entry, masks, truth)
-    if fault:
-        problems = [*(list(entry_problems(entry, truth)) or [fault]), *problems]
+    try:
+        result = entry_as(ResultEntry, small_entry(entry), "")
+    except UserInputError as error:
+        return _CheckedEntry(tuple(_grouped([str(error).removeprefix(": "), *problems])))
+    if result.score < 0 or result.score > 1:
+        problems.insert(0, f"score: expected 0 to 1, got {result.score:g}")
+    found: list[str] = []
+    counts = result_counts(result, truth, found.append)
+    if not found:
+        found += _decoding_problems(result, counts, truth)
+    if found and isinstance(frames, list):  # one by one, the problem of each mask is found
+        found.clear()
+        result_counts(msgspec.structs.replace(result, segmentations=kept), truth, found.append)
+    problems = [*found, *problems]
     if problems:
         return _CheckedEntry(tuple(_grouped(problems)))
-    content = [entry["video_id"], entry["category_id"], float(score), masks.size, masks.counts]
-    digest = hashlib.blake2b(orjson.dumps(content), digest_size=16).digest()
-    return _CheckedEntry((), entry["video_id"], digest)
+    content = [result.video_id, result.category_id, result.score, counts]
+    digest = hashlib.blake2b(msgspec.json.encode(content), digest_size=16).digest()
+    return _CheckedEntry((), result.video_id, digest)
 
 
-def _decoding_problem(entry: dict[str, Any], masks: Any, truth: GroundTruth) -> str | None:
-    if not isinstance(masks, EncodedMasks) or not masks.counts:
-        return None
-    video = truth.videos[entry["video_id"]]
+def _decoding_problems(result: ResultEntry, counts: Counts, truth: GroundTruth) -> list[str]:
+    video = truth.videos[result.video_id]
     try:
-        decode_intervals([masks.counts], len(masks.counts), video.height * video.width)
+        decode_intervals([counts], len(counts), video.height * video.width)
     except RunLengthError as error:
-        return f"segmentations[{error.frame}]: {error.problem}"
-    return None
+        return [f"segmentations[{error.frame}]: {error.problem}"]
+    return []
 
 
 def _form_problem(segmentation: Any) -> str | None:
     if segmentation is None:
         return None
     if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
-        return f"is no RLE, {_EXPECTED_MASK}"
+        return f"is not an RLE, {_EXPECTED_MASK}"
     if not isinstance(segmentation["counts"], str):
         kind = type(segmentation["counts"]).__name__
         return f"counts is a {kind}, which servers refuse; {_EXPECTED_MASK}"

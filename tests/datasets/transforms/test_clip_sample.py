@@ -92,11 +92,7 @@ def test_frames_are_collated_without_shared_state() -> None:
     assert content == video(2)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"num_frames": 0}, {"num_frames": 4, "stride": 0}, {"num_frames": 4, "stride": (3, 2)},
-     {"num_frames": 4, "reverse_prob": 1.5}],
-)  # fmt: skip
-def test_impossible_settings(settings: dict) -> None:
-    with pytest.raises(ValueError, match=r"num_frames|stride|reverse_prob"):
-        ClipSample(**settings)
+@pytest.mark.parametrize("stride", [0, -1, (3, 2)])
+def test_impossible_strides(stride: object) -> None:
+    with pytest.raises(ValueError, match="stride"):
+        ClipSample(4, stride)

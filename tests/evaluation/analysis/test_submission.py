@@ -40,17 +40,16 @@ def test_good_results(check, results):
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("video_id", 4, "video_id: 4 is not in ground truth"),
-        ("category_id", 0, "category_id: 0 is not in ground truth"),
-        ("category_id", True, "category_id: True is not in ground truth"),
-        ("score", 1.5, "score: 1.5 is out of range, expected 0 to 1"),
-        ("score", -0.001, "score: -0.001 is out of range"),
-        ("score", float("nan"), "score: nan is no finite number"),
-        ("score", "0.5", "score: '0.5' is no finite number"),
-        ("segmentations", None, "segmentations: is a NoneType, expected a list"),
-        ("segmentations", [None], "segmentations: has 1 entries, expected one per frame"),
-        ("segmentations", [[1, 2, 3, 4, 5, 6], None, None], "segmentations[0]: is no RLE"),
-        ("segmentations", [None, {}, None], "segmentations[1]: is no RLE"),
+        ("video_id", 4, "video_id: expected an id of ground truth, such as 1, got 4"),
+        ("category_id", 0, "category_id: expected an id of ground truth, such as 3, got 0"),
+        ("category_id", True, "category_id: expected int | str, got bool"),
+        ("score", 1.5, "score: expected 0 to 1, got 1.5"),
+        ("score", float("nan"), "score: expected a finite number, got nan"),
+        ("score", "0.5", "score: expected float, got str"),
+        ("segmentations", None, "segmentations: expected a list, got a NoneType"),
+        ("segmentations", [None], "segmentations: expected one mask or null per frame, 3, got 1"),
+        ("segmentations", [[1, 2, 3, 4, 5, 6], None, None], "segmentations[0]: is not an RLE"),
+        ("segmentations", [None, {}, None], "segmentations[1]: is not an RLE"),
         ("segmentations", [None, UNCOMPRESSED, None],
          "segmentations[1]: counts is a list, which servers refuse"),
         ("segmentations", [{**square(0), "size": [60, 20]}, None, square(0)],
@@ -80,7 +79,7 @@ def test_every_problem_is_listed(check, results):
         ["entry 0", "segmentations[0]"],
         ["entry 0", "segmentations[1]"],
         ["entry 0", "segmentations[2]"],
-        ["entry 1", "is a int; expected a list of {video_id, category_id, score, segmentations}"],
+        ["entry 1", "expected object, got int"],
         ["entry 2", "score"],
     ]
 
@@ -105,5 +104,5 @@ def test_keys_of_the_user_do_no_harm(check, results):
 
 @pytest.mark.parametrize("content", ['[{"video_id": 1', "", "[1, 2", '{"a": 1}', "[{}}", "5"])
 def test_no_list(check, content):
-    with pytest.raises(UserInputError, match=r"results\.json: (not valid json|top level)"):
+    with pytest.raises(UserInputError, match=r"results\.json: (not valid json|expected a list)"):
         check(content)

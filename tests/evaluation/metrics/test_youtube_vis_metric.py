@@ -205,13 +205,6 @@ def test_boxes_alone_are_refused(load_split, run) -> None:
         run(YouTubeVISMetric(), load_split(), lambda video: replace(video, counts=None))
 
 
-def test_a_dataset_of_another_kind_is_refused(run) -> None:
-    metric = YouTubeVISMetric()
-    metric.dataset_meta = {"classes": ("a",)}
-    with pytest.raises(ValueError, match="dataset_meta has no 'cat_ids'"):
-        metric.evaluate(0)
-
-
 def test_nothing_is_written_without_runner_and_prefix(
     load_split, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

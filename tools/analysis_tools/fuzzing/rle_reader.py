@@ -62,7 +62,7 @@ def _read(file: Path) -> bool:
 def _encode(segmentation: Any, height: int, width: int) -> bool:
     try:
         rle = encode_segmentation(segmentation, height, width)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, KeyError, OverflowError):
         return False
     require(rle["size"] == [height, width], "another size")
     masks = decode_intervals([[rle["counts"]]], 1, height * width)
