@@ -76,7 +76,7 @@ class SequenceModel(BaseModule):
         self.gives: frozenset[str] = self.head.gives | ({"masks"} if mask_head else set())
         self.criterion = None
         if criterion:
-            self.criterion = MODELS.build(dict(criterion, num_classes=self.head.num_classes))
+            self.criterion = MODELS.build(criterion)
             self.criterion.check_decoder(self.head.gives, self.gives)
         self.post_processor = TASK_UTILS.build(post_processor)
         self.clip_linker = TASK_UTILS.build(clip_linker)
