@@ -17,8 +17,8 @@ from mmttsrn.structures import SequencePredictions, SequenceTargets
 class SequenceSetLoss(BaseModule):
     """Criterion: match the sequences of every decoder layer, then add up loss terms.
 
-    Every decoder layer is matched anew and gets the terms whose ``needs`` it gives: of TT-SRN, masks
-    belong to the last layer.
+    Every decoder layer is matched anew and gets the terms whose ``needs`` it gives: in TT-SRN, only
+    the last layer has masks.
 
     Args:
         matcher: Config of the matcher.

@@ -138,5 +138,5 @@ def test_a_config_that_asks_for_boxes_is_refused() -> None:
     with pytest.raises(UserInputError, match="SequenceBoxL1Cost needs boxes, which the head"):
         SequenceModel(**toy_config(criterion=PAPER["criterion"]))
     criterion = dict(toy_config()["criterion"], terms=TERMS)
-    with pytest.raises(UserInputError, match="terms.loss_bbox needs boxes, which the"):
+    with pytest.raises(UserInputError, match="loss_bbox needs boxes, which the"):
         SequenceModel(**toy_config(criterion=criterion))
