@@ -53,7 +53,10 @@ TINY: dict[str, Any] = dict(
 
 
 # Changes for a model of boxes only.
-BOX_ONLY = dict(mask_head=None, criterion=dict(loss_mask=None, loss_dice=None))
+BOX_ONLY = dict(
+    mask_head=None,
+    criterion=dict(terms=dict(PAPER["criterion"]["terms"], loss_mask=None, loss_dice=None)),
+)
 
 
 def tiny_config(**changes: Any) -> dict[str, Any]:

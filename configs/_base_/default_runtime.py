@@ -2,21 +2,28 @@ default_scope = "mmdet"
 custom_imports = dict(imports=["mmttsrn"], allow_failed_imports=False)
 
 default_hooks = dict(
-    timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=50),
-    param_scheduler=dict(type="ParamSchedulerHook"),
+    timer=dict(type="IterTimerHook"),  # seconds of a step, for the log
+    logger=dict(type="LoggerHook", interval=50),  # a line every 50 steps
+    param_scheduler=dict(type="ParamSchedulerHook"),  # steps the learning rate
+    # A kill or a full disk leaves a readable checkpoint.
     checkpoint=dict(type="mmttsrn.SafeWriteCheckpointHook", interval=1, max_keep_ckpts=3),
-    sampler_seed=dict(type="DistSamplerSeedHook"),
+    sampler_seed=dict(type="DistSamplerSeedHook"),  # another order of the data in each epoch
+    # Overlays; `tools/test.py --show-dir` draws them.
     visualization=dict(type="mmttsrn.VISVisualizationHook", draw=False),
 )
 custom_hooks = [
+    # Launchers of other packages read checkpoints without running code from them, too.
     dict(type="mmttsrn.SafeCheckpointHook"),
+    # A head with another number of classes than the data ends the run before it starts.
     dict(type="mmttsrn.ClassCountCheckHook"),
+    # A resumed run draws the random numbers that it would have drawn without the stop.
     dict(type="mmttsrn.StepSeedHook"),
+    # Ctrl-C and the signals of a scheduler end training after a step, with a checkpoint.
     dict(type="mmttsrn.StopHook"),
-    # max_skipped: steps with a loss that is not finite that are left out before training ends.
+    # A loss that is not finite ends training before it reaches the weights; max_skipped steps are
+    # left out first.
     dict(type="mmttsrn.FiniteLossHook", max_skipped=0),
-    dict(type="mmttsrn.HostMemoryHook"),
+    # Frames and time left in tests: MMEngine counts samples, which are whole videos here.
     dict(type="mmttsrn.PredictionProgressHook"),
 ]
 

@@ -94,11 +94,8 @@ test_dataloader = val_dataloader
 val_evaluator = dict(_delete_=True, type="mmttsrn.MMTrackYouTubeVISMetric")
 test_evaluator = val_evaluator
 
-max_iters = 2500
 lr = 4e-4
-train_cfg = dict(
-    _delete_=True, type="IterBasedTrainLoop", max_iters=max_iters, val_interval=max_iters
-)
+train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=2500, val_interval=10**9)
 # As the models beside it: with its own SGD, the loss of the embeddings diverges at this size.
 optim_wrapper = dict(
     _delete_=True,
@@ -106,17 +103,6 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=lr, weight_decay=0.05, fused=True),
     clip_grad=dict(max_norm=1.0, norm_type=2),
 )
-param_scheduler = [
-    dict(
-        type="OneCycleLR",
-        eta_max=lr,
-        total_steps=max_iters,
-        pct_start=0.1,
-        by_epoch=False,
-        begin=0,
-        end=max_iters,
-    )
-]
-custom_hooks = [dict(type="mmttsrn.HostMemoryHook")]
+param_scheduler = [dict(type="OneCycleLR", eta_max=lr, pct_start=0.1, by_epoch=False)]
 log_processor = dict(by_epoch=False)
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=max_iters))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=-1))

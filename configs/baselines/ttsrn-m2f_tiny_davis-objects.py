@@ -5,6 +5,7 @@ _base_ = [
     "../_base_/models/ttsrn-m2f_tiny.py",
     "../_base_/datasets/youtube_vis_tiny_augmented.py",
     "../_base_/schedules/schedule_one-cycle_2500-iters.py",
+    "../_base_/iteration_runtime.py",
 ]
 
 model = dict(head=dict(num_classes=1))

@@ -6,7 +6,5 @@ train_dataloader = dict(dataset=dict(data_root=data_root, ann_file="train/instan
 val_dataloader = dict(dataset=dict(data_root=data_root, ann_file="valid/instances.json"))
 test_dataloader = val_dataloader
 
-train_cfg = dict(max_iters=8000, val_interval=8000)
-param_scheduler = [
-    dict(type="MultiStepLR", begin=0, end=8000, by_epoch=False, milestones=[5500], gamma=0.1)
-]
+train_cfg = dict(max_iters=8000)
+param_scheduler = [dict(type="MultiStepLR", by_epoch=False, milestones=[5500], gamma=0.1)]

@@ -4,6 +4,7 @@ _base_ = [
     "../_base_/models/ttsrn-m2f_tiny.py",
     "../_base_/datasets/youtube_vis_tiny.py",
     "../_base_/schedules/schedule_one-cycle_2500-iters.py",
+    "../_base_/iteration_runtime.py",
 ]
 
 # Single frames of many clips instead of many frames of few: what is alike in the frames of a clip

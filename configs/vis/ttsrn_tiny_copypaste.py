@@ -13,17 +13,4 @@ train_dataloader = dict(
 val_dataloader = dict(dataset=dict(ann_file="val.json", **dataset))
 test_dataloader = val_dataloader
 
-max_iters = 2200
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-param_scheduler = [
-    dict(
-        type="OneCycleLR",
-        eta_max={{_base_.lr}},
-        total_steps=max_iters,
-        pct_start=0.1,
-        by_epoch=False,
-        begin=0,
-        end=max_iters,
-    )
-]
-default_hooks = dict(checkpoint=dict(interval=max_iters))
+train_cfg = dict(max_iters=2200)

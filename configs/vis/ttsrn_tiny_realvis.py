@@ -18,19 +18,7 @@ train_dataloader = dict(
 val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader
 
-max_iters = 2500
 lr = 5e-4
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+train_cfg = dict(max_iters=2500)
 optim_wrapper = dict(optimizer=dict(lr=lr, fused=False))
-param_scheduler = [
-    dict(
-        type="OneCycleLR",
-        eta_max=lr,
-        total_steps=max_iters,
-        pct_start=0.1,
-        by_epoch=False,
-        begin=0,
-        end=max_iters,
-    )
-]
-default_hooks = dict(checkpoint=dict(interval=max_iters))
+param_scheduler = [dict(type="OneCycleLR", eta_max=lr, pct_start=0.1, by_epoch=False)]

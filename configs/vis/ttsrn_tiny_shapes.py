@@ -1,12 +1,7 @@
-# Tiny TT-SRN on the generated moving shapes: the configuration of `make demo`.
+# Tiny TT-SRN with the decoder of the paper on the generated moving shapes.
 _base_ = [
     "../_base_/models/ttsrn_tiny.py",
     "../_base_/datasets/youtube_vis_tiny.py",
     "../_base_/schedules/schedule_one-cycle.py",
-    "../_base_/default_runtime.py",
+    "../_base_/iteration_runtime.py",
 ]
-
-log_processor = dict(by_epoch=False)
-default_hooks = dict(
-    checkpoint=dict(by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1)
-)

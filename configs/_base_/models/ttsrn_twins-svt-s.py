@@ -62,7 +62,6 @@ model = dict(
     ),
     criterion=dict(
         type="mmttsrn.SequenceSetLoss",
-        no_object_weight=0.1,
         matcher=dict(
             type="mmttsrn.InstanceSequenceMatcher",
             costs=[
@@ -71,14 +70,39 @@ model = dict(
                 dict(type="mmttsrn.SequenceIoUCost", weight=2.0, mode="iou"),
             ],
         ),
-        loss_cls=dict(type="mmdet.CrossEntropyLoss", loss_weight=1.0),
-        loss_bbox=dict(type="mmdet.L1Loss", loss_weight=5.0),
-        loss_giou=dict(type="mmttsrn.SmoothedGIoULoss", loss_weight=2.0),
-        loss_mask=dict(
-            type="mmdet.FocalLoss", use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0
-        ),
-        loss_dice=dict(
-            type="mmdet.DiceLoss", use_sigmoid=True, naive_dice=True, eps=1.0, loss_weight=1.0
+        terms=dict(
+            loss_cls=dict(
+                type="mmttsrn.FrameClassTerm",
+                no_object_weight=0.1,
+                loss=dict(type="mmdet.CrossEntropyLoss", loss_weight=1.0),
+            ),
+            loss_bbox=dict(
+                type="mmttsrn.FrameBoxTerm", loss=dict(type="mmdet.L1Loss", loss_weight=5.0)
+            ),
+            loss_giou=dict(
+                type="mmttsrn.FrameBoxTerm",
+                loss=dict(type="mmttsrn.SmoothedGIoULoss", loss_weight=2.0),
+            ),
+            loss_mask=dict(
+                type="mmttsrn.FramePixelTerm",
+                loss=dict(
+                    type="mmdet.FocalLoss",
+                    use_sigmoid=True,
+                    gamma=2.0,
+                    alpha=0.25,
+                    loss_weight=1.0,
+                ),
+            ),
+            loss_dice=dict(
+                type="mmttsrn.FrameRegionTerm",
+                loss=dict(
+                    type="mmdet.DiceLoss",
+                    use_sigmoid=True,
+                    naive_dice=True,
+                    eps=1.0,
+                    loss_weight=1.0,
+                ),
+            ),
         ),
     ),
     post_processor=dict(type="mmttsrn.SequencePostProcessor", mask_thr=0.5),

@@ -9,7 +9,5 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
     clip_grad=dict(max_norm=0.1, norm_type=2),
 )
-param_scheduler = [
-    dict(type="MultiStepLR", begin=0, end=18, by_epoch=True, milestones=[12], gamma=0.1)
-]
+param_scheduler = [dict(type="MultiStepLR", by_epoch=True, milestones=[12], gamma=0.1)]
 auto_scale_lr = dict(enable=False, base_batch_size=8)

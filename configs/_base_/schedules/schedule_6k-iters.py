@@ -1,6 +1,6 @@
 # 6000 iterations from weights that know objects, learning rate x 0.1 at 4000, on 8 GPUs x 2 clips:
-# the schedule of Mask2Former for video.
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=6000, val_interval=6000)
+# the schedule of Mask2Former for video. Validation comes with the last iteration.
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=6000, val_interval=10**9)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 
@@ -19,7 +19,5 @@ optim_wrapper = dict(
     ),
     clip_grad=dict(max_norm=0.01, norm_type=2),
 )
-param_scheduler = [
-    dict(type="MultiStepLR", begin=0, end=6000, by_epoch=False, milestones=[4000], gamma=0.1)
-]
+param_scheduler = [dict(type="MultiStepLR", by_epoch=False, milestones=[4000], gamma=0.1)]
 auto_scale_lr = dict(enable=False, base_batch_size=16)

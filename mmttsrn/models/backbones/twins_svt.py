@@ -168,7 +168,7 @@ class TwinsSVT(BaseModule):
             checkpoint=...)``.
 
     Raises:
-        UserInputError: If ``arch`` is unknown or incomplete, or an index names no stage.
+        UserInputError: ``arch`` has other keys, or not one entry for each stage.
 
     Source: "Twins: Revisiting the Design of Spatial Attention in Vision Transformers" (NeurIPS
     2021), section 3.2; behaviour of the authors' detection code.
@@ -190,11 +190,6 @@ class TwinsSVT(BaseModule):
         settings = _resolve_arch(arch)
         dims, depths = settings["embed_dims"], settings["depths"]
         num_stages = len(dims)
-        if not all(0 <= i < num_stages for i in out_indices) or frozen_stages >= num_stages:
-            raise UserInputError(
-                f"TwinsSVT: out_indices={tuple(out_indices)} and frozen_stages={frozen_stages} "
-                f"must name stages 0..{num_stages - 1}"
-            )
         self.out_indices = tuple(out_indices)
         self.out_channels = [dims[i] for i in self.out_indices]
         self.frozen_stages = frozen_stages
@@ -291,20 +286,12 @@ def _build_stage(
 
 
 def _resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
-    if isinstance(arch, str):
-        if arch not in PRESETS:
-            raise UserInputError(f"TwinsSVT: arch={arch!r} is not one of {sorted(PRESETS)}")
-        arch = PRESETS[arch]
-    settings = {**COMMON, **arch}
+    settings = {**COMMON, **(PRESETS[arch] if isinstance(arch, str) else arch)}
     required = {*COMMON, "embed_dims", "num_heads", "depths"}
-    lengths = {len(settings[key]) for key in required if key in settings}
-    if set(settings) != required or len(lengths) != 1:
+    if set(settings) != required or len({len(values) for values in settings.values()}) != 1:
         raise UserInputError(
-            f"TwinsSVT: arch needs {sorted(required)}, each with one entry a stage; got {arch}"
+            f"TwinsSVT: arch: expected {sorted(required)}, each with one entry a stage, got {arch}"
         )
-    for c, heads in zip(settings["embed_dims"], settings["num_heads"], strict=True):
-        if c % heads:
-            raise UserInputError(f"TwinsSVT: embed_dims {c} is not divisible by num_heads {heads}")
     return settings
 
 

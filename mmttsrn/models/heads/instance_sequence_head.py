@@ -63,10 +63,7 @@ class InstanceSequenceHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if query_init not in ("independent", "factorised"):
-            raise UserInputError(
-                f'InstanceSequenceHead: query_init={query_init!r} must be "independent" or '
-                '"factorised"'
-            )
+            raise UserInputError(f"query_init={query_init!r}: expected independent or factorised")
         self.query_init = query_init
         self.num_classes = num_classes
         self.num_frames = num_frames
@@ -117,19 +114,11 @@ class InstanceSequenceHead(BaseModule):
             Logits, boxes and states of every decoder layer, the last one last.
 
         Raises:
-            UserInputError: If the clips are longer than ``num_frames``, or the model has no neck.
+            UserInputError: The model has no neck.
         """
-        n, t = features.memory.shape[:2]
-        if t > self.num_frames:
-            raise UserInputError(
-                f"InstanceSequenceHead: clips of {t} frames, but num_frames={self.num_frames}; "
-                "shorten the clips or raise head.num_frames"
-            )
         if features.positions is None:
-            raise UserInputError(
-                "InstanceSequenceHead: needs an encoded memory; set model.neck, for example to "
-                "mmttsrn.SpatioTemporalEncoder"
-            )
+            raise UserInputError("model.neck: InstanceSequenceHead needs one, got None")
+        n, t = features.memory.shape[:2]
         value = features.memory.flatten(1, 3)
         key = value + features.positions.flatten(1, 3)
         mask = features.key_padding_mask

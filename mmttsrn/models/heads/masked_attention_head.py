@@ -46,9 +46,6 @@ class MaskedAttentionHead(BaseModule):
             features. Mask2Former lets queries attend to it.
         init_cfg: MMEngine initialisation.
 
-    Raises:
-        UserInputError: There is no layer, or a level below 0.
-
     Source: Mask2Former (CVPR 2022), section 3.2, and Mask2Former for video (2021); with the
     sinusoidal branches of TT-SRN.
     """
@@ -74,18 +71,11 @@ class MaskedAttentionHead(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if not layer_levels or min(layer_levels) < 0:
-            raise UserInputError(
-                f"MaskedAttentionHead: layer_levels={list(layer_levels)} must name a level, 0 for "
-                "the coarsest, for each layer"
-            )
         self.gives = frozenset({"masks", "pixel_logits"} if pixel_classes else {"masks"})
         self.num_classes = num_classes
         self.num_frames = num_frames
         self.num_instances = num_instances
         self.num_heads = num_heads
-        self.embed_dims = embed_dims
-        self.mask_channels = mask_channels
         self.layer_levels = tuple(layer_levels)
         self.mask_padding = mask_padding
         self.query_feat = nn.Embedding(num_instances, embed_dims)
@@ -133,13 +123,11 @@ class MaskedAttentionHead(BaseModule):
             Logits and masks of the initial queries and after every layer, the last one last.
 
         Raises:
-            UserInputError: The clips are longer than ``num_frames``, or the model has no pixel
-                decoder, or one with fewer levels than ``layer_levels`` asks for, or with other
-                channels than ``embed_dims`` and ``mask_channels``.
+            UserInputError: The model has no pixel decoder.
         """
-        self._check(features)
         mask_features = features.mask_features
-        assert mask_features is not None
+        if mask_features is None:
+            raise UserInputError("model.pixel_decoder: MaskedAttentionHead needs one, got None")
         keys = {level: self._keys(features, level) for level in sorted(set(self.layer_levels))}
         n = len(mask_features)
         x = self.query_feat.weight.expand(n, -1, -1)
@@ -166,31 +154,6 @@ class MaskedAttentionHead(BaseModule):
             )
             for index, (state, logits, masks) in enumerate(layers)
         ]
-
-    def _check(self, features: ClipFeatures) -> None:
-        if features.mask_features is None:
-            raise UserInputError(
-                "MaskedAttentionHead: needs the maps of a pixel decoder; add model.pixel_decoder"
-            )
-        t = features.mask_features.shape[1]
-        if t > self.num_frames:
-            raise UserInputError(
-                f"MaskedAttentionHead: clips of {t} frames, but num_frames={self.num_frames}; "
-                "shorten the clips or raise head.num_frames"
-            )
-        if max(self.layer_levels) >= len(features.levels):
-            raise UserInputError(
-                f"MaskedAttentionHead: layer_levels={self.layer_levels} but the pixel decoder "
-                f"gives {len(features.levels)} levels, 0 to {len(features.levels) - 1}"
-            )
-        channels = [level.shape[2] for level in features.levels]
-        mask_channels = features.mask_features.shape[2]
-        if {*channels, self.embed_dims} != {self.embed_dims} or mask_channels != self.mask_channels:
-            raise UserInputError(
-                f"MaskedAttentionHead: embed_dims={self.embed_dims} and "
-                f"mask_channels={self.mask_channels}, but the pixel decoder gives levels of "
-                f"{channels} and mask features of {mask_channels} channels; make them the same"
-            )
 
     def _keys(self, features: ClipFeatures, level: int) -> tuple[Tensor, Tensor]:
         """Values and position encodings of the cells of a level, (N, T*h*w, C) each."""

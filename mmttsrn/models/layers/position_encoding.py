@@ -17,13 +17,14 @@ class SinePositionEncoding3D(nn.Module):
     last count, so that the encoding of a clip does not depend on the padding of its batch.
 
     Args:
-        embed_dims: Channels C of the encoding, a multiple of 6.
+        embed_dims: Channels C of the encoding, a multiple of 6: a sine and a cosine for each of
+            time, rows and columns.
         temperature: Base of the geometric progression of wave lengths.
         scale: Angle of the last position before the division by wave lengths, in radians.
         eps: Added to the last count before dividing.
 
     Raises:
-        UserInputError: If ``embed_dims`` is no multiple of 6.
+        UserInputError: ``embed_dims`` is not a multiple of 6.
 
     Source: behaviour of the VisTR reference.
     """
@@ -39,10 +40,7 @@ class SinePositionEncoding3D(nn.Module):
     ) -> None:
         super().__init__()
         if embed_dims % 6:
-            raise UserInputError(
-                f"SinePositionEncoding3D: embed_dims={embed_dims} must be a multiple of 6 "
-                "(a sine and a cosine for each of time, rows and columns)"
-            )
+            raise UserInputError(f"embed_dims={embed_dims}: expected a multiple of 6")
         self.scale = scale
         self.eps = eps
         channels = embed_dims // 3

@@ -1,5 +1,11 @@
-"""Losses."""
+"""Losses: the set loss, its terms, and a loss function."""
 
+from mmttsrn.models.losses.frame_terms import (
+    FrameBoxTerm,
+    FrameClassTerm,
+    FramePixelTerm,
+    FrameRegionTerm,
+)
 from mmttsrn.models.losses.loss_terms import LossTerm, MatchedLayer
 from mmttsrn.models.losses.sequence_set_loss import SequenceSetLoss
 from mmttsrn.models.losses.sequence_terms import (
@@ -11,6 +17,10 @@ from mmttsrn.models.losses.sequence_terms import (
 from mmttsrn.models.losses.smoothed_giou_loss import SmoothedGIoULoss
 
 __all__ = [
+    "FrameBoxTerm",
+    "FrameClassTerm",
+    "FramePixelTerm",
+    "FrameRegionTerm",
     "LossTerm",
     "MatchedLayer",
     "PixelClassTerm",

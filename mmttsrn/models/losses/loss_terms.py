@@ -1,4 +1,4 @@
-"""Terms of the set loss: each names what it needs of a decoder layer and gives one loss."""
+"""What the terms of the set loss have in common: the layer that they read, and their bases."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ class MatchedLayer:
         predictions: Predictions for N clips.
         targets: True sequences of each clip.
         matches: (M, 3) int64 rows (clip, predicted, true), by rising clip.
-        normalizer: Scalar that sums over frames are divided by.
+        normalizer: Scalar that sums over frames are divided by: the number n*T of true frames,
+            absent ones included, averaged over ranks.
     """
 
     predictions: SequencePredictions
@@ -123,81 +124,24 @@ class LossTerm(BaseModule):
 
 
 class ClassTerm(LossTerm):
-    """Class of every query in every frame: that of its match, no-object for all others.
+    """Base of the terms on classes: a mean that weighs one class, the last one, differently.
 
     Args:
-        loss: Config of the class loss.
-        num_classes: Real classes K.
-        no_object_weight: Weight of the no-object class.
+        loss: Config of a loss of logits (P, K+1) that takes ``weight`` and ``avg_factor``.
+        no_object_weight: Weight of the last class; the others have 1.
     """
 
-    def __init__(self, loss: dict, num_classes: int, no_object_weight: float) -> None:
-        self.num_classes = num_classes
-        self.class_weight = [1.0] * num_classes + [no_object_weight]
-        super().__init__(dict(loss, class_weight=self.class_weight))
-
-    def forward(self, layer: MatchedLayer) -> Tensor:
-        """Weighted mean over all queries and frames."""
-        logits = layer.predictions.logits  # N, T, Q, K+1
-        clip, predicted, _ = layer.matches.unbind(1)
-        classes = logits.new_full(logits.shape[:-1], self.num_classes, dtype=torch.int64)
-        labels = layer.true("labels")[:, None].expand_as(layer.valid)
-        classes[clip, :, predicted] = torch.where(layer.valid, labels, self.num_classes)
-        flat = classes.flatten()
-        weight_sum = logits.new_tensor(self.class_weight)[flat].sum()
-        return self.loss(logits.flatten(0, 2), flat, avg_factor=weight_sum)
-
-
-class BoxTerm(LossTerm):
-    """Boxes (cx, cy, w, h) in 0..1 of the visible frames, by a loss of pairs."""
-
-    needs = frozenset({"boxes"})
-
-    def forward(self, layer: MatchedLayer) -> Tensor:
-        """Sum over the boxes, divided by the normalizer."""
-        return self.loss(*layer.boxes, avg_factor=layer.normalizer)
-
-
-class _MaskTerm(LossTerm):
-    """Base of the terms on masks.
-
-    Args:
-        loss: Config of the mask loss.
-        ignore_padding: Leave padded pixels out instead of counting them as background.
-    """
-
-    needs = frozenset({"masks"})
-
-    def __init__(self, loss: dict, ignore_padding: bool = False) -> None:
+    def __init__(self, loss: dict, no_object_weight: float = 0.1) -> None:
         super().__init__(loss)
-        self.ignore_padding = ignore_padding
+        self.no_object_weight = no_object_weight
 
-    def _masks(self, layer: MatchedLayer) -> tuple[Tensor, Tensor]:
-        logits, true_masks = layer.masks
-        if self.ignore_padding:
-            # A very negative logit is background with certainty: no loss and no gradient.
-            logits = logits.masked_fill(~layer.inside, -1e4)
-        return logits, true_masks
-
-
-class PixelMaskTerm(_MaskTerm):
-    """Masks of the visible frames by a loss of pixels, averaged over the pixels of a frame."""
-
-    def forward(self, layer: MatchedLayer) -> Tensor:
-        """Sum over the frames, divided by the normalizer."""
-        logits, true_masks = self._masks(layer)
-        pixels = logits.new_full((len(logits), 1), logits.shape[1])
-        if self.ignore_padding:
-            pixels = layer.inside.sum(1, keepdim=True)
+    def _mean(self, logits: Tensor, classes: Tensor) -> Tensor:
+        """Weighted mean loss of logits (..., K+1) with true classes (...)."""
+        no_object = logits.shape[-1] - 1
+        weights = torch.where(classes == no_object, self.no_object_weight, 1.0).flatten()
         return self.loss(
-            logits, true_masks.long(), weight=1 / pixels.float(), avg_factor=layer.normalizer
+            logits.flatten(0, -2),
+            classes.flatten(),
+            weight=weights,
+            avg_factor=weights.sum().clamp(min=1e-6),
         )
-
-
-class RegionMaskTerm(_MaskTerm):
-    """Masks of the visible frames by a loss of whole regions, such as dice."""
-
-    def forward(self, layer: MatchedLayer) -> Tensor:
-        """Sum over the frames, divided by the normalizer."""
-        logits, true_masks = self._masks(layer)
-        return self.loss(logits, true_masks.float(), avg_factor=layer.normalizer)

@@ -8,14 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.losses.loss_terms import (
-    BoxTerm,
-    ClassTerm,
-    LossTerm,
-    MatchedLayer,
-    PixelMaskTerm,
-    RegionMaskTerm,
-)
+from mmttsrn.models.losses.loss_terms import LossTerm, MatchedLayer
 from mmttsrn.registry import MODELS, TASK_UTILS
 from mmttsrn.structures import SequencePredictions, SequenceTargets
 
@@ -24,57 +17,30 @@ from mmttsrn.structures import SequencePredictions, SequenceTargets
 class SequenceSetLoss(BaseModule):
     """Criterion: match the sequences of every decoder layer, then add up loss terms.
 
-    Only frames where a matched instance is visible enter box and mask losses and count as its
-    class; every other query is no-object. Box and mask losses are divided by the number of target
-    frames n*T, absent ones included, averaged over ranks. Every decoder layer is matched anew and
-    gets the terms whose ``needs`` it gives: of TT-SRN, masks belong to the last layer.
-
-    A loss that is left out of the config is not computed.
+    Every decoder layer is matched anew and gets the terms whose ``needs`` it gives: in TT-SRN, only
+    the last layer has masks.
 
     Args:
-        num_classes: Real classes K.
         matcher: Config of the matcher.
-        no_object_weight: Weight of the no-object class in the class loss.
-        loss_cls: Config of the class loss.
-        loss_bbox: Config of the L1 loss on boxes (cx, cy, w, h) in 0..1.
-        loss_giou: Config of the generalised-IoU loss on the same boxes.
-        loss_mask: Config of the pixel-wise mask loss.
-        loss_dice: Config of the region mask loss.
-        ignore_padding: Leave padded pixels out of the mask losses instead of counting them as
-            background (the reference).
-        terms: Configs of further terms by the name of their loss, registered subclasses of
-            :class:`~mmttsrn.models.losses.LossTerm`.
+        terms: Configs of the terms, registered subclasses of
+            :class:`~mmttsrn.models.losses.LossTerm`, by the name of their loss; None leaves a term
+            of a base config out.
+
+    Raises:
+        UserInputError: The name of a loss has no "loss" in it.
 
     Source: VisTR (CVPR 2021), section 3.3.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        matcher: dict,
-        no_object_weight: float = 0.1,
-        loss_cls: dict | None = None,
-        loss_bbox: dict | None = None,
-        loss_giou: dict | None = None,
-        loss_mask: dict | None = None,
-        loss_dice: dict | None = None,
-        ignore_padding: bool = False,
-        terms: Mapping[str, dict] | None = None,
-    ) -> None:
+    def __init__(self, matcher: dict, terms: Mapping[str, dict | None]) -> None:
         super().__init__()
+        for name in terms:
+            if "loss" not in name:  # MMEngine would log it and not train on it
+                raise UserInputError(f'model.criterion.terms.{name}: expected a name with "loss"')
         self.matcher = TASK_UTILS.build(matcher)
-        self.terms = nn.ModuleDict()
-        if loss_cls:
-            self.terms["loss_cls"] = ClassTerm(loss_cls, num_classes, no_object_weight)
-        for name, loss in (("loss_bbox", loss_bbox), ("loss_giou", loss_giou)):
-            if loss:
-                self.terms[name] = BoxTerm(loss)
-        if loss_mask:
-            self.terms["loss_mask"] = PixelMaskTerm(loss_mask, ignore_padding)
-        if loss_dice:
-            self.terms["loss_dice"] = RegionMaskTerm(loss_dice, ignore_padding)
-        for name, config in (terms or {}).items():
-            self.terms[name] = MODELS.build(config)
+        self.terms = nn.ModuleDict(
+            {name: MODELS.build(config) for name, config in terms.items() if config is not None}
+        )
 
     @property
     def needs_masks(self) -> bool:
@@ -93,19 +59,15 @@ class SequenceSetLoss(BaseModule):
         Raises:
             UserInputError: One line that names cost or term and what is missing.
         """
-        for cost in self.matcher.costs:
-            if missing := cost.needs - every_layer:
+        costs = ((f"matcher: {type(c).__name__}", c.needs) for c in self.matcher.costs)
+        terms = ((f"terms.{name}", term.needs) for name, term in self._named_terms())
+        parts = [(part, needs - every_layer, "head") for part, needs in costs]
+        parts += [(part, needs - last_layer, "head or mask_head") for part, needs in terms]
+        for part, missing, giver in parts:
+            if missing:
                 raise UserInputError(
-                    f"criterion.matcher: {type(cost).__name__} needs {_names(missing)} in every "
-                    "layer, which this head does not give; leave the cost out or choose another "
-                    "head"
-                )
-        for name, term in self._named_terms():
-            if missing := term.needs - last_layer:
-                raise UserInputError(
-                    f"criterion.{name} needs {_names(missing)}, which this head does not give; set "
-                    f"criterion.{name}=None or choose another head"
-                    + (" or a mask_head" if "masks" in missing else "")
+                    f"model.criterion.{part} needs {' and '.join(sorted(missing))}, which the "
+                    f"{giver} does not give; leave it out or choose another {giver}"
                 )
 
     def match(self, predictions: SequencePredictions, targets: Sequence[SequenceTargets]) -> Tensor:
@@ -153,7 +115,3 @@ class SequenceSetLoss(BaseModule):
             for name, term in self._named_terms()
             if term.needs <= predictions.gives
         }
-
-
-def _names(needs: frozenset[str]) -> str:
-    return " and ".join(sorted(needs))

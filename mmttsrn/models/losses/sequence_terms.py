@@ -5,12 +5,12 @@ from mmcv.ops import point_sample
 from torch import Tensor
 
 from mmttsrn.models.layers import cell_shares
-from mmttsrn.models.losses.loss_terms import LossTerm, MatchedLayer
+from mmttsrn.models.losses.loss_terms import ClassTerm, LossTerm, MatchedLayer
 from mmttsrn.registry import MODELS
 
 
 @MODELS.register_module()
-class SequenceClassTerm(LossTerm):
+class SequenceClassTerm(ClassTerm):
     """Class of every query: that of its match, no-object for all others.
 
     Args:
@@ -20,24 +20,13 @@ class SequenceClassTerm(LossTerm):
     Source: DETR (ECCV 2020) and Mask2Former (CVPR 2022).
     """
 
-    def __init__(self, loss: dict, no_object_weight: float = 0.1) -> None:
-        super().__init__(loss)
-        self.no_object_weight = no_object_weight
-
     def forward(self, layer: MatchedLayer) -> Tensor:
         """Weighted mean over all queries."""
         logits = layer.predictions.logits.mean(1)  # N, Q, K+1
-        num_classes = logits.shape[-1] - 1
-        classes = logits.new_full(logits.shape[:-1], num_classes, dtype=torch.int64)
+        classes = logits.new_full(logits.shape[:-1], logits.shape[-1] - 1, dtype=torch.int64)
         clip, predicted, _ = layer.matches.unbind(1)
         classes[clip, predicted] = layer.true("labels")
-        weights = torch.where(classes == num_classes, self.no_object_weight, 1.0)
-        return self.loss(
-            logits.flatten(0, 1),
-            classes.flatten(),
-            weight=weights.flatten(),
-            avg_factor=weights.sum().clamp(min=1e-6),
-        )
+        return self._mean(logits, classes)
 
 
 class _SequenceMaskTerm(LossTerm):
@@ -120,7 +109,7 @@ class SequenceRegionTerm(_SequenceMaskTerm):
 
 
 @MODELS.register_module()
-class PixelClassTerm(LossTerm):
+class PixelClassTerm(ClassTerm):
     """Class of every cell of the maps that a head classifies: of the largest share in the cell.
 
     Args:
@@ -131,19 +120,15 @@ class PixelClassTerm(LossTerm):
     needs = frozenset({"pixel_logits"})
 
     def __init__(self, loss: dict, background_weight: float = 1.0) -> None:
-        super().__init__(loss)
-        self.background_weight = background_weight
+        super().__init__(loss, background_weight)
 
     def forward(self, layer: MatchedLayer) -> Tensor:
         """Weighted mean over the cells, mean over the maps."""
-        losses = [self._map_loss(logits, layer) for logits in layer.predictions.pixel_logits]
+        losses = []
+        for logits in layer.predictions.pixel_logits:  # N, T, K+1, h, w
+            classes = [_cell_classes(logits, t.masks, t.labels) for t in layer.targets]
+            losses.append(self._mean(logits.movedim(2, -1), torch.stack(classes)))
         return torch.stack(losses).mean()
-
-    def _map_loss(self, logits: Tensor, layer: MatchedLayer) -> Tensor:
-        classes = torch.stack([_cell_classes(logits, t.masks, t.labels) for t in layer.targets])
-        flat = logits.movedim(2, -1).flatten(0, -2)
-        weights = torch.where(classes == logits.shape[2] - 1, self.background_weight, 1.0).flatten()
-        return self.loss(flat, classes.flatten(), weight=weights, avg_factor=weights.sum())
 
 
 def _cell_classes(logits: Tensor, masks: Tensor | None, labels: Tensor) -> Tensor:

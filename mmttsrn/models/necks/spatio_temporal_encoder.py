@@ -79,8 +79,7 @@ class SpatioTemporalEncoder(BaseModule):
         channels = tuple(m.shape[2] for m in maps)
         if channels != self.in_channels:
             raise UserInputError(
-                f"SpatioTemporalEncoder: in_channels={self.in_channels} but the backbone gives "
-                f"maps of {channels} channels; set neck.in_channels to the latter"
+                f"model.neck: in_channels={self.in_channels}, but the backbone gives {channels}"
             )
         (n, t), (h, w) = maps[-1].shape[:2], maps[-1].shape[-2:]
         x = self.input_proj(maps[-1].flatten(0, 1))  # N*T, C, h, w

@@ -8,7 +8,6 @@ from mmcv.cnn import ConvModule, build_activation_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmttsrn.errors import UserInputError
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures
 
@@ -50,9 +49,6 @@ class FPNPixelDecoder(BaseModule):
         act_cfg: Activation.
         init_cfg: MMEngine initialisation.
 
-    Raises:
-        UserInputError: The numbers of maps, widths and blocks do not go together.
-
     Source: Feature Pyramid Networks (CVPR 2017); the place of a pixel decoder in MaskFormer
     (NeurIPS 2021).
     """
@@ -68,12 +64,6 @@ class FPNPixelDecoder(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if not len(in_channels) - 1 == len(channels) == len(num_blocks):
-            raise UserInputError(
-                f"FPNPixelDecoder: {len(in_channels)} maps need {len(in_channels) - 1} entries in "
-                f"channels ({len(channels)}) and num_blocks ({len(num_blocks)})"
-            )
-        self.in_channels = tuple(in_channels)
         norm_cfg, act_cfg = norm_cfg or dict(type="GN", num_groups=8), act_cfg or dict(type="GELU")
         *finer, memory_channels = in_channels
         self.lateral_convs = nn.ModuleList()
@@ -101,17 +91,8 @@ class FPNPixelDecoder(BaseModule):
         Returns:
             The same with ``levels``, the memory first, and ``mask_features`` at the finest stride,
             which is no level.
-
-        Raises:
-            UserInputError: The maps have other channels than ``in_channels``.
         """
         maps = features.maps
-        channels = tuple(m.shape[2] for m in maps)
-        if channels != self.in_channels:
-            raise UserInputError(
-                f"FPNPixelDecoder: in_channels={self.in_channels} but backbone and neck give maps "
-                f"of {channels} channels; set pixel_decoder.in_channels to the latter"
-            )
         batch = maps[0].shape[:2]
         *finer, x = (m.flatten(0, 1) for m in maps)
         levels = [maps[-1]]

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from mmttsrn.errors import UserInputError
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import FinishedFrames, InstanceSequences
 
@@ -240,16 +239,38 @@ class LinkedVideo:
 
 @TASK_UTILS.register_module()
 class ClipLinker:
-    """Join the sequences of neighbouring clips, and those that leave and come back.
+    """Give the sequences of the clips of a video ids that hold for the whole video.
 
-    Sequences are paired one to one, by a Hungarian assignment on mask IoU in the shared frames (box
-    IoU without masks) plus class agreement plus a tenth of the similarity of the decoder states;
-    only pairs whose IoU reaches ``min_iou`` are joined. In shared frames the mean of what is there
-    and what the clip predicts is kept; of three clips, the third one weighs a half.
+    The model predicts a video clip by clip, and each clip numbers its sequences anew. Neighbouring
+    clips overlap, so that a sequence is recognised by its masks in the frames that they share (dots
+    are frames without a mask)::
 
-    What is left over is compared with the sequences that were seen before but not since, for
-    ``memory`` frames: it gets the id back of one whose decoder states are similar enough, by
-    another assignment, on similarity plus class agreement. All else starts a sequence of its own.
+        frame       0   1   2   3   4   5   6   7
+        clip 1    [ a   a   a   a ]                 the window: two sequences are held
+                  [ b   b   .   . ]
+        clip 2            [ p   p   p   p ]         frames 2, 3: the masks of a -> p continues a
+                   release|                         frames 0, 1 are final
+        clip 3                    [ q   q   q   q ] frames 4, 5: the masks of p -> q continues a
+                           release|                 b has no frame in the window: it is lost
+                                  [ .   .   r   r ] nobody's masks, but looks like b -> b returned
+                                  [ .   .   s   s ] nobody's masks or looks -> a new sequence
+
+    :meth:`LinkedVideo.add` takes the clips in. The window is the frames of the last clip; frames
+    before the next one are final, and :meth:`LinkedVideo.release` gives them away. A sequence is
+
+    - *held* while it has a prediction in the window.
+    - *continued* by the slot of the next clip that it is paired with: one to one, by a Hungarian
+      assignment on mask IoU in the shared frames (box IoU without masks) plus class agreement plus
+      a tenth of the similarity of the decoder states. Only pairs whose IoU reaches ``min_iou`` are
+      joined. Shared frames keep the mean of what is held and what the clip predicts; of three
+      clips, the third one weighs a half.
+    - *lost* when it has no prediction in the window any more. Its looks (mean decoder state and
+      class probabilities), not its masks, are remembered for ``memory`` frames.
+    - *returned* when a slot that continues nobody looks like it, by another assignment, on
+      similarity of the states, at least ``min_similarity``, plus class agreement. The slot gets
+      its id.
+
+    Every other slot whose score reaches ``min_score`` begins a sequence of its own.
 
     Args:
         min_iou: Smallest IoU over the shared frames that joins two sequences.
@@ -267,8 +288,6 @@ class ClipLinker:
         memory: int = 60,
         min_similarity: float = 0.7,
     ) -> None:
-        if memory < 0:
-            raise UserInputError(f"ClipLinker: memory={memory} must be 0 or more frames")
         self.min_iou = min_iou
         self.min_score = min_score
         self.memory = memory

@@ -58,14 +58,9 @@ class InstanceQueryPostProcessor(PostProcessor):
     ) -> None:
         self.logit_thr = logit_threshold(mask_thr, "InstanceQueryPostProcessor")
         if nms_iou is not None and not 0 < nms_iou <= 1:
-            raise UserInputError(
-                f"InstanceQueryPostProcessor: nms_iou={nms_iou} must be above 0 and at most 1, or "
-                "None"
-            )
+            raise UserInputError(f"nms_iou={nms_iou}: expected None, or above 0 and at most 1")
         if top_k is not None and top_k < 1:
-            raise UserInputError(
-                f"InstanceQueryPostProcessor: top_k={top_k} must be at least 1, or None for all"
-            )
+            raise UserInputError(f"top_k={top_k}: expected None for all, or at least 1")
         self.null_frame_score = null_frame_score
         self.nms_iou = nms_iou
         self.top_k = top_k
@@ -110,10 +105,7 @@ class _ClassTimesMaskQuality(VideoScoring):
         """
         sequences = part.sequences
         if sequences.mask_logits is None:
-            raise UserInputError(
-                "InstanceQueryPostProcessor: needs masks, which this model does not give; set "
-                "model.post_processor to mmttsrn.SequencePostProcessor or choose another head"
-            )
+            raise UserInputError("model.post_processor: expected one for boxes, without masks")
         self._grow(part.ids, sequences.logits.shape[-1] - 1)
         self._count(part.ids, _without_padding(sequences, self.sizes))
         frame_scores = sequences.logits.float().softmax(-1)[..., :-1].amax(-1)

@@ -92,7 +92,7 @@ class SequenceIoUCost(SequenceCost):
     def __init__(self, weight: float = 2.0, mode: str = "iou", eps: float = 1e-6) -> None:
         super().__init__(weight)
         if mode not in ("iou", "giou"):
-            raise UserInputError(f'SequenceIoUCost: mode={mode!r} must be "iou" or "giou"')
+            raise UserInputError(f"mode={mode!r}: expected iou or giou")
         self.mode = mode
         self.eps = eps
 

@@ -43,8 +43,8 @@ class SequenceModel(BaseModule):
             training sampler does it; otherwise the model gets a shorter clip.
 
     Raises:
-        UserInputError: If ``clip_overlap`` is not between 0 and ``num_frames - 1``, or the
-            criterion needs what the head does not give.
+        UserInputError: ``clip_overlap`` is not between 0 and ``num_frames - 1``, or the criterion
+            needs what the head does not give.
 
     Source: TT-SRN (2021); VisTR (CVPR 2021).
     """
@@ -76,7 +76,7 @@ class SequenceModel(BaseModule):
         self.gives: frozenset[str] = self.head.gives | ({"masks"} if mask_head else set())
         self.criterion = None
         if criterion:
-            self.criterion = MODELS.build(dict(criterion, num_classes=self.head.num_classes))
+            self.criterion = MODELS.build(criterion)
             self.criterion.check_decoder(self.head.gives, self.gives)
         self.post_processor = TASK_UTILS.build(post_processor)
         self.clip_linker = TASK_UTILS.build(clip_linker)
@@ -91,7 +91,15 @@ class SequenceModel(BaseModule):
         self.has_memory = False
 
     def extract_features(self, frames: Tensor, padding_mask: Tensor) -> ClipFeatures:
-        """Run all but the heads on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W)."""
+        """Run all but the heads on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W).
+
+        Raises:
+            UserInputError: The clips are longer than ``head.num_frames``.
+        """
+        if frames.shape[1] > self.clip_length:
+            raise UserInputError(
+                f"model.head.num_frames={self.clip_length}, but a clip has {frames.shape[1]} frames"
+            )
         maps = self.backbone(frames.flatten(0, 1))
         return self._fuse([m.unflatten(0, frames.shape[:2]) for m in maps], padding_mask)
 

@@ -1,5 +1,7 @@
 """The full-size models that the configs describe."""
 
+import re
+
 import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
@@ -101,3 +103,16 @@ def test_config_of_instance_queries_names_its_data_and_backbone(name: str) -> No
     assert frames <= config.model.head.num_frames
     init_cfg = config.model.backbone.init_cfg
     assert init_cfg.get("url", init_cfg.get("checkpoint")).startswith("https://")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ttsrn_tiny_shapes", "ttsrn_tiny_copypaste", "ttsrn_tiny_realvis"),
+        *("ttsrn-m2f_tiny_shapes", "ttsrn-m2f_tiny_davis", "mask2former_r50_ytvis21"),
+    ],
+)
+def test_number_of_iterations_stands_in_one_place(name: str) -> None:
+    config = load_config(name)
+    numbers = re.findall(r"\d+", str(config.to_dict()))
+    assert numbers.count(str(config.train_cfg.max_iters)) == 1

@@ -111,7 +111,7 @@ class TestConfig:
 
     def test_another_backbone_needs_other_channels(self, build_tiny: Builder) -> None:
         model = build_tiny(neck=dict(in_channels=(*WIDTHS[:3], 64)))
-        with pytest.raises(ValueError, match=r"set neck\.in_channels"):
+        with pytest.raises(ValueError, match=r"model\.neck: in_channels=.*the backbone gives"):
             losses_of(model, BATCHES["two instances"])
 
     @pytest.mark.parametrize("overlap", [-1, 3])

@@ -134,5 +134,5 @@ def test_needs_a_criterion(build_tiny: Builder) -> None:
 
 def test_refuses_clips_that_are_too_long(build_tiny: Builder) -> None:
     rectangles = [Rectangle.moving(1, 0, (0, 0, 20, 20), num_frames=4)]
-    with pytest.raises(ValueError, match="clips of 4 frames, but num_frames=3"):
+    with pytest.raises(ValueError, match="num_frames=3, but a clip has 4 frames"):
         losses_of(build_tiny(), batch_of((rectangles, (64, 96)), num_frames=4))

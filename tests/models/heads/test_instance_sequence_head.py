@@ -72,11 +72,6 @@ def test_queries_are_frame_major() -> None:
     assert changed.nonzero().tolist() == [[1, 2]]
 
 
-def test_longer_clips_are_refused() -> None:
-    with pytest.raises(ValueError, match="clips of 4 frames, but num_frames=3"):
-        build()(random_features(t=4))
-
-
 def test_garbage_in_padded_cells_reaches_no_query() -> None:
     head, clean = build(), random_features()
     memory = torch.where(clean.padding_mask[..., None], torch.tensor(1e4), clean.memory)
@@ -143,7 +138,7 @@ def test_first_self_attention_gives_its_norm_something_to_scale() -> None:
 
 
 def test_unknown_query_init_is_named() -> None:
-    with pytest.raises(ValueError, match="query_init='zero' must be"):
+    with pytest.raises(ValueError, match="query_init='zero'"):
         build(query_init="zero")
 
 

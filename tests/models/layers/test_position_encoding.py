@@ -26,5 +26,5 @@ def test_encoding_is_no_checkpoint_state() -> None:
 
 
 def test_channels_must_split_in_six() -> None:
-    with pytest.raises(ValueError, match="embed_dims=32 must be a multiple of 6"):
+    with pytest.raises(ValueError, match="embed_dims=32: expected a multiple of 6"):
         SinePositionEncoding3D(32)

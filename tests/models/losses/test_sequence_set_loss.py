@@ -1,6 +1,5 @@
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -15,7 +14,10 @@ from mmttsrn.models.losses import LossTerm, MatchedLayer
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import SequencePredictions, SequenceTargets, dense_masks
 
-MASK_COST = dict(type="mmttsrn.SequenceMaskCost")
+MASK_MATCHER = dict(
+    type="mmttsrn.InstanceSequenceMatcher", costs=[dict(type="mmttsrn.SequenceMaskCost")]
+)
+PIXEL_TERM = dict(type="mmttsrn.PixelClassTerm", loss=dict(type="mmdet.CrossEntropyLoss"))
 
 # Our losses carry their weights; the recorded ones do not.
 REFERENCE_LOSSES = {
@@ -30,10 +32,11 @@ REFERENCE_LOSSES = {
 }
 
 
-def paper_loss(num_classes: int = 41, **changes: Any) -> SequenceSetLoss:
-    """The criterion of the paper's config."""
-    config = {key: value for key, value in PAPER["criterion"].items() if key != "type"}
-    return SequenceSetLoss(num_classes, **{**config, **changes})
+def paper_loss(matcher: dict | None = None, **terms: dict | None) -> SequenceSetLoss:
+    """The criterion of the paper's config; keys of a term are changed, None leaves it out."""
+    criterion = PAPER["criterion"]
+    terms = {name: term and criterion["terms"].get(name, {}) | term for name, term in terms.items()}
+    return SequenceSetLoss(matcher or criterion["matcher"], criterion["terms"] | terms)
 
 
 def compute(
@@ -122,7 +125,7 @@ def test_further_terms_come_from_the_config() -> None:
     case = load_case("aux_layer")
     term = dict(type="mmttsrn.CountOfMatchesTerm", loss=dict(type="mmdet.L1Loss", loss_weight=0.5))
     expected, matches = compute(paper_loss(), case)
-    losses, _ = compute(paper_loss(terms=dict(loss_count=term)), case)
+    losses, _ = compute(paper_loss(loss_count=term), case)
     assert set(losses) == {*expected, "loss_count", "d0.loss_count"}
     assert losses["loss_count"].item() == 0.5 * len(matches)
 
@@ -130,15 +133,16 @@ def test_further_terms_come_from_the_config() -> None:
 @pytest.mark.parametrize(
     ("changes", "every_layer", "last_layer", "message"),
     [
-        ({}, {"boxes"}, {"boxes"}, r"criterion\.loss_mask needs masks, .* or a mask_head"),
-        ({}, {"masks"}, {"masks"}, r"SequenceBoxL1Cost needs boxes in every layer"),
+        ({}, {"boxes"}, {"boxes"}, r"terms\.loss_mask needs masks, .* or mask_head"),
+        ({}, {"masks"}, {"masks"}, r"matcher: SequenceBoxL1Cost needs boxes"),
         ({"loss_mask": None, "loss_dice": None}, {"boxes"}, {"boxes"}, None),
         ({}, {"boxes"}, {"boxes", "masks"}, None),
+        ({"matcher": MASK_MATCHER}, {"boxes"}, {"boxes", "masks"}, "SequenceMaskCost needs masks"),
         (
-            {"matcher": dict(PAPER["criterion"]["matcher"], costs=[MASK_COST])},
+            {"loss_pixel": PIXEL_TERM},
             {"boxes"},
             {"boxes", "masks"},
-            "SequenceMaskCost needs masks in every layer",
+            "loss_pixel needs pixel_logits",
         ),
     ],
 )
@@ -151,10 +155,21 @@ def test_what_a_decoder_does_not_give_is_refused(
         criterion.check_decoder(frozenset(every_layer), frozenset(last_layer))
 
 
+def test_a_loss_that_would_not_be_trained_on_is_refused() -> None:
+    with pytest.raises(UserInputError, match=r'terms\.boxes: expected a name with "loss"'):
+        paper_loss(boxes=PAPER["criterion"]["terms"]["loss_bbox"])
+
+
+def test_a_loss_outside_of_terms_is_named() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'loss_mask'"):
+        MODELS.build(dict(PAPER["criterion"], loss_mask=None))
+
+
 def test_losses_come_from_the_config() -> None:
     case = load_case("n02")
     expected, _ = compute(paper_loss(), case)
-    doubled, _ = compute(paper_loss(loss_bbox=dict(type="mmdet.L1Loss", loss_weight=10.0)), case)
+    loss = dict(type="mmdet.L1Loss", loss_weight=10.0)
+    doubled, _ = compute(paper_loss(loss_bbox=dict(loss=loss)), case)
     torch.testing.assert_close(doubled["loss_bbox"], 2 * expected["loss_bbox"])
     assert torch.equal(doubled["loss_cls"], expected["loss_cls"])
 
@@ -171,12 +186,12 @@ def test_matcher_comes_from_the_config() -> None:
 def test_no_object_weight_scales_unmatched_queries_only() -> None:
     case = load_case("n00")
     case.logits.requires_grad_()
-    losses, _ = compute(paper_loss(no_object_weight=0.5), case)
+    losses, _ = compute(paper_loss(loss_cls=dict(no_object_weight=0.5)), case)
     # With no-object targets alone the weight cancels: a weighted mean of equal weights.
     expected, _ = compute(paper_loss(), case)
     torch.testing.assert_close(losses["loss_cls"], expected["loss_cls"])
     case = load_case("n02")
-    lighter, _ = compute(paper_loss(no_object_weight=0.01), case)
+    lighter, _ = compute(paper_loss(loss_cls=dict(no_object_weight=0.01)), case)
     default, _ = compute(paper_loss(), case)
     assert not torch.isclose(lighter["loss_cls"], default["loss_cls"], rtol=1e-3)
 
@@ -216,8 +231,10 @@ class TestIgnorePadding:
         predictions = SequencePredictions(
             torch.zeros(1, T, 2, 4), boxes, dense_masks(torch.stack([logits, logits], 1))
         )
-        losses = paper_loss(3, ignore_padding=ignore_padding)([predictions], [targets])
-        return {key: losses[key] for key in ("loss_mask", "loss_dice")}
+        names = ("loss_mask", "loss_dice")
+        criterion = paper_loss(**{name: dict(ignore_padding=ignore_padding) for name in names})
+        losses = criterion([predictions], [targets])
+        return {name: losses[name] for name in names}
 
     @pytest.fixture
     def logits(self) -> Tensor:

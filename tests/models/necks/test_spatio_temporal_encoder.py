@@ -112,5 +112,5 @@ def test_initialisation_is_that_of_detr() -> None:
 def test_maps_of_other_channels_are_named() -> None:
     maps = random_maps()
     maps[1] = maps[1][:, :, :5]
-    with pytest.raises(ValueError, match=r"gives maps of \(4, 5, 16\) channels"):
+    with pytest.raises(ValueError, match=r"the backbone gives \(4, 5, 16\)"):
         build()(maps, padding_of(64, 96))

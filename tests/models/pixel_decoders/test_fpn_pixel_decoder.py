@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmttsrn.errors import UserInputError
 from mmttsrn.models import FPNPixelDecoder
 from mmttsrn.structures import ClipFeatures
 
@@ -80,16 +79,3 @@ def test_every_parameter_takes_part() -> None:
     for name, parameter in decoder.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.any(), name
-
-
-@pytest.mark.parametrize("changes", [{"channels": [24, 16]}, {"num_blocks": [1, 1, 1, 1]}])
-def test_numbers_that_do_not_go_together_are_refused(changes: dict) -> None:
-    with pytest.raises(UserInputError, match="4 maps need 3 entries in channels"):
-        build(**changes)
-
-
-def test_maps_of_other_channels_are_refused() -> None:
-    decoder = build(in_channels=[8, 16, 24, 48])
-    message = r"in_channels=\(8, 16, 24, 48\) but .* maps of \(8, 16, 24, 32\) channels"
-    with pytest.raises(UserInputError, match=message):
-        decoder(features_of(maps_of()))

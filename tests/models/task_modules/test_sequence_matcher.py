@@ -143,7 +143,7 @@ def test_a_cost_that_is_not_finite_is_an_error() -> None:
 
 
 def test_unknown_mode_is_named() -> None:
-    with pytest.raises(ValueError, match='mode=\'diou\' must be "iou" or "giou"'):
+    with pytest.raises(ValueError, match="mode='diou'"):
         SequenceIoUCost(mode="diou")
 
 

@@ -50,6 +50,7 @@ class ToyMaskDecoder(BaseModule):
         return predictions
 
 
+TERMS = PAPER["criterion"]["terms"]
 COSTS = [
     dict(type="mmttsrn.SequenceClassCost"),
     dict(type="mmttsrn.SequenceMaskCost", weight=5.0),
@@ -61,8 +62,7 @@ def toy_config(**changes: Any) -> dict[str, Any]:
     criterion = dict(
         PAPER["criterion"],
         matcher=dict(type="mmttsrn.InstanceSequenceMatcher", costs=COSTS),
-        loss_bbox=None,
-        loss_giou=None,
+        terms=dict(TERMS, loss_bbox=None, loss_giou=None),
     )
     head = dict(type="mmttsrn.ToyMaskDecoder", num_classes=3)
     config = tiny_config(head=head, mask_head=None, criterion=criterion)
@@ -135,8 +135,8 @@ def test_every_layer_is_matched_by_its_masks(
 
 
 def test_a_config_that_asks_for_boxes_is_refused() -> None:
-    with pytest.raises(UserInputError, match="SequenceBoxL1Cost needs boxes in every layer"):
+    with pytest.raises(UserInputError, match="SequenceBoxL1Cost needs boxes, which the head"):
         SequenceModel(**toy_config(criterion=PAPER["criterion"]))
-    criterion = dict(toy_config()["criterion"], loss_giou=PAPER["criterion"]["loss_giou"])
-    with pytest.raises(UserInputError, match="loss_giou needs boxes, which this head does not"):
+    criterion = dict(toy_config()["criterion"], terms=TERMS)
+    with pytest.raises(UserInputError, match="loss_bbox needs boxes, which the"):
         SequenceModel(**toy_config(criterion=criterion))
