@@ -21,13 +21,12 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 from mmengine.config import Config
 
 from mmttsrn.apis.config_file import load_config
-from mmttsrn.apis.config_values import check_values
 from mmttsrn.checkpoints import unfinished_run
 from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.checkpoints.run_checkpoints import latest_readable
 from mmttsrn.cli.command_line import build_runner
 from mmttsrn.cli.signals import train as train_until_asked_to_stop
-from mmttsrn.cli.user_errors import report_user_errors, seed
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors, seed
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
@@ -75,7 +74,6 @@ class Split:
 def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
     """Return the config of the training run: that of the file, set to this data and work folder."""
     cfg = load_config(config, required_keys=CONFIG_KEYS)
-    check_values(cfg)
     cfg.work_dir = args.work_dir
     cfg.randomness = {"seed": args.seed}
     is_merged = cfg.train_dataloader.dataset.get("class_agnostic", False)
@@ -112,7 +110,7 @@ def _set_data(dataloader: Config, split: Split, train: Split) -> None:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--data", help="folder of your data set in YouTube-VIS format")

@@ -29,7 +29,7 @@ from mmttsrn.cli.command_line import (
 )
 from mmttsrn.cli.config_options import set_cfg_options, warn_of_misspelt_keys
 from mmttsrn.cli.signals import train
-from mmttsrn.cli.user_errors import report_user_errors, warn_user
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors, warn_user
 from mmttsrn.errors import UserInputError
 
 REQUIRED_KEYS = ("model", "train_dataloader", "train_cfg", "optim_wrapper")
@@ -37,7 +37,7 @@ REQUIRED_KEYS = ("model", "train_dataloader", "train_cfg", "optim_wrapper")
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Train a model.")
+    parser = ArgumentParser(description="Train a model.")
     parser.add_argument("config", help="config file, or the name of a config of the package")
     parser.add_argument("--amp", action="store_true", help="train with mixed precision")
     parser.add_argument(

@@ -16,7 +16,6 @@ custom_hooks = [
     dict(type="mmttsrn.StopHook"),
     # max_skipped: steps with a loss that is not finite that are left out before training ends.
     dict(type="mmttsrn.FiniteLossHook", max_skipped=0),
-    dict(type="mmttsrn.HostMemoryHook"),
     dict(type="mmttsrn.PredictionProgressHook"),
 ]
 

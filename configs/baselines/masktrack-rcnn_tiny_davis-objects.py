@@ -117,6 +117,5 @@ param_scheduler = [
         end=max_iters,
     )
 ]
-custom_hooks = [dict(type="mmttsrn.HostMemoryHook")]
 log_processor = dict(by_epoch=False)
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=max_iters))

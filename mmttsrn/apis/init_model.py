@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import yaml
 from mmengine.config import Config
+from mmengine.model import BaseModel
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import configs_folder, load_config
@@ -19,7 +20,6 @@ from mmttsrn.checkpoints.state import as_checkpoint, bare_names
 from mmttsrn.checkpoints.state_difference import check_checkpoint
 from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.errors import UserInputError
-from mmttsrn.hosts.mmdet import TTSRN
 
 
 def init_model(
@@ -29,7 +29,7 @@ def init_model(
     *,
     metafile: str | PathLike[str] | None = None,
     allow_unsafe: bool = False,
-) -> TTSRN:
+) -> BaseModel:
     """Build a model and load its weights.
 
     Args:
@@ -41,8 +41,9 @@ def init_model(
         allow_unsafe: Read the checkpoint even if that can run code from it.
 
     Returns:
-        The model in evaluation mode, with its config as ``cfg`` and the ``dataset_meta`` of the
-        checkpoint (``classes``), as MMDetection's ``init_detector`` leaves them.
+        The model in evaluation mode: a TT-SRN, or whatever the config names. Its config is ``cfg``,
+        the classes of the checkpoint are in ``dataset_meta``, as MMDetection's ``init_detector``
+        leaves them.
 
     Raises:
         UserInputError: There is no such model, config or checkpoint; a download fails or is not
