@@ -40,7 +40,7 @@ def test_malformed_options_are_usage_errors(value, capsys):
     with pytest.raises(SystemExit) as exit_:
         parse("--cfg-options", value)
     assert exit_.value.code == 2
-    assert value in capsys.readouterr().err
+    assert "error: argument --cfg-options: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
