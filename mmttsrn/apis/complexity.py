@@ -13,7 +13,6 @@ from mmengine.model import BaseModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmttsrn.errors import UserInputError
 from mmttsrn.models.mask_heads.deform_conv import OffsetDeformConv2d
 
 TOTAL = "total"
@@ -46,15 +45,7 @@ def count_complexity(
 
     Returns:
         The counts; a part is a child of the model, such as the backbone.
-
-    Raises:
-        UserInputError: The clip has more frames than the model takes.
     """
-    if shape[0] > model.head.num_frames:
-        raise UserInputError(
-            f"--shape {' '.join(map(str, shape))}: the model takes clips of up to "
-            f"{model.head.num_frames} frames (model.head.num_frames)"
-        )
     for module in model.modules():
         if isinstance(module, OffsetDeformConv2d):
             module.backend = "grid_sample"  # the counter sees no operation of MMCV

@@ -18,7 +18,7 @@ from mmttsrn.checkpoints.loading import OVERRIDE_FLAG
 from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
 from mmttsrn.engine.runner import ConfigRunner
-from mmttsrn.errors import UserInputError, input_errors
+from mmttsrn.errors import input_errors
 from mmttsrn.formats.output_files import check_output_folder
 
 
@@ -99,19 +99,11 @@ def prepare_distributed(cfg: Config, launcher: str, local_rank: int) -> None:
     group is started here with gloo, which MMEngine then uses, and the wrapper gets no device.
 
     ``local_rank`` is that of the process on its machine, for where the environment does not say it.
-
-    Raises:
-        UserInputError: The launcher works with accelerators only.
     """
     cfg.launcher = launcher
     os.environ.setdefault("LOCAL_RANK", str(local_rank))
-    if launcher == "none" or get_device() != "cpu":
+    if launcher != "pytorch" or get_device() != "cpu":
         return
-    if launcher != "pytorch":
-        raise UserInputError(
-            f"--launcher {launcher} needs a GPU, and PyTorch sees none here; on CPUs use "
-            "tools/dist_train.sh or tools/dist_test.sh"
-        )
     if process_rank() == 0:
         print("no GPU: processes communicate through gloo on the CPU", flush=True)
     env_cfg = cfg.setdefault("env_cfg", {})

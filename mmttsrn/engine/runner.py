@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIMIZERS
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
@@ -12,7 +14,7 @@ from mmttsrn.errors import input_errors
 
 # Key of the config that a method of the runner reads.
 KEYS = {
-    "setup_env": "env_cfg",
+    "setup_env": "env_cfg or --launcher",
     "set_randomness": "randomness",
     "build_logger": "log_level",
     "build_log_processor": "log_processor",
@@ -25,8 +27,8 @@ KEYS = {
     "scale_lr": "auto_scale_lr",
     "build_param_scheduler": "param_scheduler",
     "build_train_loop": "train_cfg",
-    "build_val_loop": "val_cfg",
-    "build_test_loop": "test_cfg",
+    "build_val_loop": "val_cfg or val_evaluator",
+    "build_test_loop": "test_cfg or test_evaluator",
     "load_or_resume": "load_from",
 }
 
@@ -72,8 +74,16 @@ class ConfigRunner(Runner):
         """Build the training loop, which has to be of 0 steps or more."""
         built = super().build_train_loop(loop)
         if built.max_iters < 0:
-            raise ValueError(f"{loop}: trains nothing; expected max_iters or max_epochs above 0")
+            raise ValueError(f"{loop}: expected max_iters or max_epochs of 0 or more")
         return built
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> OptimWrapper:
+        """Build the optimizer, whose type MMEngine looks up without a look at what it finds."""
+        if isinstance(optim_wrapper, dict):
+            name = optim_wrapper.get("optimizer", {}).get("type")
+            if isinstance(name, str) and OPTIMIZERS.get(name) is None:
+                raise KeyError(f"{name} is not in the optimizer registry")
+        return super().build_optim_wrapper(optim_wrapper)
 
 
 for _name, _key in KEYS.items():

