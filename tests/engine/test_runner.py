@@ -9,6 +9,7 @@ from mmttsrn.apis.config_file import load_config
 from mmttsrn.cli.command_line import build_runner
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,13 @@ def test_the_terminal_shows_what_comes_after_the_start(
     shown = "".join(capfd.readouterr())
     assert "train_dataloader" not in shown
     assert "after the start" in shown
+
+
+def test_a_sample_that_cannot_be_loaded_is_named(good: Config) -> None:
+    def fail(video: dict) -> None:
+        raise KeyError("bbox")
+
+    settings = {k: v for k, v in good.train_dataloader.dataset.items() if k != "type"}
+    dataset = YouTubeVISDataset(**{**settings, "pipeline": [fail]})
+    with pytest.raises(UserInputError, match=r"/train\.json: sample 1: KeyError: bbox$"):
+        dataset[1]
