@@ -86,22 +86,14 @@ def test_checkpoints_of_the_same_or_unknown_classes_pass(checkpoint: dict) -> No
     begin_test(checkpoint, ("cat", "dog"))
 
 
-@pytest.mark.parametrize(
-    ("trained", "label", "name"),
-    [
-        (["dog", "cat"], 0, "dog"),  # in another order
-        (["cat", "cow"], 1, "cow"),
-        (["cat"], 1, None),
-        (["object"], 0, "object"),
-    ],
-)
-def test_other_classes_are_refused_unless_they_are_allowed(
-    trained: list, label: int, name: str | None
-) -> None:
+@pytest.mark.parametrize("trained", [["dog", "cat"], ["cat", "cow"], ["cat"], ["object"]])
+def test_other_classes_are_refused_unless_they_are_allowed(trained: list) -> None:
     with pytest.raises(UserInputError) as error:
         begin_test(trained_on(trained), ("cat", "dog"))
-    start = f"train.json: label {label} is {['cat', 'dog'][label]!r}, but {name!r} in the checkpoi"
-    assert str(error.value).startswith(start)
+    assert str(error.value) == (
+        f"train.json: classes ['cat', 'dog'] are not those of the checkpoint, {trained}; test on "
+        "these, or with --allow-class-mismatch if only names differ"
+    )
     begin_test(trained_on(trained), ("cat", "dog"), allow_class_mismatch=True)
 
 

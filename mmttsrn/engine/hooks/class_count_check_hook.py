@@ -1,7 +1,6 @@
 """Check that the model predicts the classes of the data."""
 
 from collections.abc import Mapping
-from itertools import zip_longest
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -64,12 +63,9 @@ class ClassCountCheckHook(Hook):
                     user.dataset_meta = dataset.metainfo
                 print_log("classes are those of the checkpoint, in its order", logger="current")
         elif trained != classes:
-            pairs = enumerate(zip_longest(trained, classes))
-            label, (old, new) = next((label, pair) for label, pair in pairs if pair[0] != pair[1])
             raise UserInputError(
-                f"{metainfo.get('ann_file', 'the data')}: label {label} is {new!r}, but {old!r} in"
-                " the checkpoint; set test_dataloader.dataset.metainfo.classes to the names of the"
-                f" training in their order, or test with {ALLOW_FLAG} if only names differ"
+                f"{metainfo.get('ann_file', 'the data')}: classes {classes} are not those of the "
+                f"checkpoint, {trained}; test on these, or with {ALLOW_FLAG} if only names differ"
             )
 
 
