@@ -28,7 +28,7 @@ from mmttsrn.cli.command_line import build_runner
 from mmttsrn.cli.signals import train as train_until_asked_to_stop
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors, seed
 from mmttsrn.datasets.synthetic import write_moving_shapes
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
@@ -72,6 +72,7 @@ class Split:
     truth: GroundTruth
 
 
+@input_errors("config")
 def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
     """Return the config of the training run: that of the file, set to this data and work folder."""
     cfg = load_config(config, required_keys=CONFIG_KEYS)

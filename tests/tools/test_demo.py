@@ -253,11 +253,14 @@ def test_wrong_data_is_one_line(run, tmp_path):
     assert errors[0].startswith(f"error: --data {tmp_path}/nothing: expected one of train.json")
 
 
-def test_wrong_config_is_one_line(run, shapes):
-    status, _, errors = run("--data", str(shapes), "--config", "no_such_config")
-    assert status == 2
-    assert len(errors) == 1
-    assert errors[0].startswith("error: no_such_config")
+def test_wrong_config_is_one_line(run, shapes, tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("_base_ = ['mmttsrn::vis/ttsrn_tiny_shapes.py']\nmodel = dict(head=None)\n")
+    for name, message in (("no_such_config", "no_such_config: "), (broken, "config: Attribute")):
+        status, _, errors = run("--data", str(shapes), "--config", str(name))
+        assert status == 2
+        assert len(errors) == 1
+        assert errors[0].startswith(f"error: {message}")
 
 
 class _Signal(Hook):
