@@ -46,6 +46,7 @@ class ConfigRunner(Runner):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._terminal.setLevel(self._terminal_level)
+        self.logger.info(f"Environment, config and hooks: see the log in {self.log_dir}")
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build MMEngine's logger, whose terminal shows warnings only until all is built."""
