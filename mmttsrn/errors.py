@@ -58,6 +58,8 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"
+    while isinstance(error, ImportError) and isinstance(error.__context__, ImportError):
+        error = error.__context__  # MMEngine's import of custom modules hides what it caught
     # str() of a KeyError is the repr of its message.
     message = error.args[0] if isinstance(error, KeyError) and error.args else error
     return f"{type(error).__name__}: {' '.join(str(message).split())}".removesuffix(": ")

@@ -9,11 +9,11 @@ import copy
 import hashlib
 import json
 import runpy
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # before the imports, which fail without what is checked
     runpy.run_path(str(Path(__file__).resolve().parents[0] / "setup" / "check_packages.py"))
@@ -21,15 +21,14 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 from mmengine.config import Config
 
 from mmttsrn.apis.config_file import load_config
-from mmttsrn.apis.config_values import check_values
 from mmttsrn.checkpoints import unfinished_run
 from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.checkpoints.run_checkpoints import latest_readable
 from mmttsrn.cli.command_line import build_runner
 from mmttsrn.cli.signals import train as train_until_asked_to_stop
-from mmttsrn.cli.user_errors import report_user_errors, seed
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors, seed
 from mmttsrn.datasets.synthetic import write_moving_shapes
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
@@ -37,10 +36,12 @@ from mmttsrn.visualization.video_io import require_mp4_encoder
 from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
 
 CONFIG_KEYS = ("model", "train_dataloader", "test_dataloader", "test_evaluator", "visualizer")
-GENERATED_DATA = {"train_clips": 400, "val_clips": 40, "num_frames": 12, "size": [96, 160],
-                  "max_objects": 3}  # fmt: skip
-QUICK_DATA = {"train_clips": 2, "val_clips": 1, "num_frames": 5, "size": [64, 96],
-              "max_objects": 2}  # fmt: skip
+GENERATED_DATA: dict[str, Any] = {
+    "train_clips": 400, "val_clips": 40, "num_frames": 12, "size": [96, 160], "max_objects": 3
+}  # fmt: skip
+QUICK_DATA: dict[str, Any] = {
+    "train_clips": 2, "val_clips": 1, "num_frames": 5, "size": [64, 96], "max_objects": 2
+}  # fmt: skip
 QUICK_ITERATIONS = 3
 
 # Where data sets in YouTube-VIS format keep their parts, the most specific place first.
@@ -52,7 +53,6 @@ HELD_OUT_NAMES = ("valid", "val")
 
 MAX_OVERLAYS = 8
 SCORE_THR = 0.3
-INTERRUPTED = 130  # exit status of a program that was ended by Ctrl-C
 
 
 @dataclass
@@ -72,10 +72,10 @@ class Split:
     truth: GroundTruth
 
 
+@input_errors("config")
 def configure(config: str, train: Split, args: argparse.Namespace) -> Config:
     """Return the config of the training run: that of the file, set to this data and work folder."""
     cfg = load_config(config, required_keys=CONFIG_KEYS)
-    check_values(cfg)
     cfg.work_dir = args.work_dir
     cfg.randomness = {"seed": args.seed}
     is_merged = cfg.train_dataloader.dataset.get("class_agnostic", False)
@@ -112,7 +112,7 @@ def _set_data(dataloader: Config, split: Split, train: Split) -> None:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--data", help="folder of your data set in YouTube-VIS format")
@@ -142,23 +142,18 @@ def find_splits(folder: Path) -> tuple[Split, Split | None]:
     """Find training and held-out clips in the folder of a data set.
 
     Raises:
-        UserInputError: There is no such folder, or no json or no images in it.
+        UserInputError: There is no json to train on, or no images of a json.
     """
-    if not folder.is_dir():
-        raise UserInputError(f"--data {folder}: no such folder")
     train_places = [place.format("train") for place in JSON_PLACES] + list(WHOLE_SET_PLACES)
     held_out_places = [place.format(name) for name in HELD_OUT_NAMES for place in JSON_PLACES]
     train_json = _first_file(folder, train_places)
     if train_json is None:
-        raise UserInputError(
-            f"--data {folder}: no annotations to train on; looked for {', '.join(train_places)}"
-        )
-    held_out_json = _first_file(folder, held_out_places)
+        raise UserInputError(f"--data {folder}: expected one of {', '.join(train_places)}")
     train = _load_split("training", train_json, folder, ("train",))
+    held_out_json = _first_file(folder, held_out_places)
     if held_out_json is None:
-        looked_for = ", ".join(held_out_places)
-        print(f"note: no held-out clips in {folder} (looked for {looked_for}), so the results are "
-              "those of the training clips")  # fmt: skip
+        print(f"note: no held-out clips in {folder} (looked for {', '.join(held_out_places)}), so "
+              "the results are those of the training clips")  # fmt: skip
         return train, None
     return train, _load_split("held-out", held_out_json, folder, HELD_OUT_NAMES)
 
@@ -181,26 +176,14 @@ def _load_split(title: str, ann_file: Path, folder: Path, names: tuple[str, ...]
     )
 
 
-def check_splits(train: Split, held_out: Split | None) -> None:
-    """Find out before the training what would fail after it.
-
-    Raises:
-        UserInputError: Training clips have no annotations, or held-out clips lack a class.
-    """
-    if not train.truth.has_sequences:
-        raise UserInputError(
-            f"{train.ann_file}: annotations: nothing to train on; give a split with ground truth"
-        )
-    if held_out is None:
-        return
-    missing = sorted(set(train.truth.categories.values()) - set(held_out.truth.categories.values()))
+def check_classes(train: Split, tested: Split) -> None:
+    """Refuse before the training what could not be tested after it."""
+    missing = set(train.truth.categories.values()) - set(tested.truth.categories.values())
     if missing:
         raise UserInputError(
-            f"{held_out.ann_file}: categories: {', '.join(missing)} of {train.ann_file} missing; "
-            "both files have to list the same classes"
+            f"{tested.ann_file}: categories: expected those of {train.ann_file}, which has "
+            f"{', '.join(sorted(missing))}, too"
         )
-    if not held_out.truth.has_sequences:
-        print(f"note: {held_out.ann_file} has no ground truth, so there is no AP on it")
 
 
 def remove_old_outputs(work_dir: Path) -> None:
@@ -213,11 +196,8 @@ def remove_old_outputs(work_dir: Path) -> None:
 def train_model(cfg: Config, ann_file: Path) -> str:
     """Train, or go on where the same training was stopped; return the path of the checkpoint."""
     settings = {
-        name: hashlib.sha256(content).hexdigest()
-        for name, content in (
-            ("config", cfg.pretty_text.encode()),
-            ("annotations", ann_file.read_bytes()),
-        )
+        "config": hashlib.sha256(cfg.pretty_text.encode()).hexdigest(),
+        "annotations": hashlib.sha256(ann_file.read_bytes()).hexdigest(),
     }
     begun = unfinished_run.begin(Path(cfg.work_dir), settings)
     if begun is not None:
@@ -270,11 +250,11 @@ def run(args: argparse.Namespace) -> None:
     if args.data is None:
         generate_data(folder, args.seed, args.quick)
     train, held_out = find_splits(folder)
-    check_splits(train, held_out)
+    tested = held_out or train
+    check_classes(train, tested)
     cfg = configure(args.config, train, args)
     remove_old_outputs(work_dir)
     checkpoint = train_model(cfg, train.ann_file)
-    tested = held_out or train
     ap = evaluate(cfg, train, tested, checkpoint)
     for line in summary(args.work_dir, checkpoint, tested, ap, time.monotonic() - start):
         print(line)
@@ -285,13 +265,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
     args = parse_args(argv)
     with report_user_errors(), safe_host_loading():
-        try:
-            run(args)
-        except KeyboardInterrupt:
-            begins = not unfinished_run.goes_on(Path(args.work_dir))
-            way = "starts over with the same data" if begins else "goes on from the last checkpoint"
-            print(f"\ninterrupted; the same command {way}", file=sys.stderr)
-            sys.exit(INTERRUPTED)
+        run(args)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from mmttsrn.apis.video_files import (
 )
 from mmttsrn.apis.vis_inferencer import VISInferencer
 from mmttsrn.cli.command_line import add_override_argument
-from mmttsrn.cli.user_errors import process_rank, report_user_errors, threshold
+from mmttsrn.cli.user_errors import ArgumentParser, process_rank, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import check_output_folder
 from mmttsrn.formats.videos import BROKEN_FRAMES, FrameSource
@@ -41,7 +41,7 @@ INTERRUPTED = 130  # exit status of a program that was ended by Ctrl-C
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="see above")

@@ -21,9 +21,9 @@ from mmttsrn.cli.command_line import (
 )
 from mmttsrn.cli.config_options import set_cfg_options, warn_of_misspelt_keys
 from mmttsrn.cli.signals import tie_children_to_parent
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 from mmttsrn.engine.hooks.class_count_check_hook import ALLOW_FLAG, ClassCountCheckHook
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.evaluation.metrics import DumpTrackResults
 from mmttsrn.formats.output_files import check_output_file
 
@@ -32,7 +32,7 @@ REQUIRED_KEYS = ("model", "test_dataloader", "test_cfg", "test_evaluator")
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Test a model and evaluate it.")
+    parser = ArgumentParser(description="Test a model and evaluate it.")
     parser.add_argument("config", help="config file, or the name of a config of the package")
     parser.add_argument("checkpoint", help="checkpoint file or URL")
     parser.add_argument("--out", metavar="FILE.pkl", help="write the predictions to a pickle file")
@@ -56,6 +56,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+@input_errors("config")
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Change the config as the flags say."""
     set_work_dir(cfg, args.work_dir, args.config)

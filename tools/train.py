@@ -29,15 +29,15 @@ from mmttsrn.cli.command_line import (
 )
 from mmttsrn.cli.config_options import set_cfg_options, warn_of_misspelt_keys
 from mmttsrn.cli.signals import train
-from mmttsrn.cli.user_errors import report_user_errors, warn_user
-from mmttsrn.errors import UserInputError
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors, warn_user
+from mmttsrn.errors import UserInputError, input_errors
 
 REQUIRED_KEYS = ("model", "train_dataloader", "train_cfg", "optim_wrapper")
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Train a model.")
+    parser = ArgumentParser(description="Train a model.")
     parser.add_argument("config", help="config file, or the name of a config of the package")
     parser.add_argument("--amp", action="store_true", help="train with mixed precision")
     parser.add_argument(
@@ -56,6 +56,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@input_errors("config")
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Change the config as the flags say."""
     set_work_dir(cfg, args.work_dir, args.config)

@@ -1,21 +1,25 @@
 """A model from a config alone."""
 
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from mmttsrn.apis.config_values import check_values
-from mmttsrn.hosts.mmdet import TTSRN
+from mmttsrn.errors import input_errors
 from mmttsrn.setup_env import register_all_modules
 
 
-def build_from_config(cfg: Config) -> TTSRN:
-    """Build the model of a config for inference, with random weights, on the CPU.
+@input_errors("model")
+def build_from_config(cfg: Config) -> BaseModel:
+    """Build the model of a config, of whichever host, with random weights, on the CPU.
 
-    What trains it is left out, so that old weights do not need the losses of their time.
+    It is for inference. What trains it is left out, so that old weights do not need the losses of
+    their time.
+
+    Raises:
+        UserInputError: The config of the model is wrong.
     """
     register_all_modules()
-    check_values({"model": cfg.model})
     parts = {key: value for key, value in cfg.model.items() if key != "criterion"}
     return MODELS.build(parts).eval()
 

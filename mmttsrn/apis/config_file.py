@@ -1,13 +1,12 @@
 """Finding and reading the config that a program or a command names."""
 
 import difflib
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
 from mmengine.config import Config
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.registry import SCOPE
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
@@ -28,16 +27,13 @@ def load_config(name: str, required_keys: Iterable[str] = ("model",)) -> Config:
     """
     path = find_config(name)
     try:
-        cfg = Config.fromfile(path)
-    # A config is a program: whatever it raises is a fault in it.
-    except (Exception, SystemExit) as error:
-        raise UserInputError(f"{path}{_explain(path, error)}") from error
+        with input_errors(str(path)):
+            cfg = Config.fromfile(path)
+    except SystemExit as error:  # a config is a program
+        raise UserInputError(f"{path}: ends the program; remove that from the config") from error
     missing = [key for key in required_keys if cfg.get(key) is None]
     if missing:
-        raise UserInputError(
-            f"{path}: no {' and no '.join(missing)} in this config; give a complete one, such as "
-            f"{PREFIX}vis/ttsrn_ytvis19.py"
-        )
+        raise UserInputError(f"{path}: no {' and no '.join(missing)} in this config")
     return cfg
 
 
@@ -88,21 +84,3 @@ def configs_folder() -> Path:
     """Folder of the configs that ship with the package, installed or in a source tree."""
     installed = PACKAGE_ROOT / ".mim" / "configs"
     return installed if installed.is_dir() else PACKAGE_ROOT.parent / "configs"
-
-
-def _explain(path: Path, error: BaseException) -> str:
-    """Line number, if the error came from the config's own code, and the reason, in one line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    place = f", line {lines[-1]}" if lines else ""
-    # What a module of custom_imports said when it was imported, below two lines of MMEngine's.
-    while isinstance(error, ImportError) and isinstance(error.__context__, ImportError):
-        error = error.__context__
-    if str(error).startswith("mmtrack is not installed"):  # a base of `mmtrack::`
-        from mmttsrn.hosts.mmtrack_importing import NOT_INSTALLED  # here: it imports the hosts
-
-        error = ImportError(NOT_INSTALLED)
-    # str() of a KeyError is the repr of its message.
-    message = error.args[0] if isinstance(error, KeyError) and error.args else error
-    reason = " ".join(str(message).split())
-    return f"{place}: {type(error).__name__}: {reason}"

@@ -1,6 +1,5 @@
 """A model that is ready to predict, by the name of a release or from a config."""
 
-import difflib
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 import yaml
 from mmengine.config import Config
+from mmengine.model import BaseModel
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import configs_folder, load_config
@@ -18,8 +18,6 @@ from mmttsrn.checkpoints.metafile import ReleasedModel, released_models
 from mmttsrn.checkpoints.state import as_checkpoint, bare_names
 from mmttsrn.checkpoints.state_difference import check_checkpoint
 from mmttsrn.checkpoints.stored_config import stored_config
-from mmttsrn.errors import UserInputError
-from mmttsrn.hosts.mmdet import TTSRN
 
 
 def init_model(
@@ -29,7 +27,7 @@ def init_model(
     *,
     metafile: str | PathLike[str] | None = None,
     allow_unsafe: bool = False,
-) -> TTSRN:
+) -> BaseModel:
     """Build a model and load its weights.
 
     Args:
@@ -41,20 +39,20 @@ def init_model(
         allow_unsafe: Read the checkpoint even if that can run code from it.
 
     Returns:
-        The model in evaluation mode, with its config as ``cfg`` and the ``dataset_meta`` of the
-        checkpoint (``classes``), as MMDetection's ``init_detector`` leaves them.
+        The model in evaluation mode: a TT-SRN, or whatever the config names. Its config is ``cfg``,
+        the classes of the checkpoint are in ``dataset_meta``, as MMDetection's ``init_detector``
+        leaves them.
 
     Raises:
         UserInputError: There is no such model, config or checkpoint; a download fails or is not
             the released file; reading the checkpoint could run code; or it does not fit.
     """
-    releases = list_models(metafile)
     release = None
     if not isinstance(name_or_config, Config):
-        release = releases.get(str(name_or_config))
+        release = list_models(metafile).get(str(name_or_config))
     content, origin = _read_weights(release, checkpoint, allow_unsafe)
     with safe_host_loading(allow_unsafe):
-        cfg = _config_of(name_or_config, release, content, origin, releases)
+        cfg = _config_of(name_or_config, release, content, origin)
         model = build_from_config(cfg)
     model.cfg, model.dataset_meta = cfg, {}
     if content is not None:
@@ -98,20 +96,12 @@ def _config_of(
     release: ReleasedModel | None,
     content: dict[str, Any] | None,
     origin: str,
-    releases: dict[str, ReleasedModel],
 ) -> Config:
     """Return the config: that of a release is the one that its checkpoint was trained with."""
     if isinstance(name_or_config, Config):
         return name_or_config
     if release is not None:
-        assert content is not None  # a release has weights
-        if "cfg" in (content.get("meta") or {}):
+        if content is not None and "cfg" in (content.get("meta") or {}):
             return stored_config(content, origin)
         return load_config(str(configs_folder().parent / release.config))
-    try:
-        return load_config(str(name_or_config))
-    except UserInputError as error:
-        if Path(name_or_config).suffix or not releases:
-            raise
-        close = difflib.get_close_matches(str(name_or_config), releases, n=3) or sorted(releases)
-        raise UserInputError(f"{error}; released models: {', '.join(close)}") from error
+    return load_config(str(name_or_config))

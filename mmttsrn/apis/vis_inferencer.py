@@ -17,7 +17,7 @@ from mmengine.device import get_device
 from torch import Tensor
 
 from mmttsrn.apis.init_model import init_model
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.videos import open_source
 from mmttsrn.hosts.mmdet.clip_models import clip_model_of, prepare_frame
 from mmttsrn.inference import VideoRun
@@ -204,6 +204,7 @@ def class_names(model: Any) -> Sequence[str]:
     return [f"class {number}" for number in range(count)]
 
 
+@input_errors("test_dataloader.dataset.pipeline")
 def _frame_transforms(cfg: Config) -> Compose:
     """Build the test pipeline of single frames: all but reading and packing.
 

@@ -14,12 +14,11 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmttsrn.apis.config_file import config_stem
-from mmttsrn.apis.config_values import check_values
 from mmttsrn.checkpoints.loading import OVERRIDE_FLAG
 from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
-from mmttsrn.engine.console_runner import ConsoleRunner
-from mmttsrn.errors import UserInputError
+from mmttsrn.engine.runner import ConfigRunner
+from mmttsrn.errors import input_errors
 from mmttsrn.formats.output_files import check_output_folder
 
 
@@ -35,13 +34,13 @@ class CfgOptionsAction(DictAction):
     ) -> None:
         """Parse the options into a dict."""
         for value in values or ():
-            if "=" not in value:
+            key, equals, _ = value.partition("=")
+            if not equals or not all(key.split(".")):
                 parser.error(f"argument {option_string}: expected KEY=VALUE, got {value!r}")
-            if not all(value.partition("=")[0].split(".")):
-                parser.error(f"argument {option_string}: no key, or one in part, in {value!r}")
-            if any(value.count(left) != value.count(right) for left, right in ("()", "[]")):
-                parser.error(f"argument {option_string}: unbalanced brackets in {value!r}")
-        super().__call__(parser, namespace, values, option_string)
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except AssertionError as error:  # brackets
+            parser.error(f"argument {option_string}: {error}")
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,19 +99,11 @@ def prepare_distributed(cfg: Config, launcher: str, local_rank: int) -> None:
     group is started here with gloo, which MMEngine then uses, and the wrapper gets no device.
 
     ``local_rank`` is that of the process on its machine, for where the environment does not say it.
-
-    Raises:
-        UserInputError: The launcher works with accelerators only.
     """
     cfg.launcher = launcher
     os.environ.setdefault("LOCAL_RANK", str(local_rank))
-    if launcher == "none" or get_device() != "cpu":
+    if launcher != "pytorch" or get_device() != "cpu":
         return
-    if launcher != "pytorch":
-        raise UserInputError(
-            f"--launcher {launcher} needs a GPU, and PyTorch sees none here; on CPUs use "
-            "tools/dist_train.sh or tools/dist_test.sh"
-        )
     if process_rank() == 0:
         print("no GPU: processes communicate through gloo on the CPU", flush=True)
     env_cfg = cfg.setdefault("env_cfg", {})
@@ -140,10 +131,10 @@ def enable_amp(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build MMEngine's runner, or the one that ``runner_type`` of the config names.
+    """Build the runner, or the one that ``runner_type`` of the config names.
 
     Raises:
         UserInputError: A value of the config is wrong.
     """
-    check_values(cfg)
-    return RUNNERS.build(cfg) if "runner_type" in cfg else ConsoleRunner.from_cfg(cfg)
+    with input_errors("config"):
+        return RUNNERS.build(cfg) if "runner_type" in cfg else ConfigRunner.from_cfg(cfg)

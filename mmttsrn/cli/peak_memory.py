@@ -5,7 +5,7 @@ import threading
 import time
 from typing import NamedTuple
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 
 class Run(NamedTuple):

@@ -6,7 +6,6 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from types import FrameType
 from typing import Any
@@ -59,21 +58,17 @@ def train(runner: Runner, command: str = "") -> None:
         stop_request.is_set = True
 
     tie_children_to_parent()
-    if hasattr(signal, "SIGCHLD"):
-        runner.register_hook(_WorkerEndHook(), "HIGHEST")
+    runner.register_hook(_WorkerEndHook(), "HIGHEST")
     before = {number: signal.signal(number, ask) for number in SIGNALS}
     stop_request.is_set = False
     try:
         _train(runner)
     except TrainingStopped as stopped:
         if process_rank() == 0:
-            if not command and "WORLD_SIZE" in os.environ:
-                command = "the same command and --resume without a file"
-            command = command or shlex.join(["python", *resuming(sys.argv)])
-            print(f"{stopped}; go on with: {command}", file=sys.stderr, flush=True)
-        if hasattr(signal, "SIGCHLD"):  # workers may end until this process does
-            signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        # Another process may have got the signal.
+            way = command or _command_to_go_on()
+            print(f"{stopped}; go on with: {way}", file=sys.stderr, flush=True)
+        # Workers may end until this process does, and another process may have got the signal.
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
     finally:
         stop_request.is_set = False
@@ -86,25 +81,18 @@ class _WorkerEndHook(Hook):
 
     When a worker is killed, PyTorch raises an error wherever this process is, maybe in the midst of
     a step. After a signal to all processes the error is left out; the next batch shows it as well.
-    Without one the error is told in one line.
     """
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Take the place of PyTorch's handler, which is there once a loader has workers."""
         handler = signal.getsignal(signal.SIGCHLD)
-        if callable(handler) and not isinstance(handler, _WorkerEnd):
-            signal.signal(signal.SIGCHLD, _WorkerEnd(handler))
+        if callable(handler) and handler != self._on_end:
+            self._of_pytorch = handler
+            signal.signal(signal.SIGCHLD, self._on_end)
 
-
-class _WorkerEnd:
-    """Handler of SIGCHLD."""
-
-    def __init__(self, of_pytorch: Callable[[int, FrameType | None], Any]) -> None:
-        self.of_pytorch = of_pytorch
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    def _on_end(self, number: int, frame: FrameType | None) -> None:
         try:
-            self.of_pytorch(number, frame)
+            self._of_pytorch(number, frame)
         except RuntimeError as error:
             if not stop_request.is_set:
                 time.sleep(SIGNAL_TO_ALL)  # it is received meanwhile
@@ -115,16 +103,22 @@ class _WorkerEnd:
                 ) from error
 
 
+def _command_to_go_on() -> str:
+    if "WORLD_SIZE" in os.environ:
+        return "the same command and --resume without a file"
+    return shlex.join(["python", *resuming(sys.argv)])
+
+
 def resuming(words: list[str]) -> list[str]:
     """Return the words of a command so that it goes on from its latest checkpoint.
 
     A file that it was resumed from before is left out: it is older.
     """
-    kept: list[str] = []
-    for before, word in pairwise(["", *words]):
-        is_file = before == "--resume" and not word.startswith("-")
-        if not is_file and word != "--resume" and not word.startswith("--resume="):
-            kept.append(word)
+    kept = [
+        word
+        for before, word in pairwise(["", *words])
+        if not (before == "--resume" and word[:1] != "-") and word.partition("=")[0] != "--resume"
+    ]
     return [*kept, "--resume"]
 
 

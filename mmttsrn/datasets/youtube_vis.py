@@ -10,7 +10,7 @@ from pycocotools import mask as mask_utils
 
 from mmttsrn.datasets.seeded_sampling import SeededIndex, seed_process
 from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste, Videos
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.frame_files import missing_files
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
 
@@ -72,6 +72,11 @@ class YouTubeVISVideos(BaseDataset):
             seed_process(index.seed)
             index = index.value
         return super().__getitem__(index)
+
+    def prepare_data(self, index: Any) -> Any:
+        """Load the sample of an index; an exception names the file and the index."""
+        with input_errors(f"{self.ann_file}: sample {index}"):
+            return super().prepare_data(index)
 
     def use_classes(self, names: Sequence[str]) -> None:
         """Read the file again with these classes by label."""

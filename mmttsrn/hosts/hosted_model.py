@@ -1,12 +1,11 @@
 """What the models of all hosts have in common: a tensor core in the host's base class."""
 
-from inspect import signature
 from typing import Any
 
 from mmengine.model import BaseModel, initialize
 from torch import Tensor
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import input_errors
 from mmttsrn.models.vis import SequenceModel
 from mmttsrn.structures import SequenceTargets
 
@@ -40,16 +39,14 @@ class HostedModel(BaseModel):
         **parts: Any,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        try:
-            signature(SequenceModel).bind(**parts)
-        except TypeError as error:
-            raise UserInputError(f"model: {error}; check the keys of model in the config") from None
-        core = SequenceModel(**parts)
+        with input_errors("model"):
+            core = SequenceModel(**parts)
         for name, part in core.named_children():
             self.add_module(name, part)
         # Not as a child, which would give every parameter a second name.
         object.__setattr__(self, "core", core)
 
+    @input_errors("model.init_cfg")
     def init_weights(self) -> None:
         """Initialise the parts; ``init_cfg`` of the whole model has the last word."""
         init_cfg, self.init_cfg = self.init_cfg, None

@@ -49,10 +49,10 @@ def test_a_name_of_several_configs_lists_them(tmp_path, monkeypatch):
     ("text", "reason"),
     [
         ("model = dict(\n", "SyntaxError"),
-        ("a = 1\nmodel = undefined\n", "line 2: NameError: name 'undefined' is not defined"),
+        ("a = 1\nmodel = undefined\n", "NameError: name 'undefined' is not defined"),
         ("_base_ = ['missing.py']\n", "missing.py"),
         ("custom_imports = dict(imports=['no_such_module'])\n", "ModuleNotFoundError"),
-        ("raise SystemExit(0)\n", "line 1: SystemExit"),
+        ("raise SystemExit(0)\n", "ends the program"),
         ("a = 1\n", "no model and no train_cfg in this config"),
     ],
 )
@@ -70,13 +70,10 @@ def test_faults_of_a_config_are_told_in_one_line(tmp_path, text, reason):
 @pytest.mark.skipif(
     find_spec("mmtrack") is not None, reason="tells what is said without mmtrack, which is here"
 )
-@pytest.mark.parametrize(
-    "name", ["mmtrack/ttsrn_ytvis19", "baselines/masktrack-rcnn_tiny_davis-objects"]
-)
-def test_a_config_of_a_host_that_is_not_installed_names_the_command(name: str) -> None:
+def test_a_config_of_a_host_that_is_not_installed_names_the_command() -> None:
     message = r"the host mmtrack is not installed; install it with: make setup-mmtrack$"
     with pytest.raises(UserInputError, match=message):
-        load_config(f"mmttsrn::{name}.py")
+        load_config("mmttsrn::mmtrack/ttsrn_ytvis19.py")
 
 
 def test_a_file_name_means_the_config_of_the_first_host() -> None:

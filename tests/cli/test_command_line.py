@@ -16,7 +16,6 @@ from mmttsrn.cli.command_line import (
     set_work_dir,
 )
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
-from mmttsrn.errors import UserInputError
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -40,7 +39,7 @@ def test_malformed_options_are_usage_errors(value, capsys):
     with pytest.raises(SystemExit) as exit_:
         parse("--cfg-options", value)
     assert exit_.value.code == 2
-    assert value in capsys.readouterr().err
+    assert "error: argument --cfg-options: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -85,11 +84,6 @@ def test_one_process_needs_no_group(started):
     prepare_distributed(cfg, "none", local_rank=0)
     assert started == []
     assert "model_wrapper_cfg" not in cfg
-
-
-def test_slurm_needs_a_gpu(started):
-    with pytest.raises(UserInputError, match="--launcher slurm needs a GPU"):
-        prepare_distributed(Config(), "slurm", local_rank=0)
 
 
 def test_gpu_processes_are_left_to_mmengine(started, monkeypatch):

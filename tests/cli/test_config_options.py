@@ -85,19 +85,17 @@ def test_new_keys_are_set_with_a_warning(cfg, path, hint, capsys):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("model.backbone.depth.x", "model.backbone.depth is 50, which has no keys"),
-        ("model.backbone.init_cfg.type", "model.backbone.init_cfg is None, which has no keys"),
-        ("train_dataloader.dataset.pipeline.2.prob", "a list with the indices 0 to 1"),
-        ("train_dataloader.dataset.pipeline.prob", "a list with the indices 0 to 1"),
+        ("model.backbone.depth.x", "depth is a dict in the child config"),
+        ("model.backbone.init_cfg.type", "init_cfg is a dict in the child config"),
+        ("train_dataloader.dataset.pipeline.2.prob", "Index 2 exceeds the length"),
+        ("train_dataloader.dataset.pipeline.prob", "list indices must be integers"),
         ("data_root", "has no effect; set train_dataloader.dataset.data_root"),
     ],
 )
 def test_what_cannot_be_set_is_refused(cfg, path, message):
-    with pytest.raises(UserInputError) as error:
+    with pytest.raises(UserInputError, match=message) as error:
         set_cfg_options(cfg, {path: 1})
     assert str(error.value).startswith(f"--cfg-options {path}: ")
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_a_variable_whose_use_is_not_seen_gives_a_warning(cfg, capsys):
@@ -122,20 +120,11 @@ def test_keys_beside_a_new_type_are_expected(cfg, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_options_that_pass_merge_into_the_config(cfg):
-    options = {"model.backbone.with_cp": True, "train_dataloader.dataset.pipeline.1.prob": 0.1}
-    set_cfg_options(cfg, options)
-    merged = Config(cfg.to_dict())
-    merged.merge_from_dict(options)
-    assert merged.model.backbone.with_cp is True
-    assert merged.train_dataloader.dataset.pipeline[1].prob == 0.1
-
-
 def test_options_are_merged(cfg):
-    set_cfg_options(cfg, {"train_cfg.max_epochs": 2, "train_cfg.max_epoch": 4})
-    assert (cfg.train_cfg.max_epochs, cfg.train_cfg.max_epoch) == (2, 4)
+    set_cfg_options(cfg, {"train_cfg.max_epochs": 2, "train_dataloader.dataset.pipeline.1.prob": 1})
     set_cfg_options(cfg, None)
     assert cfg.train_cfg.max_epochs == 2
+    assert cfg.train_dataloader.dataset.pipeline[1].prob == 1
 
 
 def test_misspelt_keys_are_told(capsys):

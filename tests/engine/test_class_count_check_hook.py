@@ -36,7 +36,7 @@ def test_more_and_fewer_classes_are_refused(stage: str, num_classes: int, name: 
     with pytest.raises(UserInputError) as error:
         getattr(ClassCountCheckHook(), stage)(runner(model, stage, ("cat", "dog")))
     assert str(error.value) == (
-        f"model.{name}.num_classes={num_classes}, but train.json has 2 classes (cat, dog); "
+        f"model.{name}.num_classes={num_classes}, but train.json has 2 classes; "
         f"set model.{name}.num_classes=2"
     )
 
@@ -86,29 +86,13 @@ def test_checkpoints_of_the_same_or_unknown_classes_pass(checkpoint: dict) -> No
     begin_test(checkpoint, ("cat", "dog"))
 
 
-def test_classes_in_another_order_are_refused() -> None:
-    with pytest.raises(UserInputError) as error:
-        begin_test(trained_on(["cow", "dog", "cat"]), ("cow", "cat", "dog"))
-    assert str(error.value) == (
-        "classes in another order than in training: label 1 is 'dog' in the checkpoint and 'cat' in"
-        " train.json; set test_dataloader.dataset.metainfo=dict(classes=['cow', 'dog', 'cat'])"
-    )
-
-
-@pytest.mark.parametrize(
-    ("trained", "names"),
-    [
-        (["cat", "cow"], "label 1 is 'cow' in the checkpoint and 'dog' in train.json"),
-        (["cat"], "label 1 is None in the checkpoint and 'dog' in train.json"),
-        (["object"], "label 0 is 'object' in the checkpoint and 'cat' in train.json"),
-    ],
-)
-def test_other_classes_are_refused_unless_they_are_allowed(trained: list, names: str) -> None:
+@pytest.mark.parametrize("trained", [["dog", "cat"], ["cat", "cow"], ["cat"], ["object"]])
+def test_other_classes_are_refused_unless_they_are_allowed(trained: list) -> None:
     with pytest.raises(UserInputError) as error:
         begin_test(trained_on(trained), ("cat", "dog"))
     assert str(error.value) == (
-        f"other classes than in training: {names}; test on data of the same classes, or with"
-        " --allow-class-mismatch if only names differ"
+        f"train.json: classes ['cat', 'dog'] are not those of the checkpoint, {trained}; test on "
+        "these, or with --allow-class-mismatch if only names differ"
     )
     begin_test(trained_on(trained), ("cat", "dog"), allow_class_mismatch=True)
 

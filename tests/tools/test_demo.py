@@ -83,10 +83,8 @@ def test_one_json_for_everything(demo, tmp_path, capsys):
 
 
 def test_folder_without_annotations_lists_what_was_looked_for(demo, tmp_path):
-    with pytest.raises(UserInputError, match=r"looked for train\.json, annotations/train\.json"):
+    with pytest.raises(UserInputError, match=r"expected one of train\.json, annot"):
         demo.find_splits(tmp_path)
-    with pytest.raises(UserInputError, match="no such folder"):
-        demo.find_splits(tmp_path / "nothing")
 
 
 def test_folder_without_images_lists_where_it_looked(demo, tmp_path):
@@ -103,22 +101,13 @@ def test_single_missing_frame(demo, tmp_path):
         demo.find_splits(tmp_path)
 
 
-def test_splits_that_cannot_be_used_are_found_before_training(demo, tmp_path, capsys):
-    for name, options in (
-        ("ok", {}),
-        ("bare", {"annotated": False}),
-        ("other", {"categories": ("cat",)}),
-    ):
-        _write_split(tmp_path / name / "train.json", tmp_path / name / "JPEGImages", **options)
-    ok, bare, other = (demo.find_splits(tmp_path / name)[0] for name in ("ok", "bare", "other"))
-    with pytest.raises(UserInputError, match=r"bare/train\.json: annotations: nothing to train on"):
-        demo.check_splits(bare, ok)
-    with pytest.raises(UserInputError, match=r"other/train\.json: categories: dog of .* missing"):
-        demo.check_splits(ok, other)
-    demo.check_splits(ok, None)
-    capsys.readouterr()
-    demo.check_splits(ok, bare)
-    assert "has no ground truth, so there is no AP" in capsys.readouterr().out
+def test_a_class_that_cannot_be_tested_is_found_before_training(demo, tmp_path):
+    for name, categories in (("ok", ("cat", "dog")), ("other", ("cat",))):
+        _write_split(tmp_path / name / "train.json", tmp_path / name / "JPEGImages", categories)
+    ok, other = (demo.find_splits(tmp_path / name)[0] for name in ("ok", "other"))
+    with pytest.raises(UserInputError, match=r"other/train\.json: categories: .* has dog, too"):
+        demo.check_classes(ok, other)
+    demo.check_classes(ok, ok)
 
 
 def test_generated_data_is_reused_with_the_same_settings_only(demo, tmp_path, monkeypatch):
@@ -253,7 +242,6 @@ def test_held_out_clips_without_ground_truth(run, tmp_path):
     _write_split(tmp_path / "set/valid.json", tmp_path / "set/JPEGImages", annotated=False)
     status, lines, _ = run("--data", str(tmp_path / "set"))
     assert status == 0
-    assert any("has no ground truth, so there is no AP on it" in line for line in lines)
     assert "none, they have no ground truth" in lines[-1]
     assert any(line.startswith("note: no instance in the held-out clips") for line in lines)
 
@@ -261,24 +249,18 @@ def test_held_out_clips_without_ground_truth(run, tmp_path):
 def test_wrong_data_is_one_line(run, tmp_path):
     status, _, errors = run("--data", str(tmp_path / "nothing"))
     assert status == 2
-    assert errors == [f"error: --data {tmp_path}/nothing: no such folder"]
-
-
-def test_wrong_config_is_one_line(run, shapes):
-    status, _, errors = run("--data", str(shapes), "--config", "no_such_config")
-    assert status == 2
     assert len(errors) == 1
-    assert errors[0].startswith("error: no_such_config")
+    assert errors[0].startswith(f"error: --data {tmp_path}/nothing: expected one of train.json")
 
 
-def test_interrupt(run, demo, shapes, monkeypatch):
-    def interrupt(cfg, ann_file):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(demo, "train_model", interrupt)
-    status, _, errors = run("--data", str(shapes))
-    assert status == 130
-    assert "interrupted" in errors[-1]
+def test_wrong_config_is_one_line(run, shapes, tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("_base_ = ['mmttsrn::vis/ttsrn_tiny_shapes.py']\nmodel = dict(head=None)\n")
+    for name, message in (("no_such_config", "no_such_config: "), (broken, "config: Attribute")):
+        status, _, errors = run("--data", str(shapes), "--config", str(name))
+        assert status == 2
+        assert len(errors) == 1
+        assert errors[0].startswith(f"error: {message}")
 
 
 class _Signal(Hook):
@@ -360,7 +342,7 @@ def test_another_training_starts_anew(train, tmp_path):
 def test_a_test_that_is_interrupted_does_not_cost_the_training(train):
     status, _, errors = train(fails=True)
     assert status == 130
-    assert errors[-1] == "interrupted; the same command goes on from the last checkpoint"
+    assert errors[-1] == "interrupted"
     assert train()[:2] == (0, True)
 
 

@@ -28,7 +28,9 @@ NUM_VERTICES = 96
 def generate_case(folder: Path, num_videos: int, seed: int) -> None:
     """Write ``gt.json``, with uncompressed masks like the official files, and ``results.json``."""
     rng = np.random.default_rng(seed)
-    videos, annotations, results = [], [], []
+    videos: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for video_id in range(1, num_videos + 1):
         length = int(rng.integers(20, 37))
         names = [f"{video_id}/{t:05}.jpg" for t in range(length)]

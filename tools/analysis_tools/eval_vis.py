@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmttsrn.cli.user_errors import positive, report_user_errors
+from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation import Evaluation
 from mmttsrn.evaluation.analysis import report
@@ -30,7 +30,7 @@ PROGRESS_DELAY = 0.5  # seconds; shorter work shows no bar
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("gt", help="official json with ground truth")
     parser.add_argument("results", help="results.json, as tools/test.py writes it")
     parser.add_argument("--per-class", action="store_true", help="numbers of each class")

@@ -15,7 +15,7 @@ from mmttsrn.apis.complexity import TOTAL, Complexity, count_complexity
 from mmttsrn.apis.config_file import config_stem, load_config
 from mmttsrn.cli.command_line import add_cfg_options_argument
 from mmttsrn.cli.config_options import set_cfg_options
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 
 PARTS = ("backbone", "neck", "pixel_decoder", "head", "mask_head", TOTAL)
 BOX_ONLY = ", boxes only"
@@ -23,9 +23,9 @@ BOX_ONLY = ", boxes only"
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description="Count the parameters and FLOPs of models for one clip, as a Markdown table. "
-        "One multiply-add is one FLOP.",
+        "One multiply-add is one FLOP; see mmttsrn/apis/complexity.py for what is counted.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("configs", nargs="+", help="config files, or names of configs")
@@ -42,7 +42,7 @@ def parse_args() -> argparse.Namespace:
         "--box-only", action="store_true", help="add a row without mask head for the first config"
     )
     parser.add_argument(
-        "--operators", action="store_true", help="list the FLOPs of each kind of operation as well"
+        "--operators", action="store_true", help="list those of each operation as well"
     )
     add_cfg_options_argument(parser)
     args = parser.parse_args()
@@ -92,7 +92,6 @@ def main() -> None:
         if args.operators:
             for operator, flops in sorted(complexity.operators.items(), key=lambda x: -x[1]):
                 print(f"    {operator:<20} {flops / 1e9:>10,.2f} G")
-            print(f"    not counted: {', '.join(sorted(complexity.uncounted))}")
 
 
 if __name__ == "__main__":

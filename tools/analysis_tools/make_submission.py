@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.analysis.submission import check_submission
 from mmttsrn.formats.ground_truth import read_ground_truth
@@ -17,7 +17,7 @@ from mmttsrn.formats.results import zip_results
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("videos_json", help="official json of the videos, without or with truth")
     parser.add_argument("results", help="results.json, as tools/test.py writes it")
     parser.add_argument(

@@ -1,15 +1,16 @@
 """Generates the moving-shapes data set in the official YouTube-VIS format."""
 
 import argparse
-import sys
 import time
 
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.errors import input_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("out_dir", help="folder to write, e.g. data/moving_shapes")
@@ -31,11 +32,12 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Write the data set; return the exit code."""
+@report_user_errors()
+def main() -> None:
+    """Write the data set."""
     args = parse_args()
     start = time.monotonic()
-    try:
+    with input_errors(args.out_dir):
         write_moving_shapes(
             args.out_dir,
             train_clips=args.train_clips,
@@ -45,15 +47,11 @@ def main() -> int:
             max_objects=args.max_objects,
             seed=args.seed,
         )
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     print(
         f"wrote {args.train_clips} training and {args.val_clips} validation clips of"
         f" {args.frames} frames to {args.out_dir} in {time.monotonic() - start:.1f} s"
     )
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

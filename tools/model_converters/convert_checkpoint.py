@@ -18,12 +18,12 @@ from mmttsrn.checkpoints.converters import SOURCE_FORMATS
 from mmttsrn.checkpoints.state import check_finite, named_tensors
 from mmttsrn.cli.command_line import add_cfg_options_argument, add_override_argument
 from mmttsrn.cli.config_options import set_cfg_options
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description="Convert published weights for a model of this package, report what fits."
     )
     parser.add_argument(

@@ -18,7 +18,7 @@ from mmttsrn.checkpoints.state_difference import check_checkpoint, trained_with
 from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.checkpoints.zoo_table import check_page, update_table
 from mmttsrn.cli.command_line import add_override_argument
-from mmttsrn.cli.user_errors import report_user_errors
+from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 from mmttsrn.errors import UserInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description="Publish a training checkpoint: files of weights, metafile, model zoo table.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

@@ -6,7 +6,7 @@ Pages load nothing and need no other file; open them in any browser.
 import argparse
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import positive, report_user_errors, threshold
+from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.analysis.errors import analyse_errors
 from mmttsrn.evaluation.ytvis import evaluate
@@ -24,7 +24,7 @@ from mmttsrn.visualization.video_sequences import (
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("ann_file", help="official json that lists the videos")

@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import positive, report_user_errors, threshold
+from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
@@ -19,7 +19,7 @@ from mmttsrn.visualization.video_sequences import (
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("ann_file", help="official json that lists the videos")

@@ -1,7 +1,6 @@
 """Check that the model predicts the classes of the data."""
 
 from collections.abc import Mapping
-from itertools import zip_longest
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -35,65 +34,49 @@ class ClassCountCheckHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Keep the names of the classes that the checkpoint was trained on."""
-        meta = checkpoint.get("meta")
-        data = meta.get("dataset_meta") if isinstance(meta, Mapping) else None
-        names = data.get("classes") if isinstance(data, Mapping) else None
+        names: Any = checkpoint
+        for key in ("meta", "dataset_meta", "classes"):
+            names = names.get(key) if isinstance(names, Mapping) else None
         self.trained_classes = list(map(str, names)) if isinstance(names, (list, tuple)) else []
 
     def before_train(self, runner: Runner) -> None:
         """Check the training set, whose classes the model learns."""
         self.trained_classes = []
-        self._check(runner, runner.train_dataloader.dataset)
+        _check_count(runner, runner.train_dataloader.dataset)
 
     def before_val(self, runner: Runner) -> None:
         """Check the validation set."""
-        self._check(runner, runner.val_dataloader.dataset)
+        _check_count(runner, runner.val_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set, and the names of its classes."""
         dataset = runner.test_dataloader.dataset
-        self._check(runner, dataset)
+        _check_count(runner, dataset)
         metainfo = getattr(dataset, "metainfo", {})
         trained, classes = self.trained_classes, list(metainfo.get("classes") or ())
         if self.allow_class_mismatch or metainfo.get("class_agnostic") or not (trained and classes):
             return
-        if trained == classes:
-            return
         if sorted(trained) == sorted(classes) and isinstance(dataset, YouTubeVISVideos):
-            dataset.use_classes(trained)
-            for user in (runner.test_evaluator, runner.visualizer):
-                user.dataset_meta = dataset.metainfo
-            print_log("classes are those of the checkpoint, in its order", logger="current")
-        else:
-            raise UserInputError(_mismatch(trained, classes, metainfo.get("ann_file", "the data")))
-
-    def _check(self, runner: Runner, dataset: object) -> None:
-        metainfo = getattr(dataset, "metainfo", {})
-        classes = metainfo.get("classes")
-        # A model of MMDetection names its head after what it does, such as track_head.
-        for name, head in bare_model(runner.model).named_children():
-            predicted = getattr(head, "num_classes", None)
-            if classes is None or predicted in (None, len(classes)):
-                continue
-            key = f"model.{name}.num_classes"
+            if trained != classes:
+                dataset.use_classes(trained)
+                for user in (runner.test_evaluator, runner.visualizer):
+                    user.dataset_meta = dataset.metainfo
+                print_log("classes are those of the checkpoint, in its order", logger="current")
+        elif trained != classes:
             raise UserInputError(
-                f"{key}={predicted}, but {metainfo.get('ann_file', 'the data')} "
-                f"has {len(classes)} classes ({', '.join(classes[:4])}"
-                f"{', ...' if len(classes) > 4 else ''}); set {key}={len(classes)}"
+                f"{metainfo.get('ann_file', 'the data')}: classes {classes} are not those of the "
+                f"checkpoint, {trained}; test on these, or with {ALLOW_FLAG} if only names differ"
             )
 
 
-def _mismatch(trained: list[str], classes: list[str], data: str) -> str:
-    """Say how the classes of the checkpoint differ from those of the data."""
-    pairs = enumerate(zip_longest(trained, classes))
-    label, names = next((label, names) for label, names in pairs if names[0] != names[1])
-    difference = f"label {label} is {names[0]!r} in the checkpoint and {names[1]!r} in {data}"
-    if sorted(trained) == sorted(classes):
-        return (
-            f"classes in another order than in training: {difference}; set"
-            f" test_dataloader.dataset.metainfo=dict(classes={trained})"
-        )
-    return (
-        f"other classes than in training: {difference}; test on data of the same classes, or with"
-        f" {ALLOW_FLAG} if only names differ"
-    )
+def _check_count(runner: Runner, dataset: object) -> None:
+    metainfo = getattr(dataset, "metainfo", {})
+    classes = metainfo.get("classes")
+    # A model of MMDetection names its head after what it does, such as track_head.
+    for name, head in bare_model(runner.model).named_children():
+        predicted = getattr(head, "num_classes", None)
+        if classes is not None and predicted not in (None, len(classes)):
+            raise UserInputError(
+                f"model.{name}.num_classes={predicted}, but {metainfo.get('ann_file', 'the data')} "
+                f"has {len(classes)} classes; set model.{name}.num_classes={len(classes)}"
+            )

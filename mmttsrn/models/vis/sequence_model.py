@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor, nn
+from mmengine.registry import Registry
+from torch import Tensor
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.models.layers import resize_padding_mask
 from mmttsrn.registry import MODELS, TASK_UTILS
 from mmttsrn.structures import (
@@ -19,6 +21,12 @@ from mmttsrn.structures import (
 )
 
 FrameMaps = tuple[Tensor, ...]  # maps (C_i, h_i, w_i) of one frame
+
+
+def _part(name: str, cfg: dict, registry: Registry = MODELS) -> Any:
+    """Build a part; an exception names it."""
+    with input_errors(f"model.{name}"):
+        return registry.build(cfg)
 
 
 class SequenceModel(BaseModule):
@@ -63,23 +71,20 @@ class SequenceModel(BaseModule):
         fill_clips: bool = True,
     ) -> None:
         super().__init__()
-        self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck) if neck else None
-        self.pixel_decoder = MODELS.build(pixel_decoder) if pixel_decoder else None
-        self.head = MODELS.build(head)
-        self.mask_head = MODELS.build(mask_head) if mask_head else None
-        is_module = isinstance(self.head, nn.Module)  # apart: mypy then leaves its type open
-        if not is_module:
-            raise UserInputError(
-                f"model.head: its type gives a {type(self.head).__name__}, expected a module"
-            )
+        self.backbone = _part("backbone", backbone)
+        self.neck = _part("neck", neck) if neck else None
+        self.pixel_decoder = _part("pixel_decoder", pixel_decoder) if pixel_decoder else None
+        self.head = _part("head", head)
+        self.mask_head = _part("mask_head", mask_head) if mask_head else None
+        if min(self.head.num_classes, self.head.num_frames, self.head.num_instances) < 1:
+            raise UserInputError("model.head: expected num_classes, num_frames, num_instances >= 1")
         self.gives: frozenset[str] = self.head.gives | ({"masks"} if mask_head else set())
         self.criterion = None
         if criterion:
-            self.criterion = MODELS.build(criterion)
+            self.criterion = _part("criterion", criterion)
             self.criterion.check_decoder(self.head.gives, self.gives)
-        self.post_processor = TASK_UTILS.build(post_processor)
-        self.clip_linker = TASK_UTILS.build(clip_linker)
+        self.post_processor = _part("post_processor", post_processor, TASK_UTILS)
+        self.clip_linker = _part("clip_linker", clip_linker, TASK_UTILS)
         self.clip_length: int = self.head.num_frames
         self.clip_overlap = self.clip_length // 2 if clip_overlap is None else clip_overlap
         if not 0 <= self.clip_overlap < self.clip_length:

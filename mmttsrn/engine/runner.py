@@ -1,0 +1,91 @@
+"""MMEngine's runner, which names the key of the config where building from it fails."""
+
+import logging
+from typing import Any
+
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIMIZERS
+from mmengine.runner import BaseLoop, Runner
+from torch.utils.data import DataLoader
+
+from mmttsrn.errors import input_errors
+
+# Key of the config that a method of the runner reads.
+KEYS = {
+    "setup_env": "env_cfg or --launcher",
+    "set_randomness": "randomness",
+    "build_logger": "log_level",
+    "build_log_processor": "log_processor",
+    "build_visualizer": "visualizer",
+    "build_model": "model",
+    "wrap_model": "model_wrapper_cfg",
+    "register_default_hooks": "default_hooks",
+    "register_custom_hooks": "custom_hooks",
+    "build_optim_wrapper": "optim_wrapper",
+    "scale_lr": "auto_scale_lr",
+    "build_param_scheduler": "param_scheduler",
+    "build_train_loop": "train_cfg",
+    "build_val_loop": "val_cfg or val_evaluator",
+    "build_test_loop": "test_cfg or test_evaluator",
+    "load_or_resume": "load_from",
+}
+
+
+class ConfigRunner(Runner):
+    """Builds from a config; an exception on the way is a ``UserInputError`` that names the key.
+
+    Messages of the start, which fill hundreds of lines with the environment, the config and the
+    hooks, go to the log file only.
+
+    Raises:
+        UserInputError: A value of the config is wrong.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._terminal.setLevel(self._terminal_level)
+        self.logger.info(f"Environment, config and hooks: see the log in {self.log_dir}")
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build MMEngine's logger, whose terminal shows warnings only until all is built."""
+        logger = super().build_logger(*args, **kwargs)
+        self._terminal, self._terminal_level = logger.handlers[0], logger.handlers[0].level
+        self._terminal.setLevel(max(self._terminal_level, logging.WARNING))
+        return logger
+
+    def build_dataloader(self, dataloader: Any, *args: Any, **kwargs: Any) -> DataLoader:
+        """Build a data loader with its data set."""
+        with input_errors(self._key_of(dataloader, "dataloader")):
+            if isinstance(dataloader, dict) and not dataloader["dataset"].get("pipeline", True):
+                raise ValueError("dataset.pipeline: expected transforms, got none")
+            return super().build_dataloader(dataloader, *args, **kwargs)
+
+    def build_evaluator(self, evaluator: Any) -> Evaluator:
+        """Build an evaluator with its metrics."""
+        with input_errors(self._key_of(evaluator, "evaluator")):
+            return super().build_evaluator(evaluator)
+
+    def _key_of(self, value: Any, kind: str) -> str:
+        keys = [f"{stage}_{kind}" for stage in ("train", "val", "test")]
+        return next((key for key in keys if self.cfg.get(key) == value), kind)
+
+    def build_train_loop(self, loop: Any) -> BaseLoop:
+        """Build the training loop, which has to be of 0 steps or more."""
+        built = super().build_train_loop(loop)
+        if built.max_iters < 0:
+            raise ValueError(f"{loop}: expected max_iters or max_epochs of 0 or more")
+        return built
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> OptimWrapper:
+        """Build the optimizer, whose type MMEngine looks up without a look at what it finds."""
+        if isinstance(optim_wrapper, dict):
+            name = optim_wrapper.get("optimizer", {}).get("type")
+            if isinstance(name, str) and OPTIMIZERS.get(name) is None:
+                raise KeyError(f"{name} is not in the optimizer registry")
+        return super().build_optim_wrapper(optim_wrapper)
+
+
+for _name, _key in KEYS.items():
+    setattr(ConfigRunner, _name, input_errors(_key)(getattr(ConfigRunner, _name)))

@@ -1,0 +1,94 @@
+"""What is said of a wrong value where a run is built from its config."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmttsrn.apis.config_file import load_config
+from mmttsrn.cli.command_line import build_runner
+from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.mmdet import YouTubeVISDataset
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Config of a training of one step."""
+    folder = tmp_path_factory.mktemp("data")
+    write_moving_shapes(folder, 2, 1, 4, (64, 96), 2)
+    cfg = load_config("ttsrn-m2f_tiny_shapes")
+    for split in ("train", "val", "test"):
+        cfg[f"{split}_dataloader"].dataset.data_root = f"{folder}/"
+        cfg[f"{split}_dataloader"].update(num_workers=0, persistent_workers=False)
+    cfg.train_cfg.max_iters = 1
+    return cfg
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model", [1], "model: TypeError: "),
+        ("model.colour", 1, "model: TypeError: .*'colour'"),
+        ("model.head", "text", "model.head: TypeError: "),
+        ("model.head.num_classes", "4", "model.head: TypeError: "),
+        ("model.head.num_classes", -1, "model.head: expected num_classes, "),
+        ("model.neck.type", "Nothing", "model.neck: KeyError: Nothing is not in "),
+        (
+            "model.backbone.init_cfg",
+            dict(type="Nothing", _delete_=True),
+            "model.init_cfg: .*Nothing",
+        ),
+        ("model.criterion.type", None, "model.criterion: TypeError: type must be "),
+        ("randomness.seed", -1, "randomness: ValueError: "),
+        ("log_level", "LOUD", "log_level: KeyError: LOUD"),
+        ("visualizer.type", "Nothing", "visualizer: KeyError: Nothing"),
+        ("default_hooks.checkpoint.intervall", 1, "default_hooks.checkpoint: .*'intervall'"),
+        ("custom_hooks", [dict(type="Nothing")], "custom_hooks: KeyError: Nothing"),
+        ("optim_wrapper.optimizer.lr", float("nan"), "optim_wrapper: ValueError: .*nan"),
+        ("optim_wrapper.optimizer.type", "Nothing", "optim_wrapper: KeyError: Nothing"),
+        ("optim_wrapper.optimizer.lrr", 1, "optim_wrapper: TypeError: .*'lrr'"),
+        ("param_scheduler", "text", "config: TypeError: `param_scheduler` should be "),
+        ("param_scheduler", [dict(type="Nothing")], "param_scheduler: KeyError: Nothing"),
+        ("train_dataloader.batch_size", 0, "train_dataloader: ValueError: batch_size "),
+        ("train_dataloader.dataset.pipeline", [], "train_dataloader: .*pipeline: expected tr"),
+        ("train_dataloader.dataset.pipeline.0.type", [], "train_dataloader: TypeError: "),
+        ("val_dataloader.num_workers", -1, "val_dataloader: ValueError: num_workers "),
+        ("val_evaluator.colour", 1, "val_evaluator: TypeError: .*'colour'"),
+        ("train_cfg.max_iters", -1, "train_cfg: ValueError: .*expected max_iters"),
+        ("train_cfg.max_iter", 1, "train_cfg: TypeError: .*'max_iter'"),
+        ("val_cfg.type", "Nothing", "val_cfg or val_evaluator: KeyError: Nothing"),
+    ],
+)
+def test_the_key_is_named(
+    good: Config, tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    cfg = Config(good.to_dict())
+    cfg.merge_from_dict({key: value} if key != "model" else {})
+    cfg.model = value if key == "model" else cfg.model
+    cfg.work_dir = str(tmp_path)
+    cfg.experiment_name = f"runner_{key}_{value}"[:60].replace("/", "_")
+    with pytest.raises(UserInputError, match=f"^{message}"):
+        build_runner(cfg).train()
+
+
+def test_the_terminal_shows_what_comes_after_the_start(
+    good: Config, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    cfg = Config({**good.to_dict(), "work_dir": str(tmp_path), "experiment_name": "terminal"})
+    build_runner(cfg)
+    (log,) = tmp_path.rglob("*.log")
+    assert "train_dataloader" in log.read_text()
+    shown = "".join(capfd.readouterr())
+    assert "train_dataloader" not in shown
+    assert f"see the log in {log.parent}" in shown
+
+
+def test_a_sample_that_cannot_be_loaded_is_named(good: Config) -> None:
+    def fail(video: dict) -> None:
+        raise KeyError("bbox")
+
+    settings = {k: v for k, v in good.train_dataloader.dataset.items() if k != "type"}
+    dataset = YouTubeVISDataset(**{**settings, "pipeline": [fail]})
+    with pytest.raises(UserInputError, match=r"/train\.json: sample 1: KeyError: bbox$"):
+        dataset[1]
