@@ -31,8 +31,9 @@ def read_frame(path: str | os.PathLike, backend_args: dict | None = None) -> np.
     """
     try:
         content = fileio.get(str(path), backend_args=backend_args)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise UserInputError(f"{path}: frame not found; check the image folder") from error
+    except OSError as error:
+        problem = "not found" if isinstance(error, FileNotFoundError) else error.strerror
+        raise UserInputError(f"{path}: frame {problem}; check the image folder") from error
     image = mmcv.imfrombytes(content) if content else None
     if image is None:
         raise UserInputError(f"{path}: not a readable image; restore or download the file again")
@@ -66,8 +67,9 @@ def _open_mp4(path: Path, fps: float, width: int, height: int) -> cv2.VideoWrite
     writer = cv2.VideoWriter(str(path), fourcc, float(fps), (width, height))
     if not writer.isOpened():
         raise UserInputError(
-            f"{path}: OpenCV cannot open an mp4 (mp4v) writer; check that the folder is writable "
-            "and that opencv-python-headless is built with FFmpeg, or write jpg frames instead"
+            f"{path}: OpenCV cannot open an mp4 (mp4v) writer for {width}x{height} at {fps:g} fps; "
+            "check these, that the folder is writable and that opencv-python-headless is built with "
+            "FFmpeg, or write jpg frames instead"
         )
     return writer
 

@@ -55,8 +55,9 @@ class LoadVideoFrame(LoadImageFromFile):
     def _read(self, path: str) -> np.ndarray:
         try:
             content = fileio.get(path, backend_args=self.backend_args)
-        except FileNotFoundError as error:
-            raise UserInputError(f"{path}: image not found; check data_prefix") from error
+        except OSError as error:
+            problem = "not found" if isinstance(error, FileNotFoundError) else error.strerror
+            raise UserInputError(f"{path}: image {problem}; check data_prefix") from error
         # Some encoders pad the file, so the end marker need not be the very last bytes.
         cut_off = content.startswith(_JPEG_START) and _JPEG_END not in content[-4096:]
         image = None
