@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmttsrn.cli.user_errors import process_rank
-from mmttsrn.engine.hooks import FiniteLossHook, SafeWriteCheckpointHook, StepSeedHook
+from mmttsrn.engine.hooks import FiniteLossHook, SafeWriteCheckpointHook
 from mmttsrn.engine.stopping import TrainingStopped, stop_request
 from mmttsrn.errors import DivergedError, UserInputError
 
@@ -137,12 +137,6 @@ def _train(runner: Runner) -> None:
 
 
 def _advice(runner: Runner) -> str:
-    """Write what a step that diverged needs to be repeated; gives what to do about it."""
-    finite = next((hook for hook in runner.hooks if isinstance(hook, FiniteLossHook)), None)
-    seeds = next((hook for hook in runner.hooks if isinstance(hook, StepSeedHook)), None)
-    line = "lower the learning rate, or look at these clips"
-    if finite is None or seeds is None or not seeds.batch:
-        return line
-    dump = finite.dump(runner, seeds)
-    command = f"python tools/analysis_tools/replay_step.py {shlex.quote(str(dump))}"
-    return f"{line}: {finite.clips()}; {command} repeats the step"
+    """Say what to do about a step that diverged, with the clips of its batch."""
+    clips = [hook.clips() for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
+    return ": ".join(["lower the learning rate, or look at these clips", *clips])

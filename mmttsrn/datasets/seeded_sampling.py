@@ -6,7 +6,6 @@ a sampler gives carries a seed of its own, whatever worker loads it.
 """
 
 import hashlib
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -37,7 +36,6 @@ class SeededSampler:
         epoch: How often the sampler was gone through.
         start: Position, in the indices of this epoch, of the first one that the sampler gives.
         skipped: Indices to leave out at the beginning of the next iteration.
-        recent: The last indices that were given, with their number in this iteration.
     """
 
     def __init__(self, sampler: Iterable[Any], seed: int, rank: int) -> None:
@@ -47,20 +45,16 @@ class SeededSampler:
         self.epoch = 0
         self.start = 0
         self.skipped = 0
-        self.recent: deque[tuple[int, SeededIndex]] = deque(maxlen=10_000)
 
     def __iter__(self) -> Iterator[SeededIndex]:
         """Give the indices."""
         epoch, start, skipped = self.epoch, self.start, self.skipped
         self.start = self.skipped = 0
-        self.recent.clear()
         for position, value in enumerate(self.sampler, start):
             if position < start + skipped:
                 continue
             key = ("sample", self.seed, self.rank, epoch, position)
-            index = SeededIndex(value, derived_seed(*key))
-            self.recent.append((position - start - skipped, index))
-            yield index
+            yield SeededIndex(value, derived_seed(*key))
         self.epoch = epoch + 1
 
     def __len__(self) -> int:

@@ -54,9 +54,10 @@ def split_video_frame(path: str | os.PathLike) -> tuple[str, int] | None:
 def _read_image(path: str, backend_args: dict | None) -> np.ndarray:
     try:
         content = fileio.get(path, backend_args=backend_args)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+    except OSError as error:
+        problem = "not found" if isinstance(error, FileNotFoundError) else error.strerror
         raise UserInputError(
-            f"{path}: frame not found; check the folder that file names are relative to"
+            f"{path}: frame {problem}; check the folder that file names are relative to"
         ) from error
     # Some encoders pad the file, so the end marker need not be the very last bytes.
     cut_off = content.startswith(_JPEG_START) and _JPEG_END not in content[-4096:]

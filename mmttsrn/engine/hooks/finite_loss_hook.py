@@ -1,20 +1,14 @@
 """What becomes of a training whose loss is not finite."""
 
-from pathlib import Path
 from typing import Any
 
-import torch
-from mmengine.dist import all_reduce, get_rank, get_world_size
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmttsrn.checkpoints.stored_config import portable_text
-from mmttsrn.engine.hooks.step_seed_hook import StepSeedHook
 from mmttsrn.errors import DivergedError
-from mmttsrn.formats.output_files import replace_file
 from mmttsrn.registry import HOOKS
 
 
@@ -22,8 +16,7 @@ from mmttsrn.registry import HOOKS
 class FiniteLossHook(Hook):
     """Ends a training whose loss is NaN or infinite before the weights take any of it.
 
-    It raises :class:`~mmttsrn.errors.DivergedError`. What the step needs to be looked into is
-    written by :meth:`dump`, which ``tools/train.py`` calls.
+    It raises :class:`~mmttsrn.errors.DivergedError`; ``tools/train.py`` adds the clips of the step.
 
     Args:
         max_skipped: Such steps that are left out first, in the whole training: no update of the
@@ -66,23 +59,6 @@ class FiniteLossHook(Hook):
         """Files of the frames in the batch of the step."""
         samples = self.data_batch.get("data_samples", []) if self.data_batch else []
         return "; ".join(_frames_of(sample) for sample in samples) or "this batch"
-
-    def dump(self, runner: Runner, seeds: StepSeedHook) -> Path:
-        """Write weights before the step, config, and seeds and indices of its samples.
-
-        Returns:
-            The file, in the work folder, for ``tools/analysis_tools/replay_step.py``.
-        """
-        path = Path(runner.work_dir) / f"diverged_step_{runner.iter + 1}_rank_{get_rank()}.pth"
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        content = {
-            "meta": {"cfg": portable_text(runner.cfg), "step": runner.iter + 1},
-            "state_dict": model.state_dict(),
-            "seed": seeds.seed_of(runner),
-            "samples": [(index.value, index.seed) for index in seeds.batch],
-        }
-        replace_file(path, lambda partial: torch.save(content, partial))
-        return path
 
 
 def _is_finite_everywhere(loss: Tensor) -> bool:

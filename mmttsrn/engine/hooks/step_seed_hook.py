@@ -8,12 +8,7 @@ from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import BatchSampler, DataLoader
 
-from mmttsrn.datasets.seeded_sampling import (
-    SeededIndex,
-    SeededSampler,
-    derived_seed,
-    seed_process,
-)
+from mmttsrn.datasets.seeded_sampling import SeededSampler, derived_seed, seed_process
 from mmttsrn.datasets.youtube_vis import YouTubeVISVideos
 from mmttsrn.registry import HOOKS
 
@@ -35,8 +30,6 @@ class StepSeedHook(Hook):
     def __init__(self) -> None:
         self.sampler: SeededSampler | None = None
         self.first_seed: int | None = None
-        self.taken = 0  # samples of this epoch before the step
-        self.batch: list[SeededIndex] = []
 
     def before_run(self, runner: Runner) -> None:
         """Note the seed before a checkpoint is read, which may bring another one."""
@@ -68,21 +61,12 @@ class StepSeedHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Tell the epoch."""
-        self.taken = 0
         if self.sampler is not None and isinstance(runner.train_loop, EpochBasedTrainLoop):
             self.sampler.epoch = runner.epoch
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed the step, and note what is in its batch."""
-        if self.sampler is not None:
-            stop = self.taken + len(data_batch.get("data_samples", ()))
-            recent = [index for number, index in self.sampler.recent if self.taken <= number < stop]
-            self.taken, self.batch = stop, recent
-        seed_process(self.seed_of(runner))
-
-    def seed_of(self, runner: Runner) -> int:
-        """Seed of the step that a runner is at."""
-        return derived_seed("step", runner.seed, get_rank(), runner.iter)
+        """Seed the step."""
+        seed_process(derived_seed("step", runner.seed, get_rank(), runner.iter))
 
 
 def _obstacle(loop: Any, loader: DataLoader) -> str | None:
