@@ -150,7 +150,7 @@ class Progress:
             self.bar.initial = self.bar.n = results.index
         self.count += 1
         self.bar.update()
-        if self.show:
+        if self.show and results.image is not None:
             overlay = draw_instances(results.image, results)
             cv2.imshow(self.name, cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
             cv2.waitKey(1)

@@ -12,8 +12,9 @@ from commands import run_command
 
 from mmttsrn.apis.config_file import configs_folder
 from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.formats.frames import read_frame
 from mmttsrn.formats.rle import encode_segmentation
-from mmttsrn.visualization.video_io import Mp4Writer, read_frame
+from mmttsrn.visualization.video_io import Mp4Writer
 
 RELEASE = "ttsrn-m2f_tiny_shapes"
 FRAMES, HEIGHT, WIDTH = 4, 64, 96

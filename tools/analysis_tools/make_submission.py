@@ -1,15 +1,14 @@
 """Checks results against the json of their videos and zips them for an evaluation server.
 
-Every problem is listed with its entry and field; then nothing is written and the exit status is 2.
+Masks may be polygons or uncompressed: they are written as servers take them. A problem is told with
+its entry and field; then nothing is written and the exit status is 2.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
-from mmttsrn.errors import UserInputError
-from mmttsrn.evaluation.analysis.submission import check_submission
+from mmttsrn.evaluation.analysis.submission import submission_entries
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.output_files import check_output_file
 from mmttsrn.formats.results import zip_results
@@ -42,20 +41,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     check_output_file(args.out, "--out", [args.videos_json, args.results])
     truth = read_ground_truth(args.videos_json)
-    check = check_submission(args.results, truth)
-    for problem in check.problems:
-        print(f"{args.results}: {problem}", file=sys.stderr)
-    if check.problems:
-        count = len(check.problems)
-        raise UserInputError(
-            f"{args.results}: {count} problem{'s' if count > 1 else ''} in {check.num_entries}"
-            " entries, listed above; no zip file was written"
-        )
+    entries = submission_entries(args.results, truth)
+    num_videos = len({entry["video_id"] for entry in entries})
     print(
-        f"{check.num_entries} entries for {len(check.video_ids)} of {len(truth.videos)} videos,"
-        " no problem found"
+        f"{len(entries)} entries for {num_videos} of {len(truth.videos)} videos, no problem found"
     )
-    zip_results(args.results, args.out)
+    zip_results(entries, args.out)
     print(f"{args.out} is the file to submit")
 
 

@@ -280,7 +280,5 @@ def test_pooled_features_of_large_clips_do_not_overflow_in_float16() -> None:
 
 
 def test_a_model_without_pixel_decoder_is_refused() -> None:
-    with pytest.raises(
-        UserInputError, match="MaskedAttentionHead needs one"
-    ):
+    with pytest.raises(UserInputError, match="MaskedAttentionHead needs one"):
         build()(replace(features_of(), mask_features=None))
