@@ -14,7 +14,7 @@ from mmengine import fileio
 
 from mmttsrn.errors import UserInputError
 
-BLOCK_BYTES = 4 * 2**20
+BLOCK_BYTES = 3 * 2**20
 _OPEN, _CLOSE = b"{}"
 # Stands for an entry. The line breaks make it invalid inside of a string, where it would be lost.
 _PLACEHOLDER = b'\n{"$":%d}\n'

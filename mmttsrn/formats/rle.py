@@ -35,7 +35,7 @@ def encode_segmentation(segmentation: Any, height: int, width: int) -> dict[str,
     elif isinstance(segmentation, dict):
         rle = _encode_rle(segmentation, height, width)
     else:
-        raise TypeError(
+        raise ValueError(
             f"is a {type(segmentation).__name__}, expected polygons, an RLE dict or null"
         )
     counts = rle["counts"]
@@ -90,7 +90,7 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
             raise ValueError(error.problem) from error
         return rle
     if not isinstance(counts, list):
-        raise TypeError(f"RLE counts is a {type(counts).__name__}, expected a list or a string")
+        raise ValueError(f"RLE counts is a {type(counts).__name__}, expected a list or a string")
     if not set(map(type, counts)) == {int} or min(counts) < 0:
         raise ValueError("RLE counts must be non-negative integers")
     if sum(counts) != height * width:

@@ -134,7 +134,7 @@ def entry_as(schema: type[Schema], entry: Any, place: str) -> Schema:
     """
     try:
         return msgspec.convert(entry, schema)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter of half a character
         problem, _, path = str(error).replace("`", "").partition(" - at $")
         problem = problem[0].lower() + problem[1:]
         if missing := re.search(r"missing required field (\w+)", problem):

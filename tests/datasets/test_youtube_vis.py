@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from mmdet.datasets.samplers import TrackImgSampler
 from pycocotools import mask as mask_utils
 
+from mmttsrn.datasets.transforms import LoadVideoFrame
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
@@ -246,6 +248,30 @@ def test_missing_images_are_counted(shapes_dir: Path, tmp_path: Path) -> None:
     assert "6 of 20 frames" in line
     assert "data_prefix=dict(img_path=" in line
     assert len(YouTubeVISDataset(**settings, check_images=False)) == 4
+
+
+def test_frames_of_video_files(shapes_dir: Path, shapes_json: dict, tmp_path: Path) -> None:
+    """As tools/inference.py names them."""
+    for video in shapes_json["videos"]:
+        path = tmp_path / f"{video['id']}.mp4"
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 5.0, (64, 48))
+        for name in video["file_names"]:
+            writer.write(cv2.imread(str(shapes_dir / "train/JPEGImages" / name)))
+        writer.release()
+        video["file_names"] = [f"{path.name}/{frame:05d}" for frame in range(5)]
+    (tmp_path / "train.json").write_text(json.dumps(shapes_json))
+    dataset = YouTubeVISDataset(
+        ann_file="train.json", data_root=str(tmp_path), data_prefix={"img_path": ""}
+    )
+    capture = cv2.VideoCapture(str(tmp_path / "2.mp4"))
+    images = dataset.get_data_info(1)["images"]
+    for image in images:
+        assert np.array_equal(LoadVideoFrame()(dict(image))["img"], capture.read()[1])
+    (tmp_path / "2.mp4").unlink()
+    with pytest.raises(UserInputError, match=r"2\.mp4/00000: image not found \(5 of 20 frames"):
+        YouTubeVISDataset(
+            ann_file="train.json", data_root=str(tmp_path), data_prefix={"img_path": ""}
+        )
 
 
 def test_json_is_not_changed_on_disk_and_reads_twice(

@@ -140,6 +140,7 @@ LARGE = {"id": 1, "width": 2**14, "height": 2**13 + 1, "length": 3}
         ("videos", {}, "videos: expected an object with this list"),
         ("videos", [], "videos: expected at least one entry"),
         ("videos.1", 7, "videos[1]: expected object, got int"),
+        ("videos.1.\ud800", "\ud800", "videos[1]: 'utf-8' codec can't encode"),
         ("videos.1.width", "48", "videos[1].width: expected int, got str"),
         ("videos.1.width", 2**16 + 1, "videos[1].width: expected int <= 65536"),
         ("videos.2", LARGE, "videos[2].width, height: expected at most 134217728 pixels"),

@@ -103,8 +103,16 @@ def test_wrong_options_are_one_line(overlay, vis_files, options, message):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("instances.json", lambda content: content.pop("videos") and None, "videos: missing"),
-        ("results.json", lambda results: results[3].update(video_id=9), "entry 3: video_id: 9"),
+        (
+            "instances.json",
+            lambda content: content.pop("videos") and None,
+            "videos: expected an object with this list",
+        ),
+        (
+            "results.json",
+            lambda results: results[3].update(video_id=9),
+            "entry 3: video_id: expected an id of",
+        ),
     ],
 )
 def test_wrong_files_are_one_line(overlay, vis_files, edit_json, name, change, message):

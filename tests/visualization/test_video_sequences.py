@@ -83,26 +83,8 @@ def test_output_never_leaves_its_folder(name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda results: {"results": results}, "top level: is a dict"),
-        (lambda results: ["text"], "entry 0: is a str"),
-        (lambda results: results[1].pop("score") and None, "entry 1: score: missing key"),
-        (lambda results: results[0].update(video_id=7), "entry 0: video_id: 7 is not in"),
-        (lambda results: results[0].update(category_id=1), "entry 0: category_id: 1 is not in"),
-        (lambda results: results[0].update(category_id=[1]), r"entry 0: category_id: \[1\] is not"),
-        (
-            lambda results: results[0].update(score="high"),
-            "entry 0: score: 'high' is no finite number",
-        ),
-        (
-            lambda results: results[0]["segmentations"].pop() and None,
-            "entry 0: segmentations: has 3 entries, expected one per frame of video 1, 4",
-        ),
-        (lambda results: results[0].update(segmentations=None), "segmentations: is a NoneType"),
-        (lambda results: results[0].update(score=float("nan")), "score: nan is no finite number"),
-        (
-            lambda results: results[0].update(segmentations=["text"] * 4),
-            r"entry 0: segmentations\[0\]: is a str",
-        ),
+        (lambda results: {"results": results}, "expected a list of"),
+        (lambda results: results[0].update(video_id=7), "entry 0: video_id: expected an id of"),
         (
             lambda results: results[0]["segmentations"][2].update(size=[64, 48]),
             r"entry 0: segmentations\[2\]: RLE size is \[64, 48\]",
