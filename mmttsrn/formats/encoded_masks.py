@@ -1,13 +1,12 @@
 """Masks of an instance sequence as a file gives them, in a small and uniform form."""
 
 from array import array
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from pycocotools import mask as mask_utils
 
-from mmttsrn.errors import describe
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.rle import encode_segmentation
 
 Counts = list[str | None]
@@ -25,41 +24,32 @@ class EncodedMasks(NamedTuple):
     counts: Counts
 
 
-def mask_counts(
-    masks: Any, num_frames: int, size: tuple[int, int], report: Callable[[str], None]
-) -> Counts:
+def mask_counts(masks: Any, num_frames: int, size: tuple[int, int], place: str) -> Counts:
     """Compressed RLE counts of the T frames of a sequence, which are checked when decoded.
 
     Args:
         masks: Masks as :func:`pack_masks` gives them.
         num_frames: T.
         size: Height and width of the frames.
-        report: Called with field and problem of what is wrong; it may raise.
+        place: The sequence, for messages.
+
+    Raises:
+        UserInputError: They are not masks of so many frames of this size.
     """
     frames = masks.counts if isinstance(masks, EncodedMasks) else masks
-    if not isinstance(frames, list):
-        report(f"segmentations: expected a list, got a {type(frames).__name__}")
-        return []
-    if len(frames) != num_frames:
-        report(
-            f"segmentations: expected one mask or null per frame, {num_frames}, got {len(frames)}"
-        )
-    if isinstance(masks, EncodedMasks):
-        if masks.size not in (None, [*size]):
-            frame = next(index for index, text in enumerate(frames) if text is not None)
-            report(
-                f"segmentations[{frame}]: RLE size is {masks.size}, expected [height, width] of its"
-                f" video, {[*size]}"
-            )
+    if not isinstance(frames, list) or len(frames) != num_frames:
+        found = len(frames) if isinstance(frames, list) else f"a {type(frames).__name__}"
+        expected = f"a list with one mask or null per frame, {num_frames}"
+        raise UserInputError(f"{place}segmentations: expected {expected}, got {found}")
+    if isinstance(masks, EncodedMasks) and masks.size in (None, [*size]):
         return masks.counts
     counts: Counts = [None] * len(frames)
-    for frame, segmentation in enumerate(frames):
-        try:
-            if segmentation:
-                counts[frame] = encode_segmentation(segmentation, *size)["counts"]
-        except Exception as error:  # reported, whatever it is
-            problem = str(error) if isinstance(error, ValueError) else describe(error)
-            report(f"segmentations[{frame}]: {problem}")
+    for frame, mask in enumerate(frames):
+        if isinstance(masks, EncodedMasks):
+            mask = mask and {"size": masks.size, "counts": mask}
+        if mask:
+            with input_errors(f"{place}segmentations[{frame}]"):
+                counts[frame] = encode_segmentation(mask, *size)["counts"]
     return counts
 
 

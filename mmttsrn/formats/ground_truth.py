@@ -17,8 +17,8 @@ from mmttsrn.formats.youtube_vis_json import (
     CategoryEntry,
     VideoEntry,
     entries_as,
+    known_video,
     read_content,
-    unknown_id,
 )
 
 # Occlusion of a frame by the words of the OVIS files.
@@ -78,6 +78,11 @@ class Video:
     file_names: list[str] = field(default_factory=list)
     is_long: bool | None = None
     sequences: list[TrueSequence] = field(default_factory=list)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width H, W."""
+        return self.height, self.width
 
 
 @dataclass(slots=True)
@@ -224,17 +229,13 @@ def _refuse_repeated(place: str, key: str, values: Sequence[Any]) -> None:
 def _video(place: str, entry: VideoEntry, need_frames: bool) -> Video:
     files = entry.file_names or []
     if entry.width * entry.height > MAX_PIXELS:
-        raise UserInputError(
-            f"{place}.width, height: expected at most {MAX_PIXELS} pixels a frame, got"
-            f" {entry.width}x{entry.height}"
-        )
+        expected = f"expected at most {MAX_PIXELS} pixels a frame"
+        raise UserInputError(f"{place}.width: {expected}, got {entry.width}x{entry.height}")
     if not files and (need_frames or entry.length is None):
         raise UserInputError(f"{place}.file_names: expected the paths of its frames, got none")
     length = entry.length or len(files)
     if files and length != len(files):
-        raise UserInputError(
-            f"{place}.file_names: expected as many as length says, {length}, got {len(files)}"
-        )
+        raise UserInputError(f"{place}.file_names: expected {length} (length), got {len(files)}")
     is_long = entry.long if entry.is_long is None else entry.is_long
     return Video(
         entry.id,
@@ -249,27 +250,18 @@ def _video(place: str, entry: VideoEntry, need_frames: bool) -> Video:
 def _add_sequence(truth: GroundTruth, index: int, entry: AnnotationEntry) -> None:
     source = f"{truth.name}: annotations[{index}]."
 
-    def refuse(problem: str | None) -> None:
-        if problem:
-            raise UserInputError(f"{source}{problem}")
-
-    refuse(unknown_id("video_id", entry.video_id, truth.videos, truth.name))
-    refuse(unknown_id("category_id", entry.category_id, truth.categories, truth.name))
-    video = truth.videos[entry.video_id]
+    video = known_video(entry, truth.videos, truth.categories, truth.name, source)
     for key in ("bboxes", "areas", "occlusion"):
         values = getattr(entry, key)
         if values is not None and len(values) != video.length:
-            refuse(
-                f"{key}: expected one entry or null per frame, {video.length}, got {len(values)}"
-            )
-    counts = mask_counts(entry.segmentations, video.length, (video.height, video.width), refuse)
-    limit = coordinate_limit(video.height, video.width)
+            expected = f"expected one entry or null per frame, {video.length}"
+            raise UserInputError(f"{source}{key}: {expected}, got {len(values)}")
+    counts = mask_counts(entry.segmentations, video.length, video.size, source)
+    limit = coordinate_limit(*video.size)
     for frame, box in enumerate(entry.bboxes or ()):
         if box and not (len(box) == 4 and all(-limit <= n <= limit for n in box)):  # nor NaN
-            refuse(
-                f"bboxes[{frame}]: expected [x, y, width, height], pixels from {-limit} to {limit}"
-                f" in frames of {video.width}x{video.height}, got {short_repr(box)}"
-            )
+            expected = f"expected [x, y, width, height], pixels from {-limit} to {limit}"
+            raise UserInputError(f"{source}bboxes[{frame}]: {expected}, got {short_repr(box)}")
     sequence = TrueSequence(
         entry.category_id,
         counts,

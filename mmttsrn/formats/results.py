@@ -4,7 +4,6 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from mmttsrn.formats.youtube_vis_json import (
     ResultEntry,
     entries_as,
     entry_as,
+    known_video,
     read_content,
     taken,
-    unknown_id,
 )
 
 NAME_IN_ZIP = "results.json"
@@ -77,18 +76,24 @@ def read_results(
         if isinstance(entries, dict) and "annotations" in entries:
             _check_category_names(name, entries, truth)
             entries, place = entries["annotations"], "annotations[{}]."
-        for index, entry in taken(checked_list(name, entries)):
+        if not isinstance(entries, list):
+            kind = type(entries).__name__
+            raise UserInputError(f"{name}: expected a list of results, got a {kind}")
+        for index, content in taken(entries):
             where = f"{name}: {place.format(index)}"
-            result = entry_as(ResultEntry, entry, where)
-
-            def refuse(problem: str, where: str = where) -> None:
-                raise UserInputError(f"{where}{problem}")
-
-            counts = result_counts(result, truth, refuse)
-            sequences = results.setdefault(result.video_id, [])
-            identity = result.id if type(result.id) is int else len(sequences) + 1
+            entry = entry_as(ResultEntry, content, where)
+            if not math.isfinite(entry.score):
+                raise UserInputError(f"{where}score: expected a finite number, got {entry.score}")
+            video = known_video(entry, truth.videos, truth.categories, truth.name, where)
+            sequences = results.setdefault(video.id, [])
             sequences.append(
-                PredictedSequence(result.category_id, counts, result.score, identity, where)
+                PredictedSequence(
+                    entry.category_id,
+                    mask_counts(entry.segmentations, video.length, video.size, where),
+                    entry.score,
+                    entry.id if type(entry.id) is int else len(sequences) + 1,
+                    where,
+                )
             )
     return results
 
@@ -102,38 +107,6 @@ def _check_category_names(name: str, content: dict[str, Any], truth: GroundTruth
                 f"{name}: categories[{index}].name: expected {expected!r}, the class with this id"
                 f" in {truth.name}, got {category.name!r}"
             )
-
-
-def checked_list(name: str, entries: Any) -> list[Any]:
-    """Return the entries of results; raise UserInputError if they are not a list."""
-    if not isinstance(entries, list):
-        raise UserInputError(
-            f"{name}: expected a list of {{video_id, category_id, score, segmentations}}, got a"
-            f" {type(entries).__name__}"
-        )
-    return entries
-
-
-def result_counts(result: ResultEntry, truth: GroundTruth, report: Callable[[str], None]) -> Counts:
-    """Check an entry of results, and return the compressed RLE counts of its T frames.
-
-    Args:
-        result: The entry.
-        truth: The videos and categories that it belongs to.
-        report: Called with field and problem of what is wrong; it may raise.
-    """
-    if not math.isfinite(result.score):
-        report(f"score: expected a finite number, got {result.score}")
-    problems = (
-        unknown_id("category_id", result.category_id, truth.categories, truth.name),
-        unknown_id("video_id", result.video_id, truth.videos, truth.name),
-    )
-    for problem in filter(None, problems):
-        report(problem)
-    video = truth.videos.get(result.video_id)
-    if video is None:
-        return []
-    return mask_counts(result.segmentations, video.length, (video.height, video.width), report)
 
 
 def write_results(entries: list[dict[str, Any]], prefix: Path) -> None:

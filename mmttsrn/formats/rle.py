@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as mask_utils
 
-from mmttsrn.formats.intervals import RunLengthError, decode_intervals
+from mmttsrn.formats.intervals import decode_intervals
 
 # Boxes and polygons may leave the frame by some times its longer side. What is farther away is a
 # mistake, and pycocotools draws its way there in memory.
@@ -30,15 +30,8 @@ def encode_segmentation(segmentation: Any, height: int, width: int) -> dict[str,
         ValueError: It does not describe a ``height x width`` mask. A wrong type or missing key
             raises what Python raises.
     """
-    if isinstance(segmentation, list):
-        rle = _encode_polygons(segmentation, height, width)
-    elif isinstance(segmentation, dict):
-        rle = _encode_rle(segmentation, height, width)
-    else:
-        raise ValueError(
-            f"is a {type(segmentation).__name__}, expected polygons, an RLE dict or null"
-        )
-    counts = rle["counts"]
+    encode = _encode_polygons if isinstance(segmentation, list) else _encode_rle
+    counts = encode(segmentation, height, width)["counts"]
     return {
         "size": [height, width],
         "counts": counts.decode() if isinstance(counts, bytes) else counts,
@@ -53,13 +46,9 @@ def coordinate_limit(height: int, width: int) -> int:
 def _encode_polygons(polygons: list, height: int, width: int) -> dict[str, Any]:
     limit = coordinate_limit(height, width)
     outlines = []
-    if not polygons:
-        raise ValueError("is an empty list, expected polygons, an RLE dict or null")
     for index, polygon in enumerate(polygons):
         if len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(
-                f"polygon {index} has {len(polygon)} coordinates, expected an even number >= 6"
-            )
+            raise ValueError(f"polygon {index}: expected an even number >= 6, got {len(polygon)}")
         outline = np.frombuffer(array("d", polygon))
         # The sum of squares, which is fast, clears most polygons, and none with NaN.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -67,10 +56,7 @@ def _encode_polygons(polygons: list, height: int, width: int) -> dict[str, Any]:
         if not is_near:
             wrong = outline[~(abs(outline) <= limit)]
             if len(wrong):
-                raise ValueError(
-                    f"polygon {index} has the coordinate {wrong[0]:g}, expected pixels from"
-                    f" {-limit} to {limit} in frames of {width}x{height}"
-                )
+                raise ValueError(f"polygon {index}: {wrong[0]:g} is not from {-limit} to {limit}")
         outlines.append(outline)
     rles = mask_utils.frPyObjects(outlines, height, width)
     return rles[0] if len(rles) == 1 else mask_utils.merge(rles)
@@ -78,23 +64,13 @@ def _encode_polygons(polygons: list, height: int, width: int) -> dict[str, Any]:
 
 def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
     if list(rle["size"]) != [height, width]:
-        raise ValueError(
-            f"RLE size is {short_repr(rle['size'])}, expected [height, width] of its video,"
-            f" [{height}, {width}]"
-        )
+        found = short_repr(rle["size"])
+        raise ValueError(f"RLE size: expected [height, width], [{height}, {width}], got {found}")
     counts = rle["counts"]
     if isinstance(counts, str):
-        try:
-            decode_intervals([[counts]], 1, height * width)
-        except RunLengthError as error:
-            raise ValueError(error.problem) from error
+        decode_intervals([[counts]], 1, height * width)
         return rle
-    if not isinstance(counts, list):
-        raise ValueError(f"RLE counts is a {type(counts).__name__}, expected a list or a string")
-    if not set(map(type, counts)) == {int} or min(counts) < 0:
-        raise ValueError("RLE counts must be non-negative integers")
-    if sum(counts) != height * width:
-        raise ValueError(
-            f"RLE counts sum to {sum(counts)} pixels, expected {height * width} (height x width)"
-        )
+    if set(map(type, counts)) != {int} or min(counts) < 0 or sum(counts) != height * width:
+        total = f"numbers that sum to {height * width} (height x width)"
+        raise ValueError(f"RLE counts: expected {total}, got {short_repr(counts)}")
     return mask_utils.frPyObjects(rle, height, width)

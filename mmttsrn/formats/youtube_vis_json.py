@@ -5,7 +5,7 @@ What a schema cannot say is checked where the entries are used.
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -28,6 +28,7 @@ Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
 Area = Annotated[float, Meta(ge=0, le=MAX_PIXELS)]
 OcclusionLevel = Literal["no_occlusion", "slight_occlusion", "severe_occlusion"]
 Schema = TypeVar("Schema", bound=Struct)
+Item = TypeVar("Item")
 
 
 class VideoEntry(Struct):
@@ -143,10 +144,29 @@ def entry_as(schema: type[Schema], entry: Any, place: str) -> Schema:
         raise UserInputError(f"{field}: {problem}") from error
 
 
-def unknown_id(key: str, identifier: Any, known: Collection[Any], name: str) -> str | None:
-    """Return what is wrong with an id that is none of those that are known."""
-    if identifier in known:
-        return None
-    return (
-        f"{key}: expected an id of {name}, such as {next(iter(known), None)!r}, got {identifier!r}"
-    )
+def known_video(
+    entry: AnnotationEntry | ResultEntry,
+    videos: Mapping[Any, Item],
+    categories: Collection[Any],
+    name: str,
+    place: str,
+) -> Item:
+    """Return the video of an entry.
+
+    Args:
+        entry: The entry.
+        videos: The videos by id.
+        categories: The ids of the categories.
+        name: The file of these, for messages.
+        place: The entry, for messages.
+
+    Raises:
+        UserInputError: The video or the category is unknown.
+    """
+    for key, known in (("category_id", categories), ("video_id", videos)):
+        value = getattr(entry, key)
+        if value not in known:
+            kind = "categories" if key == "category_id" else "videos"
+            ids = f"the ids of {kind} in {name}, such as {next(iter(known), None)!r}"
+            raise UserInputError(f"{place}{key}: expected one of {ids}, got {value!r}")
+    return videos[entry.video_id]
