@@ -107,6 +107,7 @@ setup(
     install_requires=read_requirements("runtime"),
     extras_require={
         "hosts": read_requirements("hosts"),
+        "hosts-runtime": read_requirements("hosts_runtime"),
         "tests": read_requirements("tests"),
         "lint": read_requirements("lint"),
     },
