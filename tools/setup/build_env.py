@@ -136,14 +136,18 @@ def install_mmcv(pip: PipRunner, constraints: Path) -> None:
     anew = ["--force-reinstall", "--no-cache-dir", "--no-binary", MMCV]
     pip.build_folder.mkdir(exist_ok=True)
     cflags = pip.output(PRECOMPILE, str(pip.build_folder))
-    attempts = [([], cflags), (anew, cflags)] + ([(anew, "")] if cflags else [])
+    attempts = [([], cflags), (anew, cflags), *([(anew, "")] if cflags else [])]
+    fits = True
     for options, flags in attempts:
+        if flags and not fits:
+            continue
         try:
             pip.install(*options, *common, progress=compiled_files, cflags=flags)
         except CompileError:
             if not flags:
                 raise
             print("    MMCV does not compile with precompiled headers", flush=True)
+            fits = False
             continue
         if pip.succeeds(CHECK_OPS):
             return
