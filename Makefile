@@ -10,7 +10,7 @@ PY := "$(VENV)/bin/python"
 .PHONY: help setup setup-mmtrack test test-slow test-mmtrack demo lint clean
 
 help:
-	@echo 'make setup           build $(VENV): tested versions, MMCV ops compiled (about 15 minutes once)'
+	@echo 'make setup           build $(VENV): tested versions, MMCV ops compiled (about 6 minutes once)'
 	@echo 'make setup-mmtrack   add MMTracking 1.0.0rc1 to it, a second host'
 	@echo 'make test            run the tests'
 	@echo 'make test-slow       run the slow tests'

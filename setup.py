@@ -16,6 +16,15 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 PACKAGE = "mmttsrn"
 MIM_ENTRIES = ("configs", "tools", "model-index.yml")
+# Of tools/setup, the commands need launch_env.sh and check_packages.py only.
+NOT_SHIPPED = (
+    "__pycache__",
+    "build_env.py",
+    "find_python.sh",
+    "pip_runner.py",
+    "precompile_headers.py",
+    "preflight.py",
+)
 
 
 def read_version() -> str:
@@ -64,7 +73,7 @@ def copy_mim(target: Path) -> None:
     for name in MIM_ENTRIES:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns(*NOT_SHIPPED))
         elif source.exists():
             shutil.copy2(source, target / name)
 
@@ -106,6 +115,7 @@ setup(
     install_requires=read_requirements("runtime"),
     extras_require={
         "hosts": read_requirements("hosts"),
+        "hosts-runtime": read_requirements("hosts_runtime"),
         "tests": read_requirements("tests"),
         "lint": read_requirements("lint"),
     },

@@ -1,5 +1,6 @@
 """The scripts behind ``make setup``, without installing anything."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -171,43 +172,64 @@ def test_stamp_depends_on_torch():
 
 
 class FakePip:
-    """Stands in for pip: one (output, whether the ops run afterwards) per attempt."""
+    """Stands in for pip: for each attempt whether the ops run afterwards, or None: no compilation.
+
+    Args:
+        cflags: What precompiling gives; empty where it is impossible.
+    """
 
     log = "setup.log"
 
-    def __init__(self, *attempts: tuple[str, bool]) -> None:
+    def __init__(self, folder: Path, cflags: str, *attempts: bool | None) -> None:
+        self.build_folder = folder
+        self.cflags = cflags
         self.attempts = list(attempts)
-        self.commands: list[tuple[str, ...]] = []
+        self.used: list[tuple[bool, str]] = []  # compiled anew, with these flags
 
-    def install(self, *arguments, progress):
-        self.commands.append(arguments)
-        output, self.ops_run = self.attempts.pop(0)
-        return output
+    def output(self, *arguments):
+        return self.cflags
+
+    def install(self, *arguments, progress, cflags):
+        from preflight import CompileError
+
+        self.used.append(("--force-reinstall" in arguments, cflags))
+        self.ops_run = self.attempts.pop(0)
+        if self.ops_run is None:
+            raise CompileError("a C++ file did not compile")
 
     def succeeds(self, script):
         return self.ops_run
 
 
-def test_mmcv_that_fits_is_kept():
+@pytest.mark.parametrize(
+    ("cflags", "attempts", "used"),
+    [
+        ("-x", [True], [(False, "-x")]),
+        ("-x", [False, True], [(False, "-x"), (True, "-x")]),
+        ("-x", [None, True], [(False, "-x"), (True, "")]),
+        ("", [False, True], [(False, ""), (True, "")]),
+    ],
+)
+def test_mmcv_is_compiled_until_its_ops_run(tmp_path, cflags, attempts, used):
     from build_env import install_mmcv
 
-    pip = FakePip(("Requirement already satisfied", True))
+    pip = FakePip(tmp_path, cflags, *attempts)
     install_mmcv(pip, Path("constraints.txt"))
-    assert "--force-reinstall" not in pip.commands[0]
+    assert pip.used == used
 
 
-def test_mmcv_of_another_torch_is_replaced_and_at_last_compiled():
-    from build_env import install_mmcv
-
-    pip = FakePip(("Requirement already satisfied", False), ("Using cached", False), ("", True))
-    install_mmcv(pip, Path("constraints.txt"))
-    assert "--force-reinstall" in pip.commands[1]
-    assert "--no-binary" in pip.commands[2]
-
-
-def test_compiled_ops_that_do_not_run_end_the_setup():
+def test_ops_that_never_run_end_the_setup(tmp_path):
     from build_env import install_mmcv
     from preflight import SetupError
 
     with pytest.raises(SetupError, match="compiled but do not run"):
-        install_mmcv(FakePip(("Building wheel for onedl-mmcv", False)), Path("constraints.txt"))
+        install_mmcv(FakePip(tmp_path, "", False, False), Path("constraints.txt"))
+
+
+def test_headers_are_not_precompiled_by_another_compiler_than_gcc(fake_python, tmp_path):
+    compiler = fake_python("c++", "echo '#define __GNUC__ 4'; echo '#define __clang__ 1'")
+    command = [sys.executable, str(SETUP / "precompile_headers.py"), str(tmp_path)]
+    environment = {**os.environ, "CXX": str(compiler)}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.endswith("is not GCC\n")

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from preflight import SetupError
+from preflight import CompileError, SetupError
 
 PROGRESS_SECONDS = 30
+NOT_COMPILED = "a C++ file did not compile"
 # What pip's log shows, in the order to look for it, and what it means. pip reports an index that
 # it cannot reach as a package without versions, after warnings that tell the real reason.
 FAILURES = (
@@ -20,7 +21,7 @@ FAILURES = (
         r"Killed signal terminated program|cc1plus.*(Killed|out of memory)",
         "the compiler ran out of memory; run again with MAX_JOBS=1",
     ),
-    (r"error: command .* failed|ninja: build stopped", "a C++ file did not compile"),
+    (r"error: command .* failed|ninja: build stopped", NOT_COMPILED),
     (
         r"Retrying \(|ConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError"
         r"|SSLError|Network is unreachable|Temporary failure in name resolution",
@@ -54,38 +55,52 @@ class PipRunner:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def install(self, *arguments: str, progress: Callable[[Path], str] | None = None) -> str:
-        """Run ``pip install`` with the arguments and return what it has written.
+    def install(
+        self,
+        *arguments: str,
+        progress: Callable[[Path], str] | None = None,
+        cflags: str = "",
+    ) -> None:
+        """Run ``pip install`` with the arguments, and with CFLAGS where they are given.
 
         Every half minute ``progress`` is called with the folder that pip builds in; its result is
         shown beside the elapsed time.
 
         Raises:
-            SetupError: pip failed; the message tells why and where the log is.
+            CompileError: A C++ file did not compile.
+            SetupError: pip failed otherwise; the message says why and where the log is.
         """
         self.build_folder.mkdir(exist_ok=True)
         command = [str(self.python), "-m", "pip", "install", "--no-input", *arguments]
         start = self.log.stat().st_size if self.log.exists() else 0
-        status = self._run(command, progress)
+        status = self._run(command, progress, {"CFLAGS": cflags} if cflags else {})
         output = self.log.read_bytes()[start:].decode(errors="replace")
         if status < 0:
             raise SetupError(
                 f"pip was killed (signal {-status}), perhaps for memory; log: {self.log}"
             )
         if status != 0:
-            raise SetupError(f"{explain_failure(output)}; log: {self.log}")
-        return output
+            reason = explain_failure(output)
+            error = CompileError if reason == NOT_COMPILED else SetupError
+            raise error(f"{reason}; log: {self.log}")
 
     def succeeds(self, *arguments: str) -> bool:
         """Whether a Python command runs to its end; its output goes to the log."""
-        return self._run([str(self.python), *arguments], None) == 0
+        return self._run([str(self.python), *arguments], None, {}) == 0
 
     def output(self, *arguments: str) -> str:
-        """Output of a Python command that has to succeed."""
+        """Output of a Python command, empty when it fails; errors go to the log."""
         command = [str(self.python), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        with self.log.open("ab") as log:
+            run = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        return run.stdout.strip() if run.returncode == 0 else ""
 
-    def _run(self, command: list[str], progress: Callable[[Path], str] | None) -> int:
+    def _run(
+        self,
+        command: list[str],
+        progress: Callable[[Path], str] | None,
+        variables: dict[str, str],
+    ) -> int:
         start = time.monotonic()
         with self.log.open("ab") as log:
             log.write(f"$ {' '.join(command)}\n".encode())
@@ -95,7 +110,7 @@ class PipRunner:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self.environment,
+                env={**self.environment, **variables},
             )
             try:
                 while True:

@@ -17,6 +17,10 @@ class SetupError(Exception):
     """One line that says what is wrong and what to do."""
 
 
+class CompileError(SetupError):
+    """A C++ file did not compile."""
+
+
 def check_python() -> None:
     """Refuse an interpreter that is too old, lacks ``venv`` or lacks the headers to compile."""
     if sys.version_info < MIN_PYTHON:
