@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from commands import run_command
-from conftest import GoodInputs
 from faults import (
     BROKEN_JSON,
     DEEP_JSON,
@@ -22,6 +21,7 @@ from faults import (
     refused,
     rows,
 )
+from good_inputs import GoodInputs
 from vis_json import HEIGHT, WIDTH, ground_truth, perfect_results
 
 from mmttsrn.evaluation.ytvis import evaluate

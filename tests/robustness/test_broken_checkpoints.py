@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from commands import run_command
-from conftest import RELEASE, GoodInputs
 from faults import MISSING, NAN, PATHS, put, refused
+from good_inputs import RELEASE, GoodInputs
 from planted import plant_call, plant_getattr, plant_plain_pickle
 from safetensors.torch import save
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from commands import run_command
-from conftest import RELEASE, GoodInputs
 from faults import PATHS, refused
+from good_inputs import RELEASE, GoodInputs
 
 from mmttsrn.apis.config_file import load_config
 
@@ -75,7 +75,7 @@ MODELS = [
     ("dict(head=[1])", "head"),
     ("dict(head=dict(type=None))", "head|type"),
     ('dict(head=dict(type="mmttsrn.Heed"))', "mmttsrn.Heed|Heed"),
-    ('dict(head=dict(_delete_=True, type="os.getcwd"))', "head"),
+    ('dict(head=dict(_delete_=True, type="os.getcwd"))', "model"),
     ("dict(head=dict(num_instance=3))", "num_instance"),
     ("dict(head=dict(num_classes=0))", "num_classes"),
     ("dict(head=dict(num_classes=-1))", "num_classes"),
