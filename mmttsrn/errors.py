@@ -62,7 +62,9 @@ def describe(error: BaseException) -> str:
         error = error.__context__  # MMEngine's import of custom modules hides what it caught
     # str() of a KeyError is the repr of its message.
     message = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return f"{type(error).__name__}: {' '.join(str(message).split())}".removesuffix(": ")
+    text = " ".join(str(message).split())
+    # A ValueError says by itself that a value is wrong.
+    return text if type(error) is ValueError and text else f"{type(error).__name__}: {text}"
 
 
 class DivergedError(UserInputError):

@@ -63,18 +63,33 @@ class FrameResults:
         """
         rows = np.flatnonzero(masks.any((1, 2)))
         encoded = mask_utils.encode(np.asfortranarray(masks[rows].transpose(1, 2, 0), np.uint8))
+        counts = [rle["counts"].decode() for rle in encoded]
+        ids, labels, scores, boxes = (
+            None if values is None else torch.as_tensor(values)[rows]
+            for values in (instance_ids, labels, scores, boxes)
+        )
+        frame = cls.from_counts(ids, labels, counts, masks.shape[1:], scores, classes)
+        return frame if boxes is None else replace(frame, boxes=boxes.float())
 
-        def taken(values: Any, kind: torch.dtype) -> Tensor:
-            return torch.as_tensor(values, dtype=kind)[rows]
-
+    @classmethod
+    def from_counts(
+        cls,
+        instance_ids: Any,
+        labels: Any,
+        counts: Sequence[str],
+        size: tuple[int, int],
+        scores: Any = None,
+        classes: Sequence[str] = (),
+    ) -> "FrameResults":
+        """Take over n instances with masks as compressed RLE, whose boxes are measured."""
         return cls(
             index=0,
-            instance_ids=taken(instance_ids, torch.int64),
-            scores=None if scores is None else taken(scores, torch.float32),
-            labels=taken(labels, torch.int64),
-            boxes=boxes_of_rles(encoded) if boxes is None else taken(boxes, torch.float32),
-            size=(masks.shape[1], masks.shape[2]),
-            counts=[rle["counts"].decode() for rle in encoded],
+            instance_ids=torch.as_tensor(instance_ids).long(),
+            scores=None if scores is None else torch.as_tensor(scores),
+            labels=torch.as_tensor(labels).long(),
+            boxes=boxes_of_rles([{"size": list(size), "counts": text} for text in counts]),
+            size=size,
+            counts=counts,
             classes=classes,
         )
 

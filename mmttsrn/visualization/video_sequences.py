@@ -5,13 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-import torch
-
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import GroundTruth, TrueSequence, Video, decode_masks
 from mmttsrn.formats.results import PredictedSequence, Results
 from mmttsrn.structures import FrameResults
-from mmttsrn.structures.frame_results import boxes_of_rles
 
 
 @dataclass
@@ -32,20 +29,16 @@ class VideoSequences:
         self, index: int, sequences: Sequence[TrueSequence | PredictedSequence]
     ) -> FrameResults:
         """Return what sequences of this video look like in one frame."""
-        size = (self.video.height, self.video.width)
         shown = [sequence for sequence in sequences if sequence.counts[index]]
-        counts = [sequence.counts[index] or "" for sequence in shown]
         scores = [item.score for item in shown if isinstance(item, PredictedSequence)]
         labels = list(self.names)
-        return FrameResults(
-            index=index,
-            instance_ids=torch.tensor([sequence.id for sequence in shown]).long(),
-            scores=torch.tensor(scores) if len(scores) == len(shown) else None,
-            labels=torch.tensor([labels.index(s.category_id) for s in shown]).long(),
-            boxes=boxes_of_rles([{"size": list(size), "counts": text} for text in counts]),
-            size=size,
-            counts=counts,
-            classes=list(self.names.values()),
+        return FrameResults.from_counts(
+            [sequence.id for sequence in shown],
+            [labels.index(sequence.category_id) for sequence in shown],
+            [sequence.counts[index] or "" for sequence in shown],
+            self.video.size,
+            scores if len(scores) == len(shown) else None,
+            list(self.names.values()),
         )
 
 

@@ -38,7 +38,8 @@ def test_a_broken_entry_leaves_nothing(run_tool, files):
     status, lines, errors = run_tool(TOOL, *files)
     assert (status, lines) == (2, [])
     assert errors == [
-        f"error: {files[1]}: entry 1: video_id: expected an id of {files[0]}, such as 1, got 404"
+        f"error: {files[1]}: entry 1: video_id: expected one of the ids of videos in {files[0]},"
+        " such as 1, got 404"
     ]
     assert {path.name for path in files[0].parent.iterdir()} == {"videos.json", "results.json"}
 
