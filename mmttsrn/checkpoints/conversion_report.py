@@ -39,7 +39,7 @@ def _table(conversion: Conversion) -> list[str]:
         Counter(map(_part, conversion.initialised)),
     )
     parts = sorted({part for c in counters for part in c}, key=lambda part: (part == NO_PART, part))
-    rows = [("module", "loaded", "left out", "newly initialised")]
+    rows: list[tuple[str, ...]] = [("module", "loaded", "left out", "newly initialised")]
     rows += [(part, *(str(counter[part]) for counter in counters)) for part in parts]
     rows.append(("total", *(str(counter.total()) for counter in counters)))
     width = max(len(row[0]) for row in rows)

@@ -113,6 +113,9 @@ def _download_from_hub(source: str, target: Path) -> None:
 
     repository, revision, file = match.groups()
     # The endpoint may be set after the import of the hub's library, which reads it once.
-    options = dict(revision=revision, endpoint=os.environ.get("HF_ENDPOINT"))
+    endpoint = os.environ.get("HF_ENDPOINT")
     with TemporaryDirectory(prefix=".hub-", dir=target.parent) as folder:
-        os.replace(hf_hub_download(repository, file, local_dir=folder, **options), target)
+        copy = hf_hub_download(
+            repository, file, revision=revision, local_dir=folder, endpoint=endpoint
+        )
+        os.replace(copy, target)

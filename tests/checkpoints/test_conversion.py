@@ -11,7 +11,6 @@ from torch import Tensor
 from mmttsrn.apis.building import state_without_values
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.conversion import Conversion, convert
-from mmttsrn.checkpoints.converters import SOURCE_FORMATS
 from mmttsrn.errors import UserInputError
 
 TTSRN = {
@@ -128,9 +127,9 @@ def test_other_classes_re_initialise_the_class_layer(num_classes: int) -> None:
     conversion = convert(as_meta(vistr_state()), "vistr", model, "x.pth")
     layer = {f"head.cls_branch.layers.0.{kind}" for kind in ("weight", "bias")}
     assert set(conversion.initialised) == layer
+    reason = f"other classes: 40 in the checkpoint, {num_classes} in the model"
     assert reasons(conversion) == {
-        f"vistr.class_embed.{kind}": f"other classes: 40 in the checkpoint, {num_classes} in the model"
-        for kind in ("weight", "bias")
+        f"vistr.class_embed.{kind}": reason for kind in ("weight", "bias")
     }
 
 

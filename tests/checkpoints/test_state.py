@@ -31,7 +31,7 @@ def test_weights_are_found(content: object) -> None:
 
 @pytest.mark.parametrize("content", [[1], {}, {"epoch": 3}, {"model": {"a": "x"}}, {"model": {}}])
 def test_what_holds_no_weights_is_refused(content: object) -> None:
-    with pytest.raises(UserInputError, match="^x.pth: not a checkpoint: it holds no named tensors"):
+    with pytest.raises(UserInputError, match="not a checkpoint: it holds no named tensors"):
         named_tensors(content, "x.pth")
 
 

@@ -200,7 +200,7 @@ def test_cfg_options_change_the_model(run_tool, capsys, tmp_path) -> None:
         (["source.pth", "--from", "coco"], "argument --from: invalid choice: 'coco'"),
         (
             ["source.pth", "--from", "twins", "--out", "x.bin"],
-            "argument --out: expected a name that ends",
+            "--out: expected a name that ends",
         ),
         (["source.pth", "--from", "twins", "--out", "source.pth"], "is an input of this"),
         (["source.pth", "--from", "twins", "--to", "x.py"], "error: x.py: there is no such config"),
