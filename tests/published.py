@@ -9,7 +9,6 @@ from mmengine.logging import MessageHub
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import configs_folder, load_config
-from mmttsrn.checkpoints.zoo_table import BEGIN, END
 
 CLASSES = ("circle", "square", "triangle", "star")
 LOGGED = {
@@ -56,12 +55,17 @@ def training_checkpoint(with_ema: bool = True) -> dict:
 
 
 def zoo(folder: Path) -> SimpleNamespace:
-    """An empty model zoo in a folder: metafile, page, training checkpoint."""
-    metafile, page = folder / "metafile.yml", folder / "model_zoo.md"
+    """An empty model zoo in a folder: metafile, training checkpoint."""
+    metafile = folder / "metafile.yml"
     metafile.write_text(METAFILE.read_text().replace("../../docs/", ""))
-    page.write_text(f"# Zoo\n\n{BEGIN}\n{END}\n\nThe end.\n")
     checkpoint = folder / BEST
     torch.save(training_checkpoint(), checkpoint)
-    return SimpleNamespace(
-        metafile=metafile, page=page, checkpoint=checkpoint, out_dir=folder / "release"
-    )
+    return SimpleNamespace(metafile=metafile, checkpoint=checkpoint, out_dir=folder / "release")
+
+
+@torch.no_grad()
+def check_outputs(model) -> list[torch.Tensor]:
+    """Raw outputs of a model for one small clip, the same in every call."""
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randn(1, model.head.num_frames, 3, 64, 96, generator=generator)
+    return [output for output in model(frames, mode="tensor") if output is not None]

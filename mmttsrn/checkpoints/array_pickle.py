@@ -1,13 +1,12 @@
 """Reading a plain pickle of NumPy arrays without running code from it.
 
-Detectron2 publishes weights so. PyTorch's restricted unpickler reads only what ``torch.save`` has
-written.
+Detectron2 publishes weights so, by protocols of pickle that PyTorch's restricted unpickler cannot
+read.
 """
 
 import codecs
 import mmap
 import pickle
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from mmttsrn.checkpoints.safe_arrays import STAND_INS, SafeArray, SafeType
+from mmttsrn.checkpoints.safe_arrays import STAND_INS, SafeArray, SafeType, refusal
+
+ALLOWED: dict[tuple[str, str], Any] = {**STAND_INS, ("_codecs", "encode"): codecs.encode}
 
 
 def load_array_pickle(file: Path, allow_unsafe: bool = False) -> Any:
@@ -36,8 +37,7 @@ def load_array_pickle(file: Path, allow_unsafe: bool = False) -> Any:
             return _as_tensors(_ArrayUnpickler(content).load())
 
 
-# The one of C takes memory for as many objects as a file says that it has, and changes attributes
-# of whatever it has at hand.
+# The one of C takes memory for as many objects as a file says that it has.
 class _ArrayUnpickler(pickle._Unpickler):
     stack: list[Any]
     append: Callable[[Any], None]
@@ -46,41 +46,23 @@ class _ArrayUnpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Give what rebuilds an array, and nothing else."""
-        try:
-            return ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(
-                f"GLOBAL {module}.{name} was not an allowed global"
-            ) from None
-
-    def persistent_load(self, pid: Any) -> Any:
-        """Refuse what is outside the file."""
-        raise pickle.UnpicklingError("GLOBAL persistent_load was not an allowed global")
+        if (module, name) not in ALLOWED:
+            raise refusal(f"{module}.{name}")
+        return ALLOWED[module, name]
 
     def load_bytearray8(self) -> None:
         """Read as many bytes as there are; the original makes room for any number first."""
-        (length,) = struct.unpack("<Q", self.read(8))
-        self.append(bytearray(self.read(length)))
+        self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
 
     def load_build(self) -> None:
-        """Give arrays and their types a state, and nothing else."""
+        """Give arrays and their types a state; the original changes attributes of anything."""
         state = self.stack.pop()
         if type(self.stack[-1]) not in (SafeArray, SafeType):
-            name = type(self.stack[-1]).__name__
-            raise pickle.UnpicklingError(f"GLOBAL state of {name} was not an allowed global")
+            raise refusal(f"state of {type(self.stack[-1]).__name__}")
         self.stack[-1].__setstate__(state)
 
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
     dispatch[pickle.BUILD[0]] = load_build
-
-
-def _latin1_bytes(text: str, encoding: str) -> bytes:
-    """Bytes as pickles of protocol 2 write them."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(
-            f"GLOBAL _codecs.encode({encoding!r}) was not an allowed global"
-        )
-    return codecs.latin_1_encode(text)[0]
 
 
 def _as_tensors(value: Any) -> Any:
@@ -90,6 +72,3 @@ def _as_tensors(value: Any) -> Any:
         # A copy, which owns its memory and is writable.
         return torch.from_numpy(np.array(value))
     return value
-
-
-ALLOWED: dict[tuple[str, str], Any] = {**STAND_INS, ("_codecs", "encode"): _latin1_bytes}

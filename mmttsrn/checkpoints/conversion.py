@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -10,10 +11,11 @@ from torch import Tensor
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS, Rule, find_rule
 from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import partial_file
+from mmttsrn.version import __version__
 
 # The parts of the class branch that have one row for each class.
 CLASS_BRANCH = "head.cls_branch."
-OTHER_CLASSES = "another number of classes"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class LeftOut:
 
     Args:
         part: The part of our model that it would belong to; empty if we have none.
-        reason: Why it is left out.
+        reason: Why it is left out; what differs among tensors stands behind a colon.
     """
 
     part: str
@@ -38,15 +40,12 @@ class Conversion:
         loaded: Our name by foreign name.
         left_out: What was left out, by foreign name.
         initialised: Our names that the checkpoint has nothing for.
-        class_change: How the classes of the checkpoint differ from the model's, in words; empty if
-            the class layer was taken or the checkpoint has none.
     """
 
     state: dict[str, Tensor]
     loaded: dict[str, str]
     left_out: dict[str, LeftOut]
     initialised: list[str]
-    class_change: str = ""
 
 
 def convert(
@@ -96,23 +95,33 @@ def convert(
         for name in counters
         if name.replace(BATCH_COUNTER, "running_mean") in state
     }
-    class_change = ""
-    for name, entry in left_out.items():
-        if entry.reason == OTHER_CLASSES and not class_change:
-            theirs, ours = len(tensors[name]) - 1, len(model[found[name].target]) - 1
-            class_change = f"{theirs} in the checkpoint, {ours} in the model"
-    return Conversion(state, loaded, left_out, initialised, class_change)
+    return Conversion(state, loaded, left_out, initialised)
+
+
+def save_converted(conversion: Conversion, out: str, kind: str, source: str, config: str) -> None:
+    """Write converted weights as a checkpoint of MMEngine, whole or not at all.
+
+    Its folder is made. Kind, file name of the source and stem of the config are kept as ``meta``.
+    """
+    meta = {
+        "converted_from": kind,
+        "source": Path(source).name,
+        "config": Path(config).stem,
+        "mmttsrn_version": __version__,
+    }
+    content = {"meta": meta, "state_dict": conversion.state}
+    # An open file: PyTorch's own writer does not name it in its errors.
+    with partial_file(Path(out)) as partial, partial.open("wb") as file:
+        torch.save(content, file)
 
 
 def _check_kind(source: Mapping[str, Tensor], kind: str, path: str) -> None:
-    form = SOURCE_FORMATS[kind]
-    if form.recognises(source):
+    if SOURCE_FORMATS[kind].recognises(source):
         return
     others = [name for name, other in SOURCE_FORMATS.items() if other.recognises(source)]
-    unknown = f"of no known kind ({', '.join(list(source)[:3])}, ...)"
-    names = f"those of --from {' or '.join(others)}" if others else unknown
+    names = f"those of --from {' or '.join(others)}" if others else ", ".join(list(source)[:3])
     raise UserInputError(
-        f"{path}: not {form.title}, as --from {kind} expects; its names are {names}"
+        f"{path}: not {SOURCE_FORMATS[kind].title}, as --from {kind} expects; its names are {names}"
     )
 
 
@@ -142,6 +151,5 @@ def _misfit(rule: Rule, tensor: Tensor, model: Mapping[str, Tensor]) -> str:
     if own.shape == tensor.shape:
         return ""
     if rule.target.startswith(CLASS_BRANCH) and own.shape[1:] == tensor.shape[1:]:
-        return OTHER_CLASSES
-    found, wanted = ("x".join(map(str, shape)) or "scalar" for shape in (tensor.shape, own.shape))
-    return f"of another shape: {found} instead of {wanted}"
+        return f"other classes: {len(tensor) - 1} in the checkpoint, {len(own) - 1} in the model"
+    return f"of another shape: {tuple(tensor.shape)} instead of {tuple(own.shape)}"

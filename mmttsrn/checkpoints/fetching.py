@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -13,15 +12,12 @@ from urllib.request import url2pathname
 
 import pooch
 
-from mmttsrn.errors import UserInputError
-from mmttsrn.version import __version__
+from mmttsrn.errors import UserInputError, input_errors
 
 # hf://owner/repository[@revision]/path/of/the/file
 HUB_SOURCE = re.compile(r"hf://([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 # How published files are named: the first digits of the file's SHA-256 come last.
 PUBLISHED_NAME = re.compile(r".+_\d{8}-([0-9a-f]{8})\.\w+")
-TIMEOUT = 60.0  # seconds without an answer
-CHUNK = 2**20  # bytes
 
 
 def fetch(source: str, sha256: str | None = None) -> Path:
@@ -37,14 +33,28 @@ def fetch(source: str, sha256: str | None = None) -> Path:
     Raises:
         UserInputError: The file is missing, cannot be downloaded, or is another one than stated.
     """
-    remote = is_remote(source)
-    path = cached_path(source) if remote else Path(source).expanduser()
-    if not path.is_file():
-        if not remote:
+    if not is_remote(source):
+        path = Path(source).expanduser()
+        if not path.is_file():
             raise UserInputError(f"{source}: there is no such checkpoint file")
-        _download(source, path, sha256)
-    elif sha256 is not None:
-        check_sha256(path, sha256, f"{path} (from {source})" if remote else str(path))
+        check_sha256(path, sha256, source)
+        return path
+    path = cached_path(source)
+    if path.is_file():
+        check_sha256(path, sha256, f"{path} (from {source})")
+        return path
+
+    def download(url: str, output_file: str, _: object) -> None:
+        os.unlink(output_file)  # made for its owner alone; a cache may serve many
+        _download(url, Path(output_file))
+        check_sha256(Path(output_file), sha256, url)
+
+    print(f"downloading {source} to {path}", flush=True)
+    pooch.get_logger().setLevel("WARNING")  # it says the same
+    with input_errors(
+        f"{source}: cannot be downloaded; where there is no network, put the file at {path}"
+    ):
+        pooch.retrieve(source, None, path.name, path.parent, downloader=download)
     return path
 
 
@@ -65,89 +75,47 @@ def cached_path(source: str) -> Path:
     return cache_folder() / hashlib.sha256(source.encode()).hexdigest()[:12] / name
 
 
-def check_sha256(path: Path, expected: str, source: str) -> None:
+def check_sha256(path: Path, expected: str | None, source: str) -> None:
     """Refuse a file, called ``source``, whose SHA-256 does not begin with the digits expected.
 
     Raises:
         UserInputError: The digits differ.
     """
-    found = pooch.file_hash(str(path))
-    if not found.startswith(expected.lower()):
-        shown = found[: max(len(expected), 8)]
+    found = pooch.file_hash(str(path)) if expected else ""
+    if expected and not found.startswith(expected.lower()):
         raise UserInputError(
-            f"{source}: hash mismatch: SHA-256 is {shown} instead of {expected}; the file "
-            "is damaged or not the published one: delete it and get it again"
+            f"{source}: hash mismatch: SHA-256 is {found[: len(expected)]} instead of {expected}; "
+            "the file is damaged or not the published one: delete it and get it again"
         )
 
 
 def check_published_name(path: Path) -> None:
     """Check a file named as published ones are, ``NAME_YYYYMMDD-<8 digits>``, against its name."""
     match = PUBLISHED_NAME.fullmatch(path.name)
-    if match is not None:
-        check_sha256(path, match.group(1), str(path))
+    check_sha256(path, match and match.group(1), str(path))
 
 
-def _download(source: str, target: Path, sha256: str | None) -> None:
-    """Download beside the target and move it there when it is whole and the right one."""
-    transport = TRANSPORTS.get(urlsplit(source).scheme)
-    if transport is None:
-        raise UserInputError(
-            f"{source}: only paths, http(s):// and hf:// are read here; get the file and give its "
-            "path"
-        )
-
-    def download(url: str, output_file: str, _: object) -> None:
-        os.unlink(output_file)  # made for its owner alone; a cache may serve many
-        transport(url, Path(output_file))
-        if sha256 is not None:
-            check_sha256(Path(output_file), sha256, url)
-
-    print(f"downloading {source} to {target}", flush=True)
-    pooch.get_logger().setLevel("WARNING")  # it says the same
-    try:
-        pooch.retrieve(source, None, target.name, target.parent, downloader=download)
-    except UserInputError:
-        raise
-    # Network, hub and file system have errors of their own.
-    except Exception as error:
-        reason = " ".join(str(error).partition(" for url: ")[0].split())
-        raise UserInputError(
-            f"{source}: cannot be downloaded ({reason}); where there is no network, get the file "
-            f"by other means and put it at {target}"
-        ) from error
+def _download(source: str, target: Path) -> None:
+    scheme = urlsplit(source).scheme
+    if scheme == "hf":
+        _download_from_hub(source, target)
+    elif scheme == "file":
+        shutil.copyfile(url2pathname(urlsplit(source).path), target)
+    else:
+        pooch.HTTPDownloader(sys.stderr.isatty(), chunk_size=2**20)(source, str(target), None)
 
 
-def _from_web(url: str, target: Path) -> None:
-    headers = {"User-Agent": f"mmttsrn/{__version__}"}
-    progress = sys.stderr.isatty()
-    pooch.HTTPDownloader(progress, CHUNK, timeout=TIMEOUT, headers=headers)(url, target, None)
-
-
-def _from_hub(source: str, target: Path) -> None:
+def _download_from_hub(source: str, target: Path) -> None:
     match = HUB_SOURCE.fullmatch(source)
     if match is None:
-        raise UserInputError(
-            f"{source}: expected hf://owner/repository/file or hf://owner/repository@revision/file"
-        )
+        raise UserInputError(f"{source}: expected hf://owner/repository[@revision]/file")
     from huggingface_hub import hf_hub_download  # here: it takes long to import
 
     repository, revision, file = match.groups()
+    # The endpoint may be set after the import of the hub's library, which reads it once.
     endpoint = os.environ.get("HF_ENDPOINT")
     with TemporaryDirectory(prefix=".hub-", dir=target.parent) as folder:
         copy = hf_hub_download(
             repository, file, revision=revision, local_dir=folder, endpoint=endpoint
         )
         os.replace(copy, target)
-
-
-def _from_file(url: str, target: Path) -> None:
-    shutil.copyfile(url2pathname(urlsplit(url).path), target)
-
-
-# What gets a file from a source of each kind.
-TRANSPORTS: dict[str, Callable[[str, Path], None]] = {
-    "http": _from_web,
-    "https": _from_web,
-    "hf": _from_hub,
-    "file": _from_file,
-}

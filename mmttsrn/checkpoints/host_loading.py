@@ -17,7 +17,7 @@ from mmengine.runner.checkpoint import get_external_models, get_torchvision_mode
 from mmttsrn.checkpoints.fetching import fetch
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.state import as_checkpoint
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import input_errors
 from mmttsrn.host_internals import checkpoint_loaders, checkpoints_read_by
 
 # Names that MMEngine knows the URL of.
@@ -90,13 +90,12 @@ def read_checkpoint(source: str, *, allow_unsafe: bool = False) -> dict[str, Any
 def load_for_host(source: str, *, allow_unsafe: bool = False) -> Any:
     """Read a checkpoint as MMEngine is to get it, to the CPU.
 
+    ``meta.config`` is left out unless unsafe reading is allowed: on resuming MMEngine runs this
+    text, which MMCV 1.x has written, as a program.
+
     Args:
         source: Path, URL, hub id, or a name that MMEngine has in its tables.
         allow_unsafe: Read it by the unrestricted unpickler.
-
-    Returns:
-        The content. ``meta.config`` is left out unless unsafe reading is allowed: on resuming
-        MMEngine runs this text, which MMCV 1.x has written, as a program.
 
     Raises:
         UserInputError: See :func:`fetch` and :func:`load_checkpoint_file`.
@@ -117,24 +116,11 @@ def local_path(source: str, sha256: str | None = None) -> Path:
     Processes that do not share its cache, as on another machine, download it then. The source is
     one of :func:`load_for_host`, its hash one of :func:`~mmttsrn.checkpoints.fetching.fetch`.
     """
-    source = _look_up(source)
+    scheme, _, name = source.partition("://")
+    if scheme in NAME_TABLES:
+        with input_errors(f"{source}: not in the tables of MMEngine"):
+            source = NAME_TABLES[scheme]()[name]
     if get_rank() == 0:
         fetch(source, sha256)
     barrier()
     return fetch(source, sha256)
-
-
-def _look_up(source: str) -> str:
-    """Return the URL of a name that MMEngine has in its tables, and any other source as it is."""
-    scheme, _, name = source.partition("://")
-    if scheme not in NAME_TABLES:
-        return source
-    try:
-        urls = NAME_TABLES[scheme]()
-    except ImportError as error:
-        raise UserInputError(
-            f"{source}: needs {error.name}, which is not installed; give a URL or a path"
-        ) from error
-    if name not in urls:
-        raise UserInputError(f"{source}: MMEngine knows no such model")
-    return urls[name]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from mmttsrn.checkpoints.array_pickle import load_array_pickle
 from mmttsrn.checkpoints.safe_types import training_types_allowed
@@ -21,13 +21,10 @@ SAFETENSORS_SUFFIX = ".safetensors"
 PICKLE_SUFFIX = ".pkl"
 # Entry of a safetensors file's metadata that holds the checkpoint's ``meta`` as json.
 META_ENTRY = "meta"
-
 # How PyTorch's restricted unpickler says what a file asked for and does not get.
-REFUSALS = (
-    re.compile(r"GLOBAL (.+?) was not an allowed global"),
-    re.compile(r"GLOBAL (\S+) whose module \S+ is blocked"),
-    re.compile(r"reduce for unrecognized function (.+?)(?: which belongs|\n|$)"),
-    re.compile(r"Can only (?:create new object|build) .+ but got (.+?)(?:\n|$)"),
+REFUSED = re.compile(
+    r"(?:GLOBAL|unrecognized function|allowlisted via .+ but got) "
+    r"(.+?)(?: was not an| whose module| which belongs|\n|$)"
 )
 
 
@@ -53,9 +50,9 @@ def load_checkpoint_file(path: str | PathLike[str], *, allow_unsafe: bool = Fals
     file = Path(path).expanduser()
     if not file.is_file():
         raise UserInputError(f"{path}: there is no such checkpoint file")
-    if file.suffix == SAFETENSORS_SUFFIX:
-        return _load_safetensors(file)
     try:
+        if file.suffix == SAFETENSORS_SUFFIX:
+            return _load_safetensors(file)
         if file.suffix == PICKLE_SUFFIX and not zipfile.is_zipfile(file):
             return load_array_pickle(file, allow_unsafe)
         with warnings.catch_warnings(), training_types_allowed():
@@ -68,30 +65,23 @@ def load_checkpoint_file(path: str | PathLike[str], *, allow_unsafe: bool = Fals
 
 
 def _load_safetensors(file: Path) -> dict[str, Any]:
-    try:
-        with safe_open(file, framework="pt", device="cpu") as content:
-            # Not a dict: it has no iterator of its own.
-            state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
-            meta = (content.metadata() or {}).get(META_ENTRY)
-            return state if meta is None else {"meta": json.loads(meta), "state_dict": state}
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise UserInputError(
-            f"{file}: not a readable safetensors file, or incomplete ({error}); get it again"
-        ) from error
+    with safe_open(file, framework="pt", device="cpu") as content:
+        # Not a dict: it has no iterator of its own.
+        state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+        meta = (content.metadata() or {}).get(META_ENTRY)
+    return state if meta is None else {"meta": json.loads(meta), "state_dict": state}
 
 
 def _reason(error: Exception) -> str:
-    text = str(error)
-    wanted = next((match for pattern in REFUSALS if (match := pattern.search(text))), None)
+    wanted = REFUSED.search(str(error))
     if wanted is not None:
         return (
             f"refused: it asks for {wanted.group(1)} while it is read, which could run code from "
             "the file; get the weights as .safetensors or as a plain state dict, or, only if you "
             f"trust its author, pass {OVERRIDE_FLAG}"
         )
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    detail = next((line for line in reversed(lines) if "torch.load" not in line), "")
+    detail = str(error).partition("WeightsUnpickler error: ")[2] or str(error)
     return (
-        "not a checkpoint that PyTorch can read, or damaged or incomplete "
-        f"({type(error).__name__}{': ' if detail else ''}{detail})"
+        "not a checkpoint that can be read, or damaged or incomplete "
+        f"({type(error).__name__}: {detail.strip().partition(chr(10))[0]}); get it again"
     )

@@ -1,5 +1,6 @@
 """``metafile.yml``: the list of released models, as mim and other tools of OpenMMLab read it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +9,8 @@ from typing import Any
 import yaml
 
 from mmttsrn.checkpoints.fetching import is_remote
-from mmttsrn.checkpoints.publishing import Release
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.output_files import replace_file
-
-COLLECTION = "TT-SRN"
-TASK = "Video Instance Segmentation"
-LINE_WIDTH = 100
-# Keys of a file's place and SHA-256, and the file's suffix.
-FILES = (
-    ("Weights", "SHA256", ".pth"),
-    ("Safetensors", "Safetensors SHA256", ".safetensors"),
-)
 
 
 @dataclass(frozen=True)
@@ -39,91 +30,43 @@ class ReleasedModel:
     sha256: str
 
 
-def read_metafile(path: Path) -> dict[str, Any]:
-    """Read a metafile.
-
-    Raises:
-        UserInputError: It is missing or not a metafile.
-    """
-    if path.exists() and not path.is_file():
-        raise UserInputError(f"{path}: is no file; give the metafile, such as metafile.yml")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserInputError(f"{path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UserInputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("Models"), list):
-        raise UserInputError(f"{path}: Models: expected a list of models, which may be empty")
-    return content
-
-
 def released_models(path: Path) -> dict[str, ReleasedModel]:
     """Read the models of a metafile by name; weights by a relative path lie beside it.
 
     Raises:
-        UserInputError: An entry lacks a field that loading needs.
+        UserInputError: It is not a metafile, or an entry lacks a field that loading needs.
     """
     models = {}
-    for entry in read_metafile(path)["Models"]:
-        fields = ("Name", "Config", "Weights", "SHA256")
-        missing = [field for field in fields if not isinstance(entry.get(field), str)]
-        if missing:
-            raise UserInputError(
-                f"{path}: model {entry.get('Name')}: no {' and no '.join(missing)}"
+    for entry in _read(path)["Models"]:
+        with input_errors(f"{path}: Models: {entry}"):
+            name, config, weights, sha256 = (
+                entry[key] for key in ("Name", "Config", "Weights", "SHA256")
             )
-        name, config, weights, sha256 = (entry[field] for field in fields)
-        weights = weights if is_remote(weights) else str(path.parent / weights)
-        models[name] = ReleasedModel(name, config, weights, sha256)
+            weights = weights if is_remote(weights) else str(path.parent / weights)
+            models[name] = ReleasedModel(name, config, weights, sha256)
+            if not re.fullmatch(r"[0-9a-f]{64}", sha256):  # or a download would go unchecked
+                raise UserInputError(f"{path}: {name}: SHA256: expected 64 hexadecimal digits")
     return models
 
 
-def model_entry(
-    release: Release, config: str, location: str, dataset: str | None
-) -> dict[str, Any]:
-    """Return the entry of a release.
-
-    Args:
-        release: What has been published.
-        config: Path of its config in the repository.
-        location: What comes before the names of the files: a URL, a hub id or a folder, which is
-            relative to that of the metafile or absolute.
-        dataset: Name of the data that the metrics were measured on; without it they are left out.
-    """
-    meta = release.meta
-    entry: dict[str, Any] = {
-        "Name": release.name,
-        "In Collection": COLLECTION,
-        "Config": config,
-        "Metadata": {"Parameters": release.parameters, "Config Hash": meta["config_hash"]},
-    }
-    if dataset is not None:
-        entry["Metadata"]["Training Data"] = dataset
-        if meta["metrics"]:
-            metrics = {name: round(value, 4) for name, value in meta["metrics"].items()}
-            entry["Results"] = [{"Task": TASK, "Dataset": dataset, "Metrics": metrics}]
-    folder = f"{location.rstrip('/')}/" if location else ""
-    for key, digest, suffix in FILES:
-        if suffix in release.files:
-            entry[key] = folder + release.files[suffix].name
-            entry[digest] = release.sha256[suffix]
-    return entry
-
-
-def update_metafile(path: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Add an entry, or put it in the place of the one of its name; return the new content.
+def update_metafile(path: Path, entry: Mapping[str, Any]) -> None:
+    """Add an entry, or put it in the place of the one of its name.
 
     The comment at the top of the file stays.
     """
-    content = read_metafile(path)
-    names = [model.get("Name") for model in content["Models"]]
-    if entry["Name"] in names:
-        content["Models"][names.index(entry["Name"])] = dict(entry)
-    else:
-        content["Models"].append(dict(entry))
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    first = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=LINE_WIDTH)
-    text = "".join(lines[:first]) + body
+    content = _read(path)
+    with input_errors(f"{path}: Models"):
+        names = [model["Name"] for model in content["Models"]]
+        place = names.index(entry["Name"]) if entry["Name"] in names else len(names)
+        content["Models"][place : place + 1] = [dict(entry)]
+    top = re.match(r"(#.*\n)*", path.read_text(encoding="utf-8"))
+    body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    text = (top[0] if top else "") + body
     replace_file(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with input_errors(f"{path}: not a metafile"):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        list(content["Models"])
     return content

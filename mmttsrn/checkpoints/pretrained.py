@@ -6,15 +6,9 @@ from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
 
-from mmttsrn.checkpoints.fetching import cached_path
 from mmttsrn.checkpoints.host_loading import local_path
 from mmttsrn.checkpoints.loading import load_checkpoint_file
-from mmttsrn.checkpoints.state import (
-    BATCH_COUNTER,
-    check_backbone_depth,
-    check_finite,
-    named_tensors,
-)
+from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth, named_tensors
 from mmttsrn.checkpoints.state_difference import StateDifference, compare_state
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import WEIGHT_INITIALIZERS
@@ -50,28 +44,27 @@ class PretrainedWeights:
         self.checkpoint = checkpoint
         self.url = url
         self.sha256 = sha256
-        self.prefix = prefix
+        self.prefix = f"{prefix.removesuffix('.')}." if prefix else ""
 
     def __call__(self, module: nn.Module) -> None:
         """Load the weights into the module that has this as its ``init_cfg``.
 
         Raises:
-            UserInputError: The file is missing, cannot be downloaded or read, or does not fit, or
-                holds NaN. The
-                message says how to get it.
+            UserInputError: The file is missing, cannot be downloaded or read, does not fit, or
+                holds NaN.
         """
         owner = type(module).__name__
-        path = self._local_file(owner)
-        state = named_tensors(load_checkpoint_file(path), str(path))
-        if self.prefix is not None:
-            prefix = self.prefix.removesuffix(".") + "."
+        try:
+            path = self._local_file()
             state = {
-                name.removeprefix(prefix): tensor
-                for name, tensor in state.items()
-                if name.startswith(prefix)
+                name.removeprefix(self.prefix): tensor
+                for name, tensor in named_tensors(load_checkpoint_file(path), str(path)).items()
+                if name.startswith(self.prefix)
             }
-        check_finite(state, f"{owner}.init_cfg: {path}")
-        difference = self._compare(module, state, f"{owner}.init_cfg: {path}")
+            difference = self._compare(module, state, str(path))
+        except UserInputError as error:
+            remedy = "set init_cfg=None to start from random weights"
+            raise UserInputError(f"{owner}.init_cfg: {error} ({remedy})") from error
         module.load_state_dict(state, strict=False)
         loaded = len(module.state_dict()) - len(difference.missing)
         missing = [name for name in difference.missing if not name.endswith(BATCH_COUNTER)]
@@ -82,46 +75,29 @@ class PretrainedWeights:
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=f"PretrainedWeights: loaded from {path}")
 
-    def _local_file(self, owner: str) -> Path:
+    def _local_file(self) -> Path:
         """Return the file with the weights, downloaded if need be."""
         if self.checkpoint is None:
-            assert self.url is not None
-            try:
-                return local_path(self.url, self.sha256)
-            except UserInputError as error:
-                raise UserInputError(
-                    f"{owner}.init_cfg: {error}; the command is "
-                    f"{_command(self.url, cached_path(self.url))}; init_cfg.checkpoint=FILE takes "
-                    "another place, init_cfg=None starts from random weights"
-                ) from error
+            return local_path(str(self.url), self.sha256)
         path = Path(self.checkpoint).expanduser()
-        if path.is_file():
-            return path
-        remedy = f"download it: {_command(self.url, path)}" if self.url else "name one that exists"
-        raise UserInputError(
-            f"{owner}.init_cfg: checkpoint={self.checkpoint}: there is no such file; {remedy} "
-            "(or set init_cfg=None to start from random weights)"
-        )
+        if self.url and not path.is_file():
+            raise UserInputError(
+                f"checkpoint={path}: there is no such file; get it by"
+                f" curl -L --create-dirs -o {path} {self.url}"
+            )
+        return path
 
-    def _compare(self, module: nn.Module, state: dict[str, Tensor], origin: str) -> StateDifference:
+    def _compare(self, module: nn.Module, state: dict[str, Tensor], path: str) -> StateDifference:
         """Compare the weights with the module; refuse those of another architecture."""
         own, difference = module.state_dict(), compare_state(module, state)
-        shared = len(own) - len(difference.missing)
-        if not shared:
+        if len(difference.missing) == len(own):
             names = ", ".join(list(state)[:3]) or f"none that begins with {self.prefix!r}"
             raise UserInputError(
-                f"{origin}: nothing in it fits (its names: {names}); set init_cfg.prefix, e.g. "
+                f"{path}: nothing in it fits (its names: {names}); set init_cfg.prefix, e.g. "
                 '"backbone." for a whole model, or convert the file with '
                 "tools/model_converters/convert_checkpoint.py"
             )
+        check_backbone_depth(state, own, path)
         if difference.misshapen:
-            raise UserInputError(
-                f"{origin}: weights of another architecture: {len(difference.misshapen)} of "
-                f"{shared} tensors have another shape, e.g. {difference.misshapen[0]}"
-            )
-        check_backbone_depth(state, own, origin)
+            raise UserInputError(f"{path}: weights of another architecture: {difference}")
         return difference
-
-
-def _command(url: str, path: Path) -> str:
-    return f"curl -L --create-dirs -o {path} {url}"

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.state import check_numbers
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.output_files import PARTIAL_MARK, partial_file, replace_file
 
 BACKEND = "mmttsrn.local"
 POINTER = "last_checkpoint"
-NAME = re.compile(r"(epoch|iter)_(\d+)\.pth")
+NAME = re.compile(r"(?:epoch|iter)_(\d+)\.pth")
 
 
 @register_backend(BACKEND)
@@ -80,22 +80,12 @@ def check_training_state(checkpoint: Mapping[str, Any], source: str) -> None:
             f"--resume {source}: has weights but no {', '.join(missing)}, so no training can go on "
             f"from it; to start from its weights: --cfg-options load_from={source}"
         )
-    for key in ("epoch", "iter"):
-        count = checkpoint["meta"].get(key) if isinstance(checkpoint["meta"], Mapping) else None
-        if type(count) is not int or count < 0:
-            raise UserInputError(
-                f"--resume {source}: meta.{key} is {count!r}, expected a number from 0; take "
-                "another checkpoint"
-            )
-    seed, optimizer = checkpoint["meta"].get("seed"), checkpoint.get("optimizer", {"state": {}})
-    if seed is not None and type(seed) is not int:
-        raise UserInputError(f"--resume {source}: meta.seed is {seed!r}, expected a number or None")
-    if not isinstance(optimizer, Mapping) or not optimizer:
-        raise UserInputError(
-            f"--resume {source}: optimizer: is no state of an optimizer; take another checkpoint"
-        )
-    for key in ("optimizer", "ema_state_dict"):
-        check_numbers(dict(_tensors(checkpoint.get(key), key)), f"--resume {source}")
+    with input_errors(f"--resume {source}"):
+        done = {key: checkpoint["meta"][key] for key in ("epoch", "iter")}
+        if not all(type(count) is int and count >= 0 for count in done.values()):
+            raise UserInputError(f"--resume {source}: meta: expected numbers from 0, got {done}")
+        state = {key: checkpoint.get(key) for key in ("optimizer", "ema_state_dict")}
+        check_numbers(dict(_tensors(state, "", set())), f"--resume {source}")
 
 
 def check_optimizer_state(own: Mapping[str, Any], given: Any, source: str) -> None:
@@ -109,11 +99,14 @@ def check_optimizer_state(own: Mapping[str, Any], given: Any, source: str) -> No
     Raises:
         UserInputError: PyTorch cannot load it.
     """
-    if "param_groups" not in own:  # several optimizers
-        for name, state in own.items():
-            check_optimizer_state(state, given.get(name), source)
-        return
-    expected, found = _group_sizes(own), _group_sizes(given)
+    with input_errors(f"--resume {source}: optimizer: not the state of an optimizer"):
+        if "param_groups" not in own:  # several optimizers
+            for name, state in own.items():
+                check_optimizer_state(state, given[name], source)
+            return
+        expected, found = (
+            [len(group["params"]) for group in state["param_groups"]] for state in (own, given)
+        )
     if expected != found:
         raise UserInputError(
             f"--resume {source}: optimizer: its groups have {found} parameters, those of the "
@@ -122,26 +115,15 @@ def check_optimizer_state(own: Mapping[str, Any], given: Any, source: str) -> No
         )
 
 
-def _group_sizes(state: Any) -> list[int] | None:
-    """Return the numbers of parameters of each group; None for what is no state."""
-    try:
-        return [len(group["params"]) for group in state["param_groups"]]
-    except (KeyError, TypeError, IndexError):
-        return None
-
-
-def _tensors(content: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+def _tensors(content: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors in dicts and lists in order, with dotted names; each container once."""
-    seen: set[int] = set()
-    to_do = [(name, content)]
-    while to_do:
-        name, value = to_do.pop()
-        if isinstance(value, Tensor):
-            yield name, value
-        elif isinstance(value, Mapping | list | tuple) and id(value) not in seen:
-            seen.add(id(value))
-            pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-            to_do += reversed([(f"{name}.{key}", item) for key, item in pairs])
+    if isinstance(content, Tensor):
+        yield name.removeprefix("."), content
+    elif isinstance(content, Mapping | list | tuple) and id(content) not in seen:
+        seen.add(id(content))
+        pairs = content.items() if isinstance(content, Mapping) else enumerate(content)
+        for key, item in pairs:
+            yield from _tensors(item, f"{name}.{key}", seen)
 
 
 def latest_readable(
@@ -160,14 +142,14 @@ def latest_readable(
     Raises:
         UserInputError: There are some, but none can be read.
     """
-    numbered = {path: NAME.fullmatch(path.name) for path in work_dir.glob("*.pth")}
-    found = [(int(match[2]), path) for path, match in numbered.items() if match]
+    matches = [(NAME.fullmatch(path.name), path) for path in work_dir.glob("*.pth")]
+    found = [(int(match[1]), path) for match, path in matches if match]
     candidates = [path for _, path in sorted(found, reverse=True)]
     pointer = work_dir / POINTER
     if pointer.is_file() and (text := pointer.read_text().strip()):
         # MMEngine writes paths that are relative to where it was started.
-        named = next((p for p in (work_dir / text, Path(text), work_dir / Path(text).name)
-                      if p.is_file()), work_dir / text)  # fmt: skip
+        places = (work_dir / text, Path(text), work_dir / Path(text).name)
+        named = next(filter(Path.is_file, places), places[0])
         candidates = [named, *(path for path in candidates if path != named)]
     problems: list[str] = []
     for path in candidates:

@@ -11,33 +11,25 @@ from typing import Any
 
 import numpy as np
 
-# NumPy 2 has renamed the modules that its arrays and scalars name; either may have written a file.
-CORE_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
-NUMERIC_MODULES = ("numpy.core.numeric", "numpy._core.numeric")
 CODE = re.compile(r"\?|b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|[SU]\d{1,9}")
-ORDERS = ("<", ">", "=", "|")
+
+
+def refusal(what: str) -> UnpicklingError:
+    """Return the error for what a file may not have, in PyTorch's words, which the loader reads."""
+    return UnpicklingError(f"GLOBAL {what} was not an allowed global")
 
 
 class SafeType:
-    """Stands for ``numpy.dtype``.
-
-    Args:
-        code: As NumPy writes it, such as ``f4``.
-        *flags: Whether it is aligned and copied, which says nothing of such a type.
-    """
+    """Stands for ``numpy.dtype``, made from a code such as ``f4``; flags say nothing of these."""
 
     def __init__(self, code: Any, *flags: Any) -> None:
-        self.dtype = np.dtype(code) if _is_code(code) else _refuse(f"dtype({str(code)[:40]!r})")
+        if not isinstance(code, str) or not CODE.fullmatch(code):
+            raise refusal(f"dtype({str(code)[:40]!r})")
+        self.dtype = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
-        """Take the order of the bytes; fields are refused."""
-        is_state = isinstance(state, tuple) and len(state) == 8
-        if not is_state or state[1] not in ORDERS or state[2:5] != (None, None, None):
-            _refuse("dtype of fields")
+        """Take the order of the bytes; such a type has no fields, whatever the file says."""
         self.dtype = self.dtype.newbyteorder(state[1])
-
-    def __reduce__(self) -> Any:
-        return self.dtype.__reduce__()
 
 
 class SafeArray(np.ndarray):
@@ -45,25 +37,20 @@ class SafeArray(np.ndarray):
 
     def __new__(cls, *arguments: Any) -> "SafeArray":
         """Refuse to be made by a file otherwise than :func:`rebuild` does."""
-        return _refuse("ndarray(...)")
+        raise refusal("ndarray(...)")
 
     def __setstate__(self, state: Any) -> None:
         """Take shape, type, order and bytes."""
-        if not isinstance(state, tuple) or len(state) != 5:
-            _refuse("an array of another version")
         _, shape, kind, is_fortran, data = state
-        array = from_buffer(data, kind, shape, "F" if is_fortran else "C")
-        own_state: Any = array.__reduce__()[2]
-        super().__setstate__(own_state)
+        array: Any = from_buffer(data, kind, shape, "F" if is_fortran else "C")
+        super().__setstate__(array.__reduce__()[2])
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.view(np.ndarray).__reduce_ex__(protocol)
 
 
-def rebuild(kind: Any, shape: Any, code: Any) -> SafeArray:
+def rebuild(*_: Any) -> SafeArray:
     """Stand for ``_reconstruct``: an empty array, which gets its state later."""
-    if kind is not SafeArray:
-        _refuse("_reconstruct(...)")
     return np.ndarray.__new__(SafeArray, (0,))
 
 
@@ -73,31 +60,26 @@ def scalar(kind: Any, data: Any) -> Any:
     return value
 
 
-def from_buffer(data: Any, kind: Any, shape: Any, order: Any, axes: Any = None) -> np.ndarray:
+def from_buffer(data: Any, kind: Any, shape: Any, order: Any, *_: Any) -> np.ndarray:
     """Stand for ``_frombuffer``: an array of bytes."""
-    if not isinstance(kind, SafeType) or not isinstance(data, bytes | bytearray):
-        _refuse("an array of objects")
-    if axes is not None or order not in ("C", "F"):
-        _refuse("an array of another order of axes")
-    if not data:  # which NumPy's function does not take
-        return np.empty(0, kind.dtype).reshape(shape, order=order)
-    return np.frombuffer(data, kind.dtype).reshape(shape, order=order)
+    if not isinstance(kind, SafeType):
+        raise refusal("an array of objects")
+    # NumPy's function takes no empty buffer.
+    flat = np.frombuffer(data, kind.dtype) if data else np.empty(0, kind.dtype)
+    return flat.reshape(shape, order=order)
 
 
-def _is_code(code: Any) -> bool:
-    return isinstance(code, str) and CODE.fullmatch(code) is not None
-
-
-def _refuse(what: str) -> Any:
-    # In PyTorch's own words, which the loader reads.
-    raise UnpicklingError(f"GLOBAL {what} was not an allowed global")
-
-
-# What a file gets for a name.
+# What a file gets for a name. NumPy 2 has renamed the modules; either version may have written it.
 STAND_INS: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): SafeArray,
     ("numpy", "dtype"): SafeType,
-    **{(module, "_reconstruct"): rebuild for module in CORE_MODULES},
-    **{(module, "scalar"): scalar for module in CORE_MODULES},
-    **{(module, "_frombuffer"): from_buffer for module in NUMERIC_MODULES},
+    **{
+        (f"numpy.{core}.{module}", name): function
+        for core in ("core", "_core")
+        for module, name, function in (
+            ("multiarray", "_reconstruct", rebuild),
+            ("multiarray", "scalar", scalar),
+            ("numeric", "_frombuffer", from_buffer),
+        )
+    },
 }

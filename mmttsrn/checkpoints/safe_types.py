@@ -11,7 +11,6 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import getattr_static, isclass
-from pickle import UnpicklingError
 from types import FunctionType
 from typing import Any
 
@@ -19,7 +18,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.registry import PARAM_SCHEDULERS
 from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
 
-from mmttsrn.checkpoints.safe_arrays import STAND_INS
+from mmttsrn.checkpoints.safe_arrays import STAND_INS, refusal
 
 
 @contextmanager
@@ -30,7 +29,16 @@ def training_types_allowed() -> Iterator[None]:
     """
     before = get_safe_globals()
     clear_safe_globals()
-    add_safe_globals(_training_types())
+    add_safe_globals(
+        [
+            *_classes_with_methods(),
+            slice,
+            argparse.Namespace,  # how DETR and its descendants store their options
+            # A pair is what a file gets for a name.
+            (_method_of, "builtins.getattr"),
+            *((stand_in, ".".join(name)) for name, stand_in in STAND_INS.items()),
+        ]
+    )
     try:
         yield
     finally:
@@ -38,28 +46,15 @@ def training_types_allowed() -> Iterator[None]:
         add_safe_globals(before)
 
 
-def _training_types() -> list[Any]:
-    # A pair is what a file gets for a name.
-    return [
-        HistoryBuffer,
-        *_scheduler_classes(),
-        (_method_of, "builtins.getattr"),
-        slice,
-        argparse.Namespace,  # how DETR and its descendants store their options
-        *((stand_in, ".".join(name)) for name, stand_in in STAND_INS.items()),
-    ]
-
-
-def _scheduler_classes() -> list[type]:
-    return [cls for cls in PARAM_SCHEDULERS.module_dict.values() if isclass(cls)]
+def _classes_with_methods() -> list[type]:
+    return [HistoryBuffer, *filter(isclass, PARAM_SCHEDULERS.module_dict.values())]
 
 
 def _method_of(owner: Any, name: Any) -> FunctionType:
     """Return a method of a log buffer or scheduler: pickle writes ``getattr(class, name)``."""
-    if isclass(owner) and owner in (HistoryBuffer, *_scheduler_classes()):
+    if isclass(owner) and owner in _classes_with_methods():
         attribute = getattr_static(owner, name, None)
         method = attribute.__func__ if isinstance(attribute, staticmethod) else attribute
         if isinstance(method, FunctionType) and not name.startswith("__"):
             return method
-    # In PyTorch's own words, which the loader reads.
-    raise UnpicklingError(f"GLOBAL getattr(..., {name!r}) was not an allowed global")
+    raise refusal(f"getattr(..., {name!r})")

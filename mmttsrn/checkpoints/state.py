@@ -8,7 +8,7 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import Tensor, is_tensor, nn
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 
 T = TypeVar("T")
 
@@ -18,119 +18,69 @@ WRAPPER_PREFIX = "module."
 WEIGHT_ENTRIES = ("state_dict", "model")
 # Batch norms count their batches under this name; nothing reads it unless the momentum is None.
 BATCH_COUNTER = "num_batches_tracked"
-FLOAT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 # A residual or transformer block of a backbone, by our name: layer3.22, blocks.2.17.
 BACKBONE_BLOCK = re.compile(r"(?:^|\.)((?:layer\d+|blocks\.\d+)\.\d+)\.")
-
-
-def named_tensors(content: Any, path: str) -> dict[str, Tensor]:
-    """Weights of a checkpoint.
-
-    Args:
-        content: What the file holds: named tensors, or a dict with them under ``state_dict`` or
-            ``model``.
-        path: The file, for the message.
-
-    Returns:
-        Tensors by name, without the prefix ``module.`` of distributed training.
-
-    Raises:
-        UserInputError: There are no named tensors.
-    """
-    for entry in WEIGHT_ENTRIES:
-        if isinstance(content, Mapping) and isinstance(content.get(entry), Mapping):
-            content = content[entry]
-    if not isinstance(content, Mapping) or not content:
-        raise UserInputError(f"{path}: not a checkpoint: it holds no named tensors")
-    for name, value in content.items():
-        if not isinstance(value, Tensor):
-            raise UserInputError(
-                f"{path}: expected named tensors, or a dict with them under "
-                f"{' or '.join(WEIGHT_ENTRIES)}; {name!r} is of type {type(value).__name__}"
-            )
-    _check_tensors(content, path)
-    return bare_names(content)
 
 
 def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
     """Return the content of a file as a checkpoint: a dict with at least ``state_dict``.
 
     Args:
-        content: What was read.
+        content: What was read: named tensors, or a dict with them under ``state_dict`` or
+            ``model``.
         source: Where it is from, for the message.
 
     Raises:
-        UserInputError: It holds no weights, some that are no numbers, or a ``meta`` that is none.
+        UserInputError: It holds no named tensors, or one that is not made of finite numbers, or its
+            ``meta`` is not a dict.
     """
-    if isinstance(content, Mapping) and "state_dict" not in content:
-        content = {"state_dict": content}  # bare weights, as third parties publish them
-    state = content["state_dict"] if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not state or not all(map(is_tensor, state.values())):
-        raise UserInputError(f"{source}: not a checkpoint: it holds no named tensors")
-    check_numbers(state, source)
-    _check_meta(content.get("meta"), source)
-    return dict(content)
+    content = dict(content) if isinstance(content, Mapping) else {}
+    entry = next((key for key in WEIGHT_ENTRIES if isinstance(content.get(key), Mapping)), None)
+    state = content[entry] if entry else content
+    if not state or not all(map(is_tensor, state.values())):
+        raise UserInputError(
+            f"{source}: not a checkpoint: it holds no named tensors, neither bare nor under "
+            f"{' or '.join(WEIGHT_ENTRIES)}"
+        )
+    with input_errors(source):
+        check_numbers(state, source)
+        dict((content.get("meta") or {}).get("dataset_meta") or {})  # fails if they are not dicts
+    return {**content, "state_dict": state} if entry else {"state_dict": state}
+
+
+def named_tensors(content: Any, source: str) -> dict[str, Tensor]:
+    """Return the weights that :func:`as_checkpoint` finds by the names of the bare model."""
+    return bare_names(as_checkpoint(content, source)["state_dict"])
 
 
 def check_numbers(state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse tensors that are not dense ones of real, finite numbers."""
-    _check_tensors(state, source)
-    check_finite(state, source)
+    """Refuse tensors that are not dense ones of real, finite numbers.
 
-
-def check_finite(state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse weights that a training has left when it diverged.
+    PyTorch and MMEngine copy the others silently or leave them out.
 
     Args:
         state: Tensors by name.
         source: Where they are from, for the message.
 
     Raises:
-        UserInputError: Some are NaN or infinite.
+        UserInputError: There are some, as a training leaves them when it diverges.
     """
     broken = [name for name, tensor in state.items() if not _is_finite(tensor)]
     if broken:
         raise UserInputError(
-            f"{source}: {len(broken)} of its {len(state)} tensors hold NaN or infinite numbers, "
-            f"first {broken[0]}; its training has diverged: take an earlier checkpoint"
+            f"{source}: {len(broken)} of its {len(state)} tensors hold NaN or infinite numbers or "
+            f"are not dense and real, first {broken[0]}; its training has diverged: take an "
+            "earlier checkpoint"
         )
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    if tensor.dtype not in FLOAT_TYPES:
+    if tensor.is_meta or tensor.is_complex() or tensor.layout != torch.strided:
+        return False
+    if not tensor.is_floating_point():
         return True
     # The sum, which is fast, is finite unless a number is not, or it is too large.
     return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
-
-
-def _check_tensors(state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse tensors that cannot be copied into weights as they are."""
-    for name, tensor in state.items():
-        kind = f"of type {tensor.dtype}" if tensor.is_complex() else ""
-        kind = kind or (f"of layout {tensor.layout}" if tensor.layout != torch.strided else "")
-        kind = "without values" if tensor.is_meta else kind
-        if kind:
-            raise UserInputError(
-                f"{source}: {name} is a tensor {kind}; save dense tensors of real numbers"
-            )
-
-
-def _check_meta(meta: Any, source: str) -> None:
-    """Refuse what would be taken for names of classes and is something else."""
-    data = meta.get("dataset_meta") if isinstance(meta, Mapping) else None
-    for place, value in (("meta", meta), ("meta.dataset_meta", data)):
-        if value is not None and not isinstance(value, Mapping):
-            raise UserInputError(
-                f"{source}: {place}: is a {type(value).__name__}, expected a dict or nothing;"
-                " correct or remove it"
-            )
-    classes = data.get("classes") if isinstance(data, Mapping) else None
-    is_list = isinstance(classes, list | tuple) and all(isinstance(x, str) for x in classes)
-    if classes is not None and not is_list:
-        raise UserInputError(
-            f"{source}: meta.dataset_meta.classes: {str(classes)[:40]!r} is no list of names;"
-            " correct or remove it"
-        )
 
 
 def bare_names(state: Mapping[str, T]) -> dict[str, T]:
@@ -143,27 +93,23 @@ def bare_model(model: nn.Module) -> nn.Module:
     return model.get_submodule("module") if is_model_wrapper(model) else model
 
 
-def check_backbone_depth(given: Iterable[str], own: Iterable[str], path: str) -> None:
-    """Refuse the weights of a deeper or shallower backbone, of which the first blocks would fit.
+def check_backbone_depth(given: Iterable[str], own: Iterable[str], source: str) -> None:
+    """Refuse the weights of a deeper or shallower backbone, whose first blocks would fit.
 
     Args:
         given: Names of the weights, as the model calls them.
         own: Names of the model's weights.
-        path: The file, for the message.
+        source: Where the weights are from, for the message.
 
     Raises:
         UserInputError: Both have backbone blocks of the same kind, and not the same ones.
     """
-    given_blocks, own_blocks = _blocks(given), _blocks(own)
-    if given_blocks.isdisjoint(own_blocks) or given_blocks == own_blocks:
-        return
-    extra, lacking = sorted(given_blocks - own_blocks), sorted(own_blocks - given_blocks)
-    example = f"it has a block {extra[-1]}" if extra else f"it has no block {lacking[-1]}"
-    raise UserInputError(
-        f"{path}: weights of a backbone with {len(given_blocks)} blocks, but the model's has "
-        f"{len(own_blocks)} ({example}); take the weights of the same architecture"
+    theirs, ours = (
+        {match.group(1) for name in names if (match := BACKBONE_BLOCK.search(name))}
+        for names in (given, own)
     )
-
-
-def _blocks(names: Iterable[str]) -> set[str]:
-    return {match.group(1) for name in names if (match := BACKBONE_BLOCK.search(name))}
+    if theirs & ours and theirs != ours:
+        raise UserInputError(
+            f"{source}: weights of a backbone with {len(theirs)} blocks, but the model's has "
+            f"{len(ours)}; take the weights of the same architecture"
+        )

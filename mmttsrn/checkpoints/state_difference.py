@@ -14,7 +14,7 @@ from mmttsrn.errors import UserInputError
 
 @dataclass(frozen=True)
 class StateDifference:
-    """How the state of a checkpoint differs from that of a model.
+    """How the state of a checkpoint differs from that of a model; true if it does not fit.
 
     Args:
         missing: Names that the model has and the checkpoint has not.
@@ -72,8 +72,7 @@ def check_checkpoint(model: nn.Module, checkpoint: Mapping[str, Any], path: str)
 
 def compare_state(model: nn.Module, state: Mapping[str, Tensor]) -> StateDifference:
     """Compare a checkpoint's state with that of a model, wrapped for distributed use or not."""
-    own = bare_model(model).state_dict()
-    given = bare_names(state)
+    own, given = bare_model(model).state_dict(), bare_names(state)
     own_parts = {_part(name) for name in own}
     extra = [name for name in given if name not in own]
     return StateDifference(

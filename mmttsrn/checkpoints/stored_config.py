@@ -7,17 +7,15 @@ registered classes.
 """
 
 import ast
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import MODELS, TASK_UTILS, WEIGHT_INITIALIZERS, Registry
+from mmengine.registry import MODELS, TASK_UTILS, WEIGHT_INITIALIZERS
 
-from mmttsrn.errors import UserInputError
-from mmttsrn.setup_env import HOST_SCOPE, register_all_modules
+from mmttsrn import registry
+from mmttsrn.errors import UserInputError, input_errors
 
-MODEL_REGISTRIES = (MODELS, TASK_UTILS, WEIGHT_INITIALIZERS)
 # About one run on one machine, not about the model.
 RUN_KEYS = ("work_dir", "load_from", "resume", "launcher")
 
@@ -32,13 +30,12 @@ def stored_config(checkpoint: Mapping[str, Any], source: str) -> Config:
     Raises:
         UserInputError: There is none, or it is not safe to build a model from.
     """
-    text = (checkpoint.get("meta") or {}).get("cfg")
-    if not isinstance(text, str):
-        raise UserInputError(f"{source}: meta.cfg: no config in this checkpoint; give its file")
-    cfg = parse_config(text, source)
-    if not isinstance(cfg.get("model"), Mapping):
-        raise UserInputError(f"{source}: meta.cfg: has no model; give the config file")
-    check_model_types(cfg.model, source)
+    with input_errors(f"{source}: meta.cfg"):
+        text = (checkpoint.get("meta") or {}).get("cfg")
+        if not isinstance(text, str):
+            raise UserInputError(f"{source}: meta.cfg: no config in this checkpoint; give its file")
+        cfg = parse_config(text, source)
+        check_model_types(cfg.model, source)
     return cfg
 
 
@@ -52,14 +49,8 @@ def parse_config(text: str, source: str) -> Config:
     Raises:
         UserInputError: The text holds anything else.
     """
-    try:
-        return Config(dict(_assignments(ast.parse(text))))
-    except (SyntaxError, ValueError, TypeError, KeyError, RecursionError, MemoryError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserInputError(
-            f"{source}: meta.cfg: not a config as MMEngine stores it ({reason}); give "
-            "the config file"
-        ) from error
+    with input_errors(f"{source}: meta.cfg: not a config as MMEngine stores it"):
+        return Config(dict(map(_assigned, ast.parse(text).body)))
 
 
 def check_model_types(model: Mapping[str, Any], source: str) -> None:
@@ -68,9 +59,9 @@ def check_model_types(model: Mapping[str, Any], source: str) -> None:
     Raises:
         UserInputError: A ``type`` is not the name of a registered model part.
     """
-    register_all_modules()
+    registry.MODELS.import_from_location()  # and with it the host and its registries
     for name in _types(model):
-        if not any(_is_registered(registry, name) for registry in MODEL_REGISTRIES):
+        if not _is_registered(str(name)):
             raise UserInputError(
                 f"{source}: meta.cfg: type {name!r} is not a registered part of a model; if it is "
                 "one of your own, give the config file that imports it"
@@ -83,56 +74,48 @@ def portable_text(cfg: Config) -> str:
     return Config(kept).pretty_text
 
 
-def config_hash(text: str) -> str:
-    """SHA-256 of a config's text, the first 16 digits."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _assigned(statement: ast.stmt) -> tuple[str, Any]:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            return name, _value(value)
+    raise ValueError(f"line {statement.lineno} is not an assignment to a name")
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, Any]]:
-    for statement in tree.body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                yield name, ast.literal_eval(_DictCallsAsLiterals().visit(value))
-            case _:
-                raise ValueError(f"line {statement.lineno} is not an assignment to a name")
+def _value(node: Any) -> Any:
+    """Evaluate a literal in which ``dict({"a.b": 1}, c=2)`` may stand for ``{"a.b": 1, "c": 2}``.
 
-
-class _DictCallsAsLiterals(ast.NodeTransformer):
-    """Turns every ``dict(a=1)`` into ``{"a": 1}``, which is a literal.
-
-    MMEngine writes ``dict({"a.b": 1})`` where a key is no name.
+    MMEngine writes every dict so.
     """
-
-    def visit_Call(self, call: ast.Call) -> ast.expr:
-        self.generic_visit(call)
-        match call:
-            case ast.Call(func=ast.Name(id="dict"), args=[]):
-                literal = ast.Dict(keys=[], values=[])
-            case ast.Call(func=ast.Name(id="dict"), args=[ast.Dict() as literal]):
-                pass
-            case _:
-                return call  # which literal_eval refuses
-        keys = [None if word.arg is None else ast.Constant(word.arg) for word in call.keywords]
-        values = [word.value for word in call.keywords]
-        return ast.Dict(keys=[*literal.keys, *keys], values=[*literal.values, *values])
+    match node:
+        case ast.Call(func=ast.Name(id="dict"), args=[] | [_] as args, keywords=words):
+            return dict(*map(_value, args), **{str(word.arg): _value(word.value) for word in words})
+        case ast.Dict(keys=keys, values=values):
+            return dict(zip(map(_value, keys), map(_value, values), strict=True))
+        case ast.List(elts=items):
+            return list(map(_value, items))
+        case ast.Tuple(elts=items):
+            return tuple(map(_value, items))
+    return ast.literal_eval(node)
 
 
 def _types(node: Any) -> Iterator[Any]:
     if isinstance(node, Mapping):
         if "type" in node:
             yield node["type"]
-        for value in node.values():
-            yield from _types(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _types(value)
+        node = node.values()
+    elif not isinstance(node, list | tuple):
+        return
+    for value in node:
+        yield from _types(value)
 
 
-def _is_registered(root: Registry, name: Any) -> bool:
-    """Whether a name, with or without scope, is one of a registry or of its children."""
-    if not isinstance(name, str):
-        return False
+def _is_registered(name: str) -> bool:
+    """Whether a name, with or without scope, is that of a part of models in any registry."""
     scope, _, plain = name.rpartition(".")
-    registries = {root.scope: root, **root.children}
-    scopes = [scope] if scope else [root.scope, HOST_SCOPE]
-    return any(s in registries and plain in registries[s].module_dict for s in scopes)
+    for root in (MODELS, TASK_UTILS, WEIGHT_INITIALIZERS):
+        for node in (root, *root.children.values()):
+            if scope in ("", node.scope):
+                node.import_from_location()
+                if plain in node.module_dict:
+                    return True
+    return False

@@ -7,6 +7,7 @@ is done. ``last_checkpoint`` beside it is of that run: an older one is removed w
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmttsrn.checkpoints.run_checkpoints import POINTER, is_whole
 from mmttsrn.formats.output_files import replace_file
@@ -15,20 +16,16 @@ NOTE = "unfinished.json"
 
 
 def begin(work_dir: Path, settings: Mapping[str, str]) -> Path | None:
-    """Find where a run goes on; otherwise note that it begins.
-
-    Args:
-        work_dir: Its work folder.
-        settings: What has to be the same in a run that goes on.
+    """Find where a run with the same settings goes on; otherwise note that it begins.
 
     Returns:
         The last checkpoint of a run with the same settings that was not finished.
     """
-    if _settings(work_dir) == dict(settings) and (path := _last_checkpoint(work_dir)) is not None:
-        return path
+    found = _unfinished(work_dir)
+    if found is not None and found[0] == dict(settings):
+        return found[1]
     finish(work_dir)
     (work_dir / POINTER).unlink(missing_ok=True)
-    work_dir.mkdir(parents=True, exist_ok=True)
     replace_file(work_dir / NOTE, lambda partial: partial.write_text(json.dumps(settings)))
     return None
 
@@ -40,19 +37,14 @@ def finish(work_dir: Path) -> None:
 
 def goes_on(work_dir: Path) -> bool:
     """Whether the same program would go on from a checkpoint."""
-    return _settings(work_dir) is not None and _last_checkpoint(work_dir) is not None
+    return _unfinished(work_dir) is not None
 
 
-def _settings(work_dir: Path) -> dict[str, str] | None:
+def _unfinished(work_dir: Path) -> tuple[Any, Path] | None:
+    """Return settings and last checkpoint of an unfinished run that has a whole one."""
     try:
-        return json.loads((work_dir / NOTE).read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def _last_checkpoint(work_dir: Path) -> Path | None:
-    try:
+        settings = json.loads((work_dir / NOTE).read_text())
         path = work_dir / (work_dir / POINTER).read_text().strip()
-        return path if is_whole(path) else None
+        return (settings, path) if is_whole(path) else None
     except (OSError, ValueError):
         return None

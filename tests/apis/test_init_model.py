@@ -6,12 +6,12 @@ import sys
 import pytest
 import torch
 from planted import plant_call, plant_getattr
-from published import CLASSES, training_checkpoint, zoo
+from published import CLASSES, check_outputs, training_checkpoint, zoo
 
 from mmttsrn.apis import init_model
 from mmttsrn.apis.building import build_from_config
-from mmttsrn.checkpoints.metafile import model_entry, update_metafile
-from mmttsrn.checkpoints.publishing import check_outputs, publish
+from mmttsrn.checkpoints.metafile import update_metafile
+from mmttsrn.checkpoints.publishing import model_entry, publish
 from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.errors import UserInputError
 

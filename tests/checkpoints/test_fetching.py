@@ -104,7 +104,8 @@ def test_download_that_breaks_off_leaves_nothing(server, sha256):
 def test_missing_url_says_where_to_put_the_file(server):
     with pytest.raises(UserInputError) as error:
         fetch(f"{server}/missing.pth")
-    assert "cannot be downloaded (404 Client Error: File not found)" in str(error.value)
+    assert "cannot be downloaded; " in str(error.value)
+    assert "HTTPError: 404 Client Error: File not found" in str(error.value)
     assert str(cached_path(f"{server}/missing.pth")) in str(error.value)
 
 

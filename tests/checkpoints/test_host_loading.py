@@ -188,16 +188,9 @@ def test_other_processes_wait_and_get_their_own_copy(tmp_path, monkeypatch, rank
         assert events == ["barrier", "here" if shared else "download"]
 
 
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("s3://bucket/x.pth", "only paths, "),
-        ("pavi://x", "only paths, "),
-        ("open-mmlab://no_such_model", "MMEngine knows no such model"),
-    ],
-)
-def test_other_sources_are_refused(source, reason):
-    with pytest.raises(UserInputError, match=f"{source}: {reason}"):
+@pytest.mark.parametrize("source", ["s3://bucket/x.pth", "pavi://x", "open-mmlab://no_such_model"])
+def test_other_sources_are_refused(source):
+    with pytest.raises(UserInputError, match=f"^{source}: "):
         load_for_host(source)
 
 

@@ -11,8 +11,7 @@ from mmengine.registry import MODELS
 from mmttsrn.apis.building import state_without_values
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints import load_checkpoint_file
-from mmttsrn.checkpoints.conversion import convert
-from mmttsrn.checkpoints.converted_file import save_converted
+from mmttsrn.checkpoints.conversion import convert, save_converted
 from mmttsrn.checkpoints.state import named_tensors
 from mmttsrn.structures import SequencePredictions
 

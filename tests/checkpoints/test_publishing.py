@@ -5,12 +5,12 @@ import json
 
 import pytest
 import torch
-from published import BEST, CLASSES, training_checkpoint
+from published import CLASSES, training_checkpoint
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.checkpoints import load_checkpoint_file, publishing
-from mmttsrn.checkpoints.publishing import check_class_names, publish, validation_metrics
-from mmttsrn.checkpoints.stored_config import config_hash, stored_config
+from mmttsrn.checkpoints.publishing import publish
+from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.errors import UserInputError
 
 
@@ -22,14 +22,13 @@ def checkpoint():
 @pytest.fixture(scope="module")
 def release(checkpoint, tmp_path_factory):
     cfg = stored_config(checkpoint, "x.pth")
-    metrics = validation_metrics(checkpoint, BEST)
     return publish(
         checkpoint,
         build_from_config(cfg),
         cfg,
         "tiny",
         tmp_path_factory.mktemp("release"),
-        metrics=metrics,
+        metrics={"youtube_vis/mAP": 0.5},
     )
 
 
@@ -60,7 +59,7 @@ def test_meta_says_what_it_is(release, checkpoint):
     assert first["dataset_meta"] == {"classes": list(CLASSES)}
     assert first["metrics"] == {"youtube_vis/mAP": 0.5}
     assert first["versions"]["torch"] == torch.__version__
-    assert first["config_hash"] == config_hash(first["cfg"])
+    assert first["config_hash"] == hashlib.sha256(first["cfg"].encode()).hexdigest()[:16]
     assert first["iter"] == 1800
     assert first["ema"] is True
     assert stored_config({"meta": first}, "").model == stored_config(checkpoint, "").model
@@ -99,59 +98,29 @@ def test_without_average(tmp_path):
     assert release.meta["ema"] is False
 
 
-def test_metrics_are_those_of_the_weights_or_none(checkpoint):
-    assert validation_metrics(checkpoint, BEST) == {"youtube_vis/mAP": 0.5}
-    assert validation_metrics(checkpoint, "iter_1800.pth") == {}
-    assert validation_metrics({}, "iter_1800.pth") == {}
-
-
-@pytest.mark.parametrize(
-    "hub",
-    [
-        [1],
-        "text",
-        torch.zeros(2),
-        {"runtime_info": None},
-        {"runtime_info": {"best_ckpt": torch.zeros(2)}},
-        {"runtime_info": {"best_ckpt": 5}},
-        {"runtime_info": {"best_ckpt": BEST}},
-        {"runtime_info": {"best_ckpt": BEST}, "log_scalars": [1]},
-        {"runtime_info": {"best_ckpt": BEST}, "log_scalars": {"val/mAP": 0.5}},
-    ],
-)
-def test_a_broken_record_of_the_training_is_refused(hub):
-    with pytest.raises(UserInputError, match=f"{BEST}: message_hub: not as MMEngine writes it"):
-        validation_metrics({"message_hub": hub}, BEST)
-
-
 @pytest.mark.parametrize("classes", [["disc"], ["a"] * 9])
-def test_names_of_other_classes_are_refused(checkpoint, classes):
-    model = build_from_config(stored_config(checkpoint, "x.pth"))
-    check_class_names(model, checkpoint, "x.pth")
-    check_class_names(model, {"meta": None}, "x.pth")
-    meta = {"dataset_meta": {"classes": classes}}
-    with pytest.raises(UserInputError) as error:
-        check_class_names(model, {"meta": meta}, "x.pth")
-    line = f"x.pth: meta.dataset_meta.classes: names {len(classes)} classes, but head of its model"
-    assert str(error.value).startswith(line)
+def test_names_of_other_classes_are_refused(checkpoint, tmp_path, classes):
+    cfg = stored_config(checkpoint, "x.pth")
+    other = {**checkpoint, "meta": {"dataset_meta": {"classes": classes}}}
+    with pytest.raises(UserInputError, match=f"names {len(classes)} classes, but model.head"):
+        publish(other, build_from_config(cfg), cfg, "tiny", tmp_path)
 
 
-def test_other_outputs_stop_it_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):
-    write = publishing._write
+def test_other_weights_stop_it_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):
+    def load_wrongly(path):
+        content = load_checkpoint_file(path)
+        next(iter(content["state_dict"].values())).add_(1)
+        return content
 
-    def write_wrongly(folder, meta, state, with_safetensors):
-        name = next(iter(state))
-        return write(folder, meta, {**state, name: state[name] + 1}, with_safetensors)
-
-    monkeypatch.setattr(publishing, "_write", write_wrongly)
+    monkeypatch.setattr(publishing, "load_checkpoint_file", load_wrongly)
     cfg = stored_config(checkpoint, "")
-    with pytest.raises(UserInputError, match="gives other outputs"):
+    with pytest.raises(UserInputError, match="it holds other weights"):
         publish(checkpoint, build_from_config(cfg), cfg, "tiny", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "date"), [("a/b", None), ("", None), ("tiny", "today")])
-def test_bad_names_are_refused(checkpoint, tmp_path, name, date):
+@pytest.mark.parametrize("name", ["a/b", ""])
+def test_bad_names_are_refused(checkpoint, tmp_path, name):
     cfg = stored_config(checkpoint, "")
-    with pytest.raises(UserInputError, match=r"--(name|date)"):
-        publish(checkpoint, build_from_config(cfg), cfg, name, tmp_path, date=date)
+    with pytest.raises(UserInputError, match="--name"):
+        publish(checkpoint, build_from_config(cfg), cfg, name, tmp_path)

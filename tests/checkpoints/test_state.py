@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from mmttsrn.checkpoints.state import (
-    FLOAT_TYPES,
     as_checkpoint,
     bare_names,
     check_backbone_depth,
-    check_finite,
+    check_numbers,
     named_tensors,
 )
 from mmttsrn.errors import UserInputError
 
+FLOAT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WEIGHTS = {"a.weight": torch.zeros(2), "b.bias": torch.ones(3)}
 
 
@@ -29,19 +29,10 @@ def test_weights_are_found(content: object) -> None:
     assert named_tensors(content, "x.pth") == WEIGHTS
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ([1, 2], "x.pth: not a checkpoint: it holds no named tensors"),
-        ({}, "x.pth: not a checkpoint"),
-        ({"epoch": 3}, "'epoch' is of type int"),
-        ({"model": {"a": "text"}}, "'a' is of type str"),
-    ],
-)
-def test_what_holds_no_weights_is_named(content: object, message: str) -> None:
-    with pytest.raises(UserInputError) as error:
+@pytest.mark.parametrize("content", [[1], {}, {"epoch": 3}, {"model": {"a": "x"}}, {"model": {}}])
+def test_what_holds_no_weights_is_refused(content: object) -> None:
+    with pytest.raises(UserInputError, match="not a checkpoint: it holds no named tensors"):
         named_tensors(content, "x.pth")
-    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("dtype", FLOAT_TYPES)
@@ -51,10 +42,8 @@ def test_weights_of_a_training_that_diverged_are_counted(dtype: torch.dtype, val
     state["b"][1, 2] = state["d"][0, 0] = value
     with pytest.raises(UserInputError) as error:
         as_checkpoint({"state_dict": state}, "x.pth")
-    assert str(error.value) == (
-        "x.pth: 2 of its 4 tensors hold NaN or infinite numbers, first b; its training has"
-        " diverged: take an earlier checkpoint"
-    )
+    assert str(error.value).startswith("x.pth: 2 of its 4 tensors hold NaN or infinite numbers")
+    assert ", first b; " in str(error.value)
 
 
 def test_what_is_finite_passes() -> None:
@@ -62,25 +51,22 @@ def test_what_is_finite_passes() -> None:
         str(dtype): torch.full((9,), torch.finfo(dtype).max, dtype=dtype) for dtype in FLOAT_TYPES
     }
     state |= {"empty": torch.empty(0), "count": torch.tensor(3), "flag": torch.tensor([True])}
-    check_finite(state, "x.pth")  # though the sums are not
+    check_numbers(state, "x.pth")  # though the sums are not
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    "changes",
     [
-        ({"state_dict": {"a": torch.zeros(2, device="meta")}}, "a is a tensor without values"),
-        ({"state_dict": {"a": torch.zeros(2).to_sparse()}}, "a is a tensor of layout"),
-        ({"state_dict": {"a": torch.zeros(2) * 1j}}, "a is a tensor of type torch.complex64"),
-        ({"meta": [1]}, "meta: is a list, expected a dict"),
-        ({"meta": {"dataset_meta": "x"}}, "meta.dataset_meta: is a str, expected a dict"),
-        ({"meta": {"dataset_meta": {"classes": 5}}}, "meta.dataset_meta.classes: '5' is no list"),
-        ({"meta": {"dataset_meta": {"classes": ["a", 5]}}}, "meta.dataset_meta.classes: "),
+        {"state_dict": {"a": torch.zeros(2, device="meta")}},
+        {"state_dict": {"a": torch.zeros(2).to_sparse()}},
+        {"state_dict": {"a": torch.zeros(2) * 1j}},
+        {"meta": [1]},
+        {"meta": {"dataset_meta": "x"}},
     ],
 )
-def test_what_is_no_checkpoint_is_named(changes: dict, message: str) -> None:
-    with pytest.raises(UserInputError) as error:
-        as_checkpoint({"state_dict": WEIGHTS, "meta": None, **changes}, "x.pth")
-    assert str(error.value).startswith(f"x.pth: {message}")
+def test_what_is_no_checkpoint_is_refused(changes: dict) -> None:
+    with pytest.raises(UserInputError, match=r"^x\.pth: "):
+        as_checkpoint({"state_dict": WEIGHTS, **changes}, "x.pth")
 
 
 @pytest.mark.parametrize("meta", [None, {}, {"dataset_meta": None}, {"dataset_meta": {}}])
@@ -108,16 +94,12 @@ def test_weights_without_a_backbone_are_not_judged() -> None:
 
 
 @pytest.mark.parametrize("kind", ["layer", "blocks"])
-@pytest.mark.parametrize(
-    ("given", "own", "example"),
-    [((3, 4), (3, 2), "it has a block"), ((3, 2), (3, 4), "it has no block")],
-)
-def test_another_depth_is_refused(kind: str, given: tuple, own: tuple, example: str) -> None:
+@pytest.mark.parametrize(("given", "own"), [((3, 4), (3, 2)), ((3, 2), (3, 4))])
+def test_another_depth_is_refused(kind: str, given: tuple, own: tuple) -> None:
     with pytest.raises(UserInputError) as error:
         check_backbone_depth(blocks(*given, kind=kind), blocks(*own, kind=kind), "x.pth")
-    message = str(error.value)
-    assert message.startswith(f"x.pth: weights of a backbone with {sum(given)} blocks")
-    assert example in message
+    line = f"x.pth: weights of a backbone with {sum(given)} blocks, but the model's has {sum(own)}"
+    assert str(error.value).startswith(line)
 
 
 def test_only_the_prefix_of_a_wrapper_is_left_out() -> None:

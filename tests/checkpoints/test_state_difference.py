@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from mmengine.optim.scheduler import OneCycleLR
 from torch import nn
 
 from mmttsrn.checkpoints.host_loading import read_checkpoint
@@ -73,42 +72,3 @@ def test_many_differences_are_counted_with_three_examples():
 
 def test_origin_is_unknown_without_meta():
     assert trained_with({"state_dict": {}}) is None
-
-
-def test_missing_file(tmp_path):
-    with pytest.raises(UserInputError, match="there is no such checkpoint file"):
-        read_checkpoint(str(tmp_path / "missing.pth"))
-
-
-@pytest.mark.parametrize("content", [b"", b"junk", b"PK\x03\x04broken"])
-def test_file_that_is_no_checkpoint(tmp_path, content):
-    path = tmp_path / "x.pth"
-    path.write_bytes(content)
-    with pytest.raises(UserInputError) as error:
-        read_checkpoint(str(path))
-    assert str(error.value).startswith(f"{path}: not a checkpoint")
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("content", [{"state_dict": {}}, {"epoch": 3}, [1, 2], 5])
-def test_file_without_weights(tmp_path, content):
-    torch.save(content, tmp_path / "x.pth")
-    with pytest.raises(UserInputError, match="not a checkpoint: it holds no named tensors"):
-        read_checkpoint(str(tmp_path / "x.pth"))
-
-
-def test_state_of_schedulers_loads_without_unrestricted_unpickling(tmp_path, monkeypatch):
-    """Some schedulers keep a bound function, and with it their class, in their state."""
-    model = build_model()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    scheduler = OneCycleLR(optimizer, eta_max=0.1, total_steps=5)
-    path = save(tmp_path / "x.pth", model, param_schedulers=[scheduler.state_dict()])
-    load, modes = torch.load, []
-
-    def spy(*args, **kwargs):
-        modes.append(kwargs.get("weights_only"))
-        return load(*args, **kwargs)
-
-    monkeypatch.setattr(torch, "load", spy)
-    assert "param_schedulers" in read_checkpoint(path)
-    assert False not in modes

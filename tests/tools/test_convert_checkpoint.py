@@ -184,7 +184,9 @@ def test_cfg_options_change_the_model(run_tool, capsys, tmp_path) -> None:
     command = ["source.pth", "--from", "vistr", "--to", "vistr_r50_ytvis19", "--out", "x.pth"]
     run_tool(CONVERT, *command, "--cfg-options", *options)
     printed = capsys.readouterr().out
-    assert "class layer re-initialised: 40 in the checkpoint, 3 in the model" in printed
+    assert (
+        "other classes: vistr.class_embed.weight (40 in the checkpoint, 3 in the model)" in printed
+    )
     checkpoint = torch.load(tmp_path / "x.pth", weights_only=True)
     assert "head.cls_branch.layers.0.weight" not in checkpoint["state_dict"]
     assert checkpoint["meta"]["converted_from"] == "vistr"
@@ -196,7 +198,10 @@ def test_cfg_options_change_the_model(run_tool, capsys, tmp_path) -> None:
         (["missing.pth", "--from", "detr"], "error: missing.pth: there is no such checkpoint file"),
         (["source.pth", "--from", "detr"], "error: source.pth: not a DETR, as --from detr expects"),
         (["source.pth", "--from", "coco"], "argument --from: invalid choice: 'coco'"),
-        (["source.pth", "--from", "twins", "--out", "x.bin"], "error: --out x.bin: expected the"),
+        (
+            ["source.pth", "--from", "twins", "--out", "x.bin"],
+            "--out: expected a name that ends",
+        ),
         (["source.pth", "--from", "twins", "--out", "source.pth"], "is an input of this"),
         (["source.pth", "--from", "twins", "--to", "x.py"], "error: x.py: there is no such config"),
         (["source.pth", "--from", "twins", "--to", "ttsrn_tiny_shapes"], "18 blocks, but"),
@@ -209,16 +214,3 @@ def test_refusals(refuse, tmp_path, arguments: list[str], message: str) -> None:
         if option not in arguments:
             arguments = [*arguments, option, default]
     assert message in refuse(*arguments)
-
-
-def test_code_in_a_checkpoint_is_refused(refuse, run_tool, tmp_path) -> None:
-    class Planted:
-        def __reduce__(self):
-            return open, (str(tmp_path / "marker"), "w")
-
-    torch.save({"model": {"blocks.0.0.x": torch.zeros(1)}, "args": Planted()}, "source.pth")
-    command = ["source.pth", "--from", "twins", "--to", "ttsrn_ytvis19", "--out", "x.pth"]
-    message = refuse(*command)
-    assert message.startswith("error: source.pth: refused: ")
-    assert "--allow-unsafe-checkpoint" in message
-    assert not (tmp_path / "marker").exists()

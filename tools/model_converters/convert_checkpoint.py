@@ -11,14 +11,15 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 from mmttsrn.apis.building import state_without_values
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints import load_checkpoint_file
-from mmttsrn.checkpoints.conversion import convert
+from mmttsrn.checkpoints.conversion import convert, save_converted
 from mmttsrn.checkpoints.conversion_report import format_report
-from mmttsrn.checkpoints.converted_file import check_out_file, save_converted
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS
-from mmttsrn.checkpoints.state import check_finite, named_tensors
+from mmttsrn.checkpoints.state import named_tensors
 from mmttsrn.cli.command_line import add_cfg_options_argument, add_override_argument
 from mmttsrn.cli.config_options import set_cfg_options
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
+from mmttsrn.errors import input_errors
+from mmttsrn.formats.output_files import check_output_file
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,20 +42,24 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write: .pth")
     add_cfg_options_argument(parser)
     add_override_argument(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if not args.out.endswith(".pth"):
+        parser.error(f"argument --out: expected a name that ends with .pth, got {args.out!r}")
+    return args
 
 
 @report_user_errors()
 def main() -> None:
     """Read the checkpoint, build the model's shapes, convert, write, report."""
     args = parse_args()
-    check_out_file(args.out, args.source)
+    check_output_file(Path(args.out), "--out", [args.source])
     cfg = load_config(args.to)
     set_cfg_options(cfg, args.cfg_options)
     content = load_checkpoint_file(args.source, allow_unsafe=args.allow_unsafe_checkpoint)
     source = named_tensors(content, args.source)
-    check_finite(source, args.source)
-    conversion = convert(source, args.kind, state_without_values(cfg), args.source)
+    model = state_without_values(cfg)
+    with input_errors(args.source):
+        conversion = convert(source, args.kind, model, args.source)
     save_converted(conversion, args.out, args.kind, args.source, args.to)
     print(format_report(conversion))
     print(f"\nwrote {args.out}")

@@ -2,7 +2,6 @@
 """Publish a training checkpoint: ``python tools/model_converters/publish_model.py IN OUT_DIR``."""
 
 import argparse
-import math
 import runpy
 from pathlib import Path
 
@@ -12,22 +11,21 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints.host_loading import read_checkpoint, safe_host_loading
-from mmttsrn.checkpoints.metafile import model_entry, read_metafile, update_metafile
-from mmttsrn.checkpoints.publishing import check_class_names, publish, validation_metrics
+from mmttsrn.checkpoints.metafile import released_models, update_metafile
+from mmttsrn.checkpoints.publishing import model_entry, publish
 from mmttsrn.checkpoints.state_difference import check_checkpoint, trained_with
 from mmttsrn.checkpoints.stored_config import stored_config
-from mmttsrn.checkpoints.zoo_table import check_page, update_table
 from mmttsrn.cli.command_line import add_override_argument
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 from mmttsrn.errors import UserInputError
 
-ROOT = Path(__file__).resolve().parents[2]
+METAFILE = Path(__file__).resolve().parents[2] / "configs" / "vis" / "metafile.yml"
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = ArgumentParser(
-        description="Publish a training checkpoint: files of weights, metafile, model zoo table.",
+        description="Publish a training checkpoint: files of weights, entry in the metafile.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("checkpoint", help="checkpoint of a training run")
@@ -51,40 +49,23 @@ def parse_args() -> argparse.Namespace:
         nargs="+",
         type=_metric,
         metavar="NAME=VALUE",
-        help="metrics of these weights; by default those in the checkpoint if it is best_*.pth",
-    )
-    parser.add_argument("--date", help="YYYYMMDD; by default the day of the checkpoint")
-    parser.add_argument(
-        "--metafile",
-        type=Path,
-        default=ROOT / "configs" / "vis" / "metafile.yml",
-        help="metafile to write the entry to",
+        help="metrics of these weights, as tools/test.py measures them",
     )
     parser.add_argument(
-        "--zoo-page",
-        type=Path,
-        default=ROOT / "docs" / "model_zoo.md",
-        help="page to write the table of released models to",
+        "--metafile", type=Path, default=METAFILE, help="metafile to write the entry to"
     )
     add_override_argument(parser)
     return parser.parse_args()
 
 
 def _metric(text: str) -> tuple[str, float]:
-    name, equals, value = text.rpartition("=")
-    try:
-        number = float(value) if equals and name else math.nan
-        if math.isfinite(number):
-            return name, number
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"expected NAME=NUMBER, got {text!r}")
+    name, _, value = text.rpartition("=")
+    return name, float(value)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Check everything, publish, write metafile and table."""
-    read_metafile(args.metafile)
-    check_page(args.zoo_page)
+    """Check everything, publish, write the entry of the metafile."""
+    released_models(args.metafile)  # before anything is written
     checkpoint = read_checkpoint(args.checkpoint, allow_unsafe=args.allow_unsafe_checkpoint)
     cfg = load_config(args.config) if args.config else stored_config(checkpoint, args.checkpoint)
     name = args.name or trained_with(checkpoint)
@@ -92,29 +73,23 @@ def run(args: argparse.Namespace) -> None:
         raise UserInputError(f"{args.checkpoint}: says no name of its config; give --name")
     model = build_from_config(cfg)
     check_checkpoint(model, checkpoint, args.checkpoint)
-    check_class_names(model, checkpoint, args.checkpoint)
-    metrics = validation_metrics(checkpoint, Path(args.checkpoint).name)
     release = publish(
         checkpoint,
         model,
         cfg,
         name,
         args.out_dir,
-        metrics=dict(args.metrics) if args.metrics else metrics,
-        date=args.date,
+        metrics=dict(args.metrics or ()),
         with_safetensors=not args.no_safetensors,
     )
     location = args.location or str(args.out_dir.resolve())
     config_path = args.config_path or f"configs/vis/{name}.py"
-    entry = model_entry(release, config_path, location, args.dataset)
-    content = update_metafile(args.metafile, entry)
-    update_table(args.zoo_page, content["Models"], args.metafile.parent)
+    update_metafile(args.metafile, model_entry(release, config_path, location, args.dataset))
     weights = "averaged (EMA)" if release.meta["ema"] else "as trained"
     print(f"{name}: {release.parameters:,} parameters, weights {weights}")
     for suffix, path in release.files.items():
         print(f"{path}  sha256 {release.sha256[suffix]}")
-    print("read again, they give the outputs of the checkpoint bit for bit")
-    print(f"entry in {args.metafile}, table in {args.zoo_page}")
+    print(f"read again, they hold the weights of the checkpoint; entry in {args.metafile}")
 
 
 def main() -> None:

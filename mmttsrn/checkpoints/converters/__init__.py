@@ -4,7 +4,7 @@ from mmttsrn.checkpoints.converters.detr import DETR
 from mmttsrn.checkpoints.converters.mask2former import MASK2FORMER_VIS, MASK2FORMER_VIS_D2
 from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat, find_rule
 from mmttsrn.checkpoints.converters.twins import MMPRETRAIN_SVT, TWINS
-from mmttsrn.checkpoints.converters.vistr import VISTR, VISTR_R50, VISTR_R101
+from mmttsrn.checkpoints.converters.vistr import VISTR
 
 # By the value of ``--from``.
 SOURCE_FORMATS: dict[str, SourceFormat] = {
@@ -13,8 +13,8 @@ SOURCE_FORMATS: dict[str, SourceFormat] = {
     "mmpretrain-svt": MMPRETRAIN_SVT,
     "detr": DETR,
     "vistr": VISTR,
-    "vistr-r50": VISTR_R50,
-    "vistr-r101": VISTR_R101,
+    "vistr-r50": VISTR,
+    "vistr-r101": VISTR,
     "mask2former-vis": MASK2FORMER_VIS,
     "mask2former-vis-d2": MASK2FORMER_VIS_D2,
 }

@@ -33,23 +33,15 @@ class SourceFormat:
         title: What it is, for messages.
         signature: Regular expression; a checkpoint of this kind has names that begin with it.
         rules: Gives the rules, the first that matches counts, for a checkpoint with these names.
-        backbone_blocks: Regular expression of a name in each block of the backbone, and the number
-            of blocks that this kind has; None if any number will do.
     """
 
     title: str
     signature: str
     rules: Callable[[Collection[str]], Sequence[Rule]]
-    backbone_blocks: tuple[str, int] | None = None
 
     def recognises(self, names: Collection[str]) -> bool:
         """Whether a checkpoint with these names can be one of this kind."""
-        if not any(re.match(self.signature, name) for name in names):
-            return False
-        if self.backbone_blocks is None:
-            return True
-        pattern, count = self.backbone_blocks
-        return sum(re.fullmatch(pattern, name) is not None for name in names) == count
+        return any(re.match(self.signature, name) for name in names)
 
 
 def find_rule(name: str, rules: Sequence[Rule]) -> Rule:

@@ -18,13 +18,4 @@ RULES = (
     Rule(r"mask_head\.dcn\.(.+)", r"mask_head.fpn.deform_conv.dcn.\1"),
     Rule(r"insmask_head\.(.+)", r"mask_head.sequence_convs.\1"),
 )
-RESNET_BLOCK = MODEL + r"backbone\.0\.body\.layer\d\.\d+\.conv1\.weight"
-
-VISTR, VISTR_R50, VISTR_R101 = (
-    SourceFormat(title, MODEL, lambda names: RULES, blocks)
-    for title, blocks in (
-        ("a VisTR", None),
-        ("a VisTR with ResNet-50", (RESNET_BLOCK, 16)),
-        ("a VisTR with ResNet-101", (RESNET_BLOCK, 33)),
-    )
-)
+VISTR = SourceFormat("a VisTR", MODEL, lambda names: RULES)

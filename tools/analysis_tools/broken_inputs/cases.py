@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "publish": (
         "model_converters/publish_model.py",
-        "{trained} {out}/release --name demo --metafile {metafile} --zoo-page {page}",
+        "{trained} {out}/release --name demo --metafile {metafile}",
     ),
     "demo": ("demo.py", "--quick --data {data} --config {config} --work-dir {out}/demo"),
 }

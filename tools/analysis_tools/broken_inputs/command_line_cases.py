@@ -148,7 +148,6 @@ EXTRA: dict[str, list[tuple[Sequence[Any], str]]] = {
         (["--metrics", "AP=nan", "--dataset", "x"], REFUSED),
         (["--dataset", "a\nb | c"], EITHER),
         (["--metafile", "missing.yml"], REFUSED),
-        (["--zoo-page", "missing.md"], REFUSED),
         (["--location", "http://x y"], EITHER),
         (["--config-path", ""], EITHER),
     ],

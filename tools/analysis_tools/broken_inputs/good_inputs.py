@@ -12,7 +12,6 @@ import torch
 
 from mmttsrn.apis.config_file import configs_folder
 from mmttsrn.checkpoints import load_checkpoint_file
-from mmttsrn.checkpoints.zoo_table import BEGIN, END
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.formats.frames import read_frame
 from mmttsrn.formats.rle import encode_segmentation
@@ -61,7 +60,6 @@ class GoodInputs:
             "results": self.folder / "results.json",
             "video": self.video,
             "metafile": _copied(self.folder / "metafile.yml", inputs),
-            "page": _copied(self.folder / "zoo.md", inputs),
         }
 
     @property
@@ -128,7 +126,6 @@ class GoodInputs:
         self.config.write_text(CONFIG.format(data=self.data))
         collection = "Collections:\n  - Name: TT-SRN\nModels: []\n"
         (self.folder / "metafile.yml").write_text(collection)
-        (self.folder / "zoo.md").write_text(f"# Zoo\n\n{BEGIN}\n{END}\n")
         state = load_checkpoint_file(self.checkpoint)["state_dict"]
         prefix = "backbone."
         foreign = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

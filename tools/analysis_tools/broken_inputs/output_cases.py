@@ -20,7 +20,6 @@ OUTPUTS: list[tuple[str, str, str, bool]] = [
     ("inference", "--out", "found.mp4", True),
     ("convert", "--out", "converted.pth", True),
     ("publish", "--metafile", "metafile.yml", True),
-    ("publish", "--zoo-page", "page.md", True),
     ("demo", "--work-dir", "demo", False),
 ]
 

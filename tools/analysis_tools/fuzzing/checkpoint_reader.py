@@ -22,7 +22,6 @@ from fuzzing.harness import MARKER, Reader
 from fuzzing.inputs import NUMBERS, TEXTS, VALUES, Input, changed
 from fuzzing.json_reader import check_line
 from mmttsrn.checkpoints import load_checkpoint_file
-from mmttsrn.checkpoints.publishing import validation_metrics
 from mmttsrn.checkpoints.run_checkpoints import check_training_state
 from mmttsrn.checkpoints.state import as_checkpoint, named_tensors
 from mmttsrn.checkpoints.state_difference import compare_state, trained_with
@@ -89,7 +88,7 @@ def _read(file: Path) -> bool:
     except UserInputError as error:
         check_line(error)
         return False
-    for step in (check_training_state, stored_config, validation_metrics):
+    for step in (check_training_state, stored_config):
         try:
             step(checkpoint, "best.pth")
         except UserInputError as error:
