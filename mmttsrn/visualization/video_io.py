@@ -68,8 +68,8 @@ def _open_mp4(path: Path, fps: float, width: int, height: int) -> cv2.VideoWrite
     if not writer.isOpened():
         raise UserInputError(
             f"{path}: OpenCV cannot open an mp4 (mp4v) writer for {width}x{height} at {fps:g} fps; "
-            "check these, that the folder is writable and that opencv-python-headless is built with "
-            "FFmpeg, or write jpg frames instead"
+            "check these, that the folder is writable, and that opencv-python-headless is built "
+            "with FFmpeg, or write jpg frames instead"
         )
     return writer
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from commands import run_command
-from conftest import RELEASE, GoodInputs
 from faults import MISSING, NAN, PATHS, put, refused
+from good_inputs import RELEASE, GoodInputs
 from planted import plant_call, plant_getattr, plant_plain_pickle
 from safetensors.torch import save
 
@@ -137,6 +137,7 @@ def other(place: str, value: Any) -> Callable[[dict], dict]:
 
 # Change of the checkpoint, and what the message names.
 RESUMED: dict[str, tuple[Callable[[dict], dict], list[str]]] = {
+    "other weights": (lambda c: put(c, ("state_dict", FIRST), MISSING), [FIRST]),
     "no meta": (other("meta", MISSING), ["meta"]),
     "meta null": (other("meta", None), ["meta"]),
     "no iter": (other("meta.iter", MISSING), ["iter"]),

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 from commands import run_command
-from conftest import FRAMES, HEIGHT, RELEASE, WIDTH, GoodInputs
 from faults import PATHS, refused
+from good_inputs import FRAMES, HEIGHT, RELEASE, WIDTH, GoodInputs
 
 from mmttsrn.datasets.transforms.loading import LoadVideoFrame
 from mmttsrn.inference.frame_sources import open_source

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from commands import Ended, run_command
-from conftest import RELEASE, GoodInputs
+from good_inputs import RELEASE, GoodInputs
 
 from mmttsrn.checkpoints.zoo_table import BEGIN, END
 
