@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 # The paper's model with MMCV's deformable convolution, and the released one.
 CONFIGS = ("ttsrn_tiny_shapes", "ttsrn-m2f_tiny_shapes")
+POINT_LOSSES = ("loss_mask", "loss_dice")
 BATCH = batch_of((TWO, (64, 96)))
 
 
@@ -30,12 +31,16 @@ def full_precision() -> Iterator[None]:
         yield
 
 
-def build(name: str) -> Any:
-    """The model of a config without dropout and without random points."""
+def build(name: str, num_points: int | None = None) -> Any:
+    """The model of a config without dropout, with mask losses at all pixels or at random points."""
     config = load_config(name)
     init_default_scope(config.default_scope)
     if config.model.get("mask_head"):
         config.model.mask_head.deform_backend = "mmcv"
+    if num_points is not None:
+        criterion = config.model.criterion
+        for part in (*criterion.matcher.costs[1:], *map(criterion.terms.get, POINT_LOSSES)):
+            part.num_points = num_points
     model = MODELS.build(config.model).train()
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -72,23 +77,29 @@ def test_deformable_convolution(backend: str, dtype: torch.dtype) -> None:
         assert error < (1e-4 if dtype == torch.float32 else 0.02)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_losses_and_gradients(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "points"), [*((name, None) for name in CONFIGS), (CONFIGS[1], 50)]
+)
+def test_losses_and_gradients(
+    name: str, points: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Points of the mask losses are drawn on the CPU, so that both devices have the same.
-    draw = torch.rand
+    draw, drawn = Tensor.uniform_, []
 
-    def rand(*size: Any, device: Any = None, **kwargs: Any) -> Tensor:
-        return draw(*size, **kwargs).to(device or "cpu")
+    def uniform(tensor: Tensor, *args: Any) -> Tensor:
+        drawn.append(tensor.device.type)
+        return tensor.copy_(draw(torch.empty(tensor.shape, dtype=tensor.dtype), *args))
 
-    monkeypatch.setattr(torch, "rand", rand)
-    cpu = build(name)
+    cpu = build(name, points)
     gpu = copy.deepcopy(cpu).cuda()
+    monkeypatch.setattr(Tensor, "uniform_", uniform)
     results = []
     for model in (cpu, gpu):
         torch.manual_seed(0)
         losses = losses_of(model, BATCH)
         values = {key: value.item() for key, value in losses.items()}
         results.append((values, gradients(model, losses)))
+    assert ("cuda" in drawn) == (points is not None)
     (expected, expected_grads), (losses_on_gpu, grads) = results
     assert losses_on_gpu == pytest.approx(expected, rel=1e-3)
     assert grads.keys() == expected_grads.keys()

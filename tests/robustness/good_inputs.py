@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from commands import run_command
 
@@ -36,62 +37,37 @@ randomness = dict(seed=0)
 
 @dataclass
 class GoodInputs:
-    """Inputs in a folder; what a test changes is a copy.
-
-    Attributes:
-        folder: The folder.
-        released: Released weights.
-        trained: Checkpoint of a training of one step.
-    """
+    """Inputs in a folder; what a test changes is a copy."""
 
     folder: Path
-    released: Path
-    trained: Path
+    released: Path  # weights
 
-    @property
-    def data(self) -> Path:
-        """Data set of moving shapes, two clips of each split."""
-        return self.folder / "data"
-
-    @property
-    def truth(self) -> Path:
-        """Ground truth of the clips to test on."""
-        return self.data / "valid.json"
-
-    @property
-    def images(self) -> Path:
-        """Their frames."""
-        return self.data / "valid" / "JPEGImages"
-
-    @property
-    def results(self) -> Path:
-        """Results that repeat it."""
-        return self.folder / "results.json"
-
-    @property
-    def config(self) -> Path:
-        """Config of a training of one step."""
-        return self.folder / "config.py"
-
-    @property
-    def foreign(self) -> Path:
-        """Weights of a backbone, as its authors publish them."""
-        return self.folder / "twins.pth"
-
-    @property
-    def video(self) -> Path:
-        """Video file."""
-        return self.folder / "video.mp4"
+    def __getattr__(self, name: str) -> Path:
+        return self.folder / NAMES[name]
 
     def content(self) -> dict[str, Any]:
         """Content of the checkpoint of the training, to be changed."""
         return torch.load(self.trained, weights_only=False)
 
 
-def make_good_inputs(folder: Path) -> GoodInputs:
-    """Write inputs of all commands to an empty folder."""
+NAMES = {
+    "data": "data",  # set of moving shapes, two clips of each split
+    "truth": "data/valid.json",
+    "images": "data/valid/JPEGImages",
+    "results": "results.json",  # which repeat the truth
+    "config": "config.py",  # of a training of one step
+    "trained": "trained.pth",  # the checkpoint of it
+    "foreign": "twins.pth",  # weights of a backbone, as its authors publish them
+    "video": "video.mp4",
+}
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> GoodInputs:
+    """Inputs of all commands."""
+    folder = tmp_path_factory.mktemp("good")
     released = next((configs_folder() / "vis" / "released").glob(f"{RELEASE}_*.pth"))
-    inputs = GoodInputs(folder, released, folder / "trained.pth")
+    inputs = GoodInputs(folder, released)
     write_moving_shapes(inputs.data, 2, 2, FRAMES, (HEIGHT, WIDTH), 2, seed=1)
     results = [
         {

@@ -191,14 +191,14 @@ def test_paths_of_no_json_file(tmp_path: Path, truth: GroundTruth, place: Callab
 
 
 @pytest.mark.parametrize("is_truth", [True, False], ids=["ground truth", "results"])
-@pytest.mark.parametrize("name", [*DEEP_JSON, "deep value"])
+@pytest.mark.parametrize("name", [*DEEP_JSON, 500, 980, 3000, DEPTH])
 def test_nesting_that_parsers_do_not_survive(
-    good: GoodInputs, tmp_path: Path, name: str, is_truth: bool
+    good: GoodInputs, tmp_path: Path, name: str | int, is_truth: bool
 ) -> None:
     path = tmp_path / "a.json"
     source = good.truth if is_truth else good.results
-    if name == "deep value":
-        deep = "[" * DEPTH + "]" * DEPTH
+    if isinstance(name, int):
+        deep = "[" * name + "]" * name
         place = "annotations.0.segmentations.0" if is_truth else "0.segmentations.0"
         path.write_text(
             json.dumps(put(json.loads(source.read_text()), place, "@")).replace('"@"', deep)

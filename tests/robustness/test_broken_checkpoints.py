@@ -137,6 +137,7 @@ def other(place: str, value: Any) -> Callable[[dict], dict]:
 
 # Change of the checkpoint, and what the message names.
 RESUMED: dict[str, tuple[Callable[[dict], dict], list[str]]] = {
+    "other weights": (lambda c: put(c, ("state_dict", FIRST), MISSING), [FIRST]),
     "no meta": (other("meta", MISSING), ["meta"]),
     "meta null": (other("meta", None), ["meta"]),
     "no iter": (other("meta.iter", MISSING), ["iter"]),

@@ -107,7 +107,7 @@ def test_only_some_classes_and_good_scores(run_tool, videos: Path, tmp_path: Pat
     assert out.is_file()
     with out.with_suffix(".csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {row["class"] for row in rows} <= {"square", "star"}
+    assert {row["class"] for row in rows} in ({"square"}, {"star"}, {"square", "star"})
     assert all(float(row["score"]) >= 0.2 for row in rows)
 
 

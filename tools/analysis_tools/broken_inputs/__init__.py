@@ -1,1 +1,0 @@
-"""Broken and odd inputs of the commands, and what becomes of them."""

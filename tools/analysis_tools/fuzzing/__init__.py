@@ -1,1 +1,0 @@
-"""Random inputs of the readers, and what has to hold of each."""
