@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from setuptools._distutils.ccompiler import new_compiler
@@ -28,7 +29,7 @@ def precompile(folder: Path) -> str:
     macros = subprocess.check_output([*compiler, "-dM", "-E", "-x", "c++", os.devnull], text=True)
     if "__clang__" in macros or "__GNUC__" not in macros:
         raise RuntimeError(f"{shlex.join(compiler)} is not GCC")
-    builder = new_compiler()
+    builder: Any = new_compiler()
     customize_compiler(builder)
     flags = [*builder.compiler_so[1:], "-g0"]
     header = folder / "torch_headers.hpp"
