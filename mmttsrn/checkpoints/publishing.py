@@ -84,10 +84,8 @@ def publish(
     meta = published_meta(checkpoint, cfg, metrics)
     classes, predicted = meta["dataset_meta"]["classes"], model.get_submodule("head").num_classes
     if classes is not None and len(classes) != predicted:
-        raise UserInputError(
-            f"meta.dataset_meta.classes of the checkpoint names {len(classes)} classes, but "
-            f"model.head predicts {predicted}; correct or remove them"
-        )
+        expected = f"dataset_meta.classes: expected {predicted}, as model.head predicts"
+        raise ValueError(f"{expected}, got {len(classes)}; correct or remove them")
     out_dir.mkdir(parents=True, exist_ok=True)
     # The name needs the hash of the file, so that it is written under another one first.
     with TemporaryDirectory(prefix=".publish-", dir=out_dir) as folder:

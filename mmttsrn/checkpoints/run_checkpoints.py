@@ -82,6 +82,7 @@ def check_training_state(checkpoint: Mapping[str, Any], source: str) -> None:
         )
     with input_errors(f"--resume {source}"):
         done = {key: checkpoint["meta"][key] for key in ("epoch", "iter")}
+        done["seed"] = checkpoint["meta"].get("seed") or 0
         if not all(type(count) is int and count >= 0 for count in done.values()):
             raise UserInputError(f"--resume {source}: meta: expected numbers from 0, got {done}")
         state = {key: checkpoint.get(key) for key in ("optimizer", "ema_state_dict")}

@@ -102,7 +102,7 @@ def test_without_average(tmp_path):
 def test_names_of_other_classes_are_refused(checkpoint, tmp_path, classes):
     cfg = stored_config(checkpoint, "x.pth")
     other = {**checkpoint, "meta": {"dataset_meta": {"classes": classes}}}
-    with pytest.raises(UserInputError, match=f"names {len(classes)} classes, but model.head"):
+    with pytest.raises(ValueError, match=f"expected 4, as model.head predicts, got {len(classes)}"):
         publish(other, build_from_config(cfg), cfg, "tiny", tmp_path)
 
 

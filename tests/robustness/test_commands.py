@@ -8,8 +8,6 @@ import pytest
 from commands import Ended, run_command
 from good_inputs import RELEASE, GoodInputs
 
-from mmttsrn.checkpoints.zoo_table import BEGIN, END
-
 # Arguments of a command, and the input that is broken; it is a copy with its name.
 COMMANDS: dict[str, tuple[str, str]] = {
     "train.py": ("{config} --work-dir out", "config"),
@@ -32,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "{foreign} --from twins --to {config} --out out/converted.pth", "foreign",
     ),
     "model_converters/publish_model.py": (
-        "{trained} out/release --name a --metafile metafile.yml --zoo-page zoo.md", "trained",
+        "{trained} out/release --name a --metafile metafile.yml", "trained",
     ),
     "demo.py": ("--quick --data {data} --config {config} --work-dir out", "config"),
 }  # fmt: skip
@@ -43,7 +41,6 @@ INPUTS = (
 
 def run(tool: str, good: GoodInputs, folder: Path, *options: object, **changes: Path) -> Ended:
     (folder / "metafile.yml").write_text("Collections:\n  - Name: TT-SRN\nModels: []\n")
-    (folder / "zoo.md").write_text(f"# Zoo\n\n{BEGIN}\n{END}\n")
     names = {name: getattr(good, name) for name in INPUTS} | changes
     words = COMMANDS[tool][0].format(**names).split()
     return run_command(tool, *words, *options, folder=folder)
@@ -99,7 +96,6 @@ OUTPUTS = [
     ("inference.py", "--out", "found.mp4"),
     ("model_converters/convert_checkpoint.py", "--out", "converted.pth"),
     ("model_converters/publish_model.py", "--metafile", "metafile.yml"),
-    ("model_converters/publish_model.py", "--zoo-page", "page.md"),
     ("demo.py", "--work-dir", "demo"),
 ]
 

@@ -2,6 +2,7 @@
 """Publish a training checkpoint: ``python tools/model_converters/publish_model.py IN OUT_DIR``."""
 
 import argparse
+import math
 import runpy
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mmttsrn.checkpoints.state_difference import check_checkpoint, trained_with
 from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.cli.command_line import add_override_argument
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 
 METAFILE = Path(__file__).resolve().parents[2] / "configs" / "vis" / "metafile.yml"
 
@@ -60,6 +61,8 @@ def parse_args() -> argparse.Namespace:
 
 def _metric(text: str) -> tuple[str, float]:
     name, _, value = text.rpartition("=")
+    if not math.isfinite(float(value)):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {value}")
     return name, float(value)
 
 
@@ -73,15 +76,16 @@ def run(args: argparse.Namespace) -> None:
         raise UserInputError(f"{args.checkpoint}: says no name of its config; give --name")
     model = build_from_config(cfg)
     check_checkpoint(model, checkpoint, args.checkpoint)
-    release = publish(
-        checkpoint,
-        model,
-        cfg,
-        name,
-        args.out_dir,
-        metrics=dict(args.metrics or ()),
-        with_safetensors=not args.no_safetensors,
-    )
+    with input_errors(f"{args.checkpoint}: meta"):
+        release = publish(
+            checkpoint,
+            model,
+            cfg,
+            name,
+            args.out_dir,
+            metrics=dict(args.metrics or ()),
+            with_safetensors=not args.no_safetensors,
+        )
     location = args.location or str(args.out_dir.resolve())
     config_path = args.config_path or f"configs/vis/{name}.py"
     update_metafile(args.metafile, model_entry(release, config_path, location, args.dataset))
