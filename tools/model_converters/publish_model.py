@@ -2,6 +2,7 @@
 """Publish a training checkpoint: ``python tools/model_converters/publish_model.py IN OUT_DIR``."""
 
 import argparse
+import math
 import runpy
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--metrics",
         nargs="+",
-        type=_metric,
+        type=name_and_number,
         metavar="NAME=VALUE",
         help="metrics of these weights, as tools/test.py measures them",
     )
@@ -58,8 +59,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _metric(text: str) -> tuple[str, float]:
+def name_and_number(text: str) -> tuple[str, float]:
+    """Type of ``--metrics``."""
     name, _, value = text.rpartition("=")
+    if not name or not math.isfinite(float(value)):
+        raise ValueError
     return name, float(value)
 
 
