@@ -66,6 +66,8 @@ def update_metafile(path: Path, entry: Mapping[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():  # a device may have no end
+        raise UserInputError(f"{path}: there is no such metafile")
     with input_errors(f"{path}: not a metafile"):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         list(content["Models"])

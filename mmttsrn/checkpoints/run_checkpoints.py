@@ -81,10 +81,11 @@ def check_training_state(checkpoint: Mapping[str, Any], source: str) -> None:
             f"from it; to start from its weights: --cfg-options load_from={source}"
         )
     with input_errors(f"--resume {source}"):
-        done = {key: checkpoint["meta"][key] for key in ("epoch", "iter")}
-        done["seed"] = checkpoint["meta"].get("seed") or 0
-        if not all(type(count) is int and count >= 0 for count in done.values()):
-            raise UserInputError(f"--resume {source}: meta: expected numbers from 0, got {done}")
+        meta = checkpoint["meta"]
+        numbers = {"epoch": meta.get("epoch"), "iter": meta.get("iter")}
+        numbers["seed"] = 0 if meta.get("seed") is None else meta["seed"]  # None: drawn by chance
+        if not all(type(x) is int and x >= 0 for x in numbers.values()):
+            raise UserInputError(f"--resume {source}: meta: expected numbers from 0, got {numbers}")
         state = {key: checkpoint.get(key) for key in ("optimizer", "ema_state_dict")}
         check_numbers(dict(_tensors(state, "", set())), f"--resume {source}")
 

@@ -32,19 +32,21 @@ def as_checkpoint(content: Any, source: str) -> dict[str, Any]:
 
     Raises:
         UserInputError: It holds no named tensors, or one that is not made of finite numbers, or its
-            ``meta`` is not a dict.
+            ``meta`` is not one.
     """
     content = dict(content) if isinstance(content, Mapping) else {}
     entry = next((key for key in WEIGHT_ENTRIES if isinstance(content.get(key), Mapping)), None)
     state = content[entry] if entry else content
-    if not state or not all(map(is_tensor, state.values())):
+    others = [name for name, value in state.items() if not is_tensor(value)]
+    if others or not state:
         raise UserInputError(
             f"{source}: not a checkpoint: it holds no named tensors, neither bare nor under "
-            f"{' or '.join(WEIGHT_ENTRIES)}"
+            f"{' or '.join(WEIGHT_ENTRIES)}, but {', '.join(map(repr, others[:1])) or 'nothing'}"
         )
     with input_errors(source):
         check_numbers(state, source)
-        dict((content.get("meta") or {}).get("dataset_meta") or {})  # fails if they are not dicts
+    with input_errors(f"{source}: meta.dataset_meta.classes"):  # fails here, not where it is used
+        list(((content.get("meta") or {}).get("dataset_meta") or {}).get("classes") or ())
     return {**content, "state_dict": state} if entry else {"state_dict": state}
 
 

@@ -62,6 +62,7 @@ def test_what_is_finite_passes() -> None:
         {"state_dict": {"a": torch.zeros(2) * 1j}},
         {"meta": [1]},
         {"meta": {"dataset_meta": "x"}},
+        {"meta": {"dataset_meta": {"classes": 5}}},
     ],
 )
 def test_what_is_no_checkpoint_is_refused(changes: dict) -> None:

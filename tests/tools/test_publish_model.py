@@ -64,9 +64,11 @@ def test_publish_twice_then_load_by_name(run, tmp_path):
     ("arguments", "expected"),
     [
         (["--metrics", "AP"], "argument --metrics: invalid"),
+        (["--metrics", "=1"], "argument --metrics: invalid"),
+        (["--metrics", "AP=nan"], "argument --metrics: invalid"),
         (["--name", "a b"], "--name a b: expected letters"),
         (["--config", "ttsrn_ytvis19"], "a checkpoint of another model"),
-        (["--metafile", "missing.yml"], "missing.yml: not a metafile: "),
+        (["--metafile", "missing.yml"], "missing.yml: there is no such metafile"),
     ],
 )
 def test_publish_refuses_and_writes_nothing(run, tmp_path, arguments, expected):

@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--metrics",
         nargs="+",
-        type=_metric,
+        type=name_and_number,
         metavar="NAME=VALUE",
         help="metrics of these weights, as tools/test.py measures them",
     )
@@ -59,10 +59,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _metric(text: str) -> tuple[str, float]:
+def name_and_number(text: str) -> tuple[str, float]:
+    """Type of ``--metrics``."""
     name, _, value = text.rpartition("=")
-    if not math.isfinite(float(value)):
-        raise argparse.ArgumentTypeError(f"expected a finite number, got {value}")
+    if not name or not math.isfinite(float(value)):
+        raise ValueError
     return name, float(value)
 
 
