@@ -182,7 +182,9 @@ class TwinsSVT(BaseModule):
             for c_in, stage in zip([in_channels, *dims[:-1]], stages, strict=True)
         )
         self.pos_block = nn.ModuleList(PositionEncodingGenerator(c) for c in dims)
-        self.blocks = nn.ModuleList(_blocks(*stage[:-1], qkv_bias, drop_paths) for stage in stages)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(_blocks(stage, qkv_bias, drop_paths)) for stage in stages
+        )
         self.norm_list = (
             nn.ModuleList(nn.LayerNorm(c, eps=1e-6) for c in dims) if output_norm else None
         )
@@ -234,6 +236,7 @@ class TwinsSVT(BaseModule):
         return self
 
     def _freeze_stages(self) -> None:
+        parts: Any
         for parts in (self.patch_embeds, self.pos_block, self.blocks, self.norm_list or []):
             for part in parts[: self.frozen_stages + 1]:
                 part.eval().requires_grad_(False)
@@ -247,32 +250,24 @@ def _stages(
     window_sizes: Sequence[int] = (7, 7, 7, 7),
     sr_ratios: Sequence[int] = (8, 4, 2, 1),
     patch_sizes: Sequence[int] = (4, 2, 2, 2),
-) -> list[tuple]:
+) -> list[tuple[Any, ...]]:
     """Entries of ``arch`` stage by stage, in this order."""
     entries = (embed_dims, num_heads, depths, mlp_ratios, window_sizes, sr_ratios, patch_sizes)
     return list(zip(*entries, strict=True))
 
 
 def _blocks(
-    dims: int,
-    heads: int,
-    depth: int,
-    mlp_ratio: float,
-    window_size: int,
-    sr_ratio: int,
-    qkv_bias: bool,
-    drop_paths: Iterator[float],
-) -> nn.ModuleList:
+    stage: tuple[Any, ...], qkv_bias: bool, drop_paths: Iterator[float]
+) -> Iterator[TwinsBlock]:
     """Blocks of a stage, windowed and sub-sampled in turn."""
-    blocks = nn.ModuleList()
+    dims, heads, depth, mlp_ratio, window_size, sr_ratio, _ = stage
     for i in range(depth):
         attn: nn.Module = (
             SubsampledAttention(dims, heads, sr_ratio, qkv_bias)
             if i % 2
             else WindowAttention(dims, heads, window_size, qkv_bias)
         )
-        blocks.append(TwinsBlock(attn, dims, mlp_ratio, next(drop_paths)))
-    return blocks
+        yield TwinsBlock(attn, dims, mlp_ratio, next(drop_paths))
 
 
 PRESETS: dict[str, dict[str, Any]] = dict(
