@@ -2,9 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+T = TypeVar("T")
+
+
+def each_tensor(item: T, change: Callable[[Tensor], Tensor]) -> T:
+    """Copy of a dataclass with changed tensors; other fields stay as they are."""
+    fields = vars(item).items()
+    return type(item)(**{name: change(x) if isinstance(x, Tensor) else x for name, x in fields})
 
 
 @dataclass(frozen=True)
@@ -45,26 +55,19 @@ class InstanceSequences:
 
     def frames(self, start: int, stop: int) -> "InstanceSequences":
         """View the same sequences in frames ``start`` to ``stop - 1``."""
-        return self._each(lambda field: field[:, start:stop])
+        return each_tensor(self, lambda field: field[:, start:stop])
 
     def select(self, rows: Tensor, frames: Tensor | None = None) -> "InstanceSequences":
         """Copy of some sequences, and of the frames (T,) bool if given."""
-        return self._each(lambda field: field[rows] if frames is None else field[rows][:, frames])
-
-    def blank(self, num_sequences: int, num_frames: int) -> "InstanceSequences":
-        """Sequences without any prediction, of the same kind."""
-        return self._each(
-            lambda field: field.new_zeros(num_sequences, num_frames, *field.shape[2:])
+        return each_tensor(
+            self, lambda field: field[rows] if frames is None else field[rows][:, frames]
         )
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "InstanceSequences":
-        return InstanceSequences(
-            change(self.logits),
-            None if self.boxes is None else change(self.boxes),
-            None if self.mask_logits is None else change(self.mask_logits),
-            change(self.covered),
-            None if self.states is None else change(self.states),
-        )
+    def extended(self, num_sequences: int, num_frames: int) -> "InstanceSequences":
+        """Copy with room for more sequences and frames, which have no prediction yet."""
+        s, t = self.covered.shape
+        more = (0, num_frames - t, 0, num_sequences - s)
+        return each_tensor(self, lambda field: F.pad(field, (0, 0) * (field.dim() - 2) + more))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Ground-truth instance sequences of a clip."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from mmttsrn.structures.instance_sequences import each_tensor
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,6 @@ class SequenceTargets:
     matched_frames: Tensor | None = None
 
     @property
-    def frame_labels(self) -> Tensor:
-        """(n, T) int64; an absent frame counts as class 0."""
-        return self.labels[:, None] * self.valid
-
-    @property
     def frame_weights(self) -> Tensor:
         """(n, T) float32 weights of the frames in a mean over ``matched_frames``."""
         frames = self.matched_frames
@@ -42,27 +39,13 @@ class SequenceTargets:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def of_visible_frames(self) -> "SequenceTargets":
-        """Match by the frames where the instance is visible."""
-        return replace(self, matched_frames=self.valid)
-
     def to(self, device: torch.device) -> "SequenceTargets":
         """Copy to a device."""
-        masks = None if self.masks is None else self.masks.to(device)
-        return SequenceTargets(
-            self.labels.to(device),
-            self.boxes.to(device),
-            self.valid.to(device),
-            masks,
-            self.frame_size,
-        )
+        return each_tensor(self, lambda field: field.to(device))
 
     def select(self, keep: Tensor) -> "SequenceTargets":
         """Targets of the instances in ``keep`` (int64 indices)."""
-        masks = None if self.masks is None else self.masks[keep]
-        return SequenceTargets(
-            self.labels[keep], self.boxes[keep], self.valid[keep], masks, self.frame_size
-        )
+        return each_tensor(self, lambda field: field[keep])
 
     def largest(self, count: int) -> "SequenceTargets":
         """Keep the ``count`` instances of the largest area over the clip, in their order."""

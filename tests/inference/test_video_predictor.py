@@ -178,7 +178,7 @@ def test_state_does_not_grow() -> None:
     predictor = VideoPredictor(model, video.sizes)
     for frame in video.frames():
         predictor.step(frame)
-        if predictor.state.link.looks is not None:
+        if predictor.state.link.has_clip:
             assert len(predictor.state.link.looks) <= 5
             assert len(predictor.state.link.lost) <= 6
     predictor.finish()

@@ -1,6 +1,7 @@
 """Twins-SVT: a pyramid transformer of alternating windowed and sub-sampled global attention."""
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -9,21 +10,13 @@ from mmcv.cnn.bricks.drop import DropPath
 from mmengine.model import BaseModule
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.models.layers import run_layer
 from mmttsrn.registry import MODELS
 
 
 class PatchEmbed(nn.Module):
-    """Non-overlapping patches to tokens: strided convolution, then layer norm over channels.
-
-    Args:
-        in_channels: Channels of the input map.
-        embed_dims: Channels of a token.
-        patch_size: Kernel and stride of the convolution, in cells of the input map. Trailing rows
-            and columns that fill no patch are dropped.
-    """
+    """Non-overlapping patches to tokens; rows and columns that fill no patch are dropped."""
 
     def __init__(self, in_channels: int, embed_dims: int, patch_size: int) -> None:
         super().__init__()
@@ -92,20 +85,6 @@ class SubsampledAttention(nn.Module):
         return self.proj(out.transpose(1, 2).flatten(2))
 
 
-class Mlp(nn.Module):
-    """Two linear layers with an exact GELU between them."""
-
-    def __init__(self, embed_dims: int, hidden_dims: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(embed_dims, hidden_dims)
-        self.act = nn.GELU()
-        self.fc2 = nn.Linear(hidden_dims, embed_dims)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (..., C) to (..., C)."""
-        return self.fc2(self.act(self.fc1(x)))
-
-
 class TwinsBlock(nn.Module):
     """Pre-norm transformer block: attention and MLP, each with stochastic depth.
 
@@ -121,7 +100,9 @@ class TwinsBlock(nn.Module):
         self.norm1 = nn.LayerNorm(embed_dims, eps=1e-6)
         self.attn = attn
         self.norm2 = nn.LayerNorm(embed_dims, eps=1e-6)
-        self.mlp = Mlp(embed_dims, int(embed_dims * mlp_ratio))
+        hidden = int(embed_dims * mlp_ratio)
+        fc1, fc2 = nn.Linear(embed_dims, hidden), nn.Linear(hidden, embed_dims)
+        self.mlp = nn.Sequential(OrderedDict(fc1=fc1, act=nn.GELU(), fc2=fc2))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -168,7 +149,8 @@ class TwinsSVT(BaseModule):
             checkpoint=...)``.
 
     Raises:
-        UserInputError: ``arch`` has other keys, or not one entry for each stage.
+        TypeError: ``arch`` has other keys.
+        ValueError: An entry of ``arch`` has another number of stages.
 
     Source: "Twins: Revisiting the Design of Spatial Attention in Vision Transformers" (NeurIPS
     2021), section 3.2; behaviour of the authors' detection code.
@@ -187,23 +169,21 @@ class TwinsSVT(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        settings = _resolve_arch(arch)
-        dims, depths = settings["embed_dims"], settings["depths"]
-        num_stages = len(dims)
+        stages = _stages(**(PRESETS[arch] if isinstance(arch, str) else arch))
+        dims = [stage[0] for stage in stages]
         self.out_indices = tuple(out_indices)
         self.out_channels = [dims[i] for i in self.out_indices]
         self.frozen_stages = frozen_stages
         self.with_cp = with_cp
-        drop_paths = iter(torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist())
+        depth = sum(stage[2] for stage in stages)
+        drop_paths = iter(torch.linspace(0, drop_path_rate, depth, device="cpu").tolist())
         self.patch_embeds = nn.ModuleList(
-            PatchEmbed(c_in, c, size)
-            for c_in, c, size in zip(
-                [in_channels, *dims[:-1]], dims, settings["patch_sizes"], strict=True
-            )
+            PatchEmbed(c_in, stage[0], stage[-1])
+            for c_in, stage in zip([in_channels, *dims[:-1]], stages, strict=True)
         )
         self.pos_block = nn.ModuleList(PositionEncodingGenerator(c) for c in dims)
         self.blocks = nn.ModuleList(
-            _build_stage(settings, stage, qkv_bias, drop_paths) for stage in range(num_stages)
+            nn.ModuleList(_blocks(stage, qkv_bias, drop_paths)) for stage in stages
         )
         self.norm_list = (
             nn.ModuleList(nn.LayerNorm(c, eps=1e-6) for c in dims) if output_norm else None
@@ -223,7 +203,7 @@ class TwinsSVT(BaseModule):
         for stage, blocks in enumerate(self.blocks):
             x, grid = self.patch_embeds[stage](x)
             for i, block in enumerate(cast(nn.ModuleList, blocks)):
-                x = self._run_block(block, x, grid)
+                x = run_layer(block, x, grid, recompute=self.with_cp)
                 if i == 0:
                     x = self.pos_block[stage](x, grid)
             if self.norm_list is not None:
@@ -255,52 +235,41 @@ class TwinsSVT(BaseModule):
         self._freeze_stages()
         return self
 
-    def _run_block(self, block: nn.Module, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        if self.with_cp and x.requires_grad:
-            return checkpoint(block, x, grid, use_reentrant=False)
-        return block(x, grid)
-
     def _freeze_stages(self) -> None:
-        for stage in range(self.frozen_stages + 1):
-            for part in (self.patch_embeds[stage], self.pos_block[stage], self.blocks[stage]):
-                part.eval()
-                part.requires_grad_(False)
-            if self.norm_list is not None:
-                self.norm_list[stage].eval()
-                self.norm_list[stage].requires_grad_(False)
+        parts: Any
+        for parts in (self.patch_embeds, self.pos_block, self.blocks, self.norm_list or []):
+            for part in parts[: self.frozen_stages + 1]:
+                part.eval().requires_grad_(False)
 
 
-def _build_stage(
-    settings: dict[str, Any], stage: int, qkv_bias: bool, drop_paths: Any
-) -> nn.ModuleList:
-    dims, heads = settings["embed_dims"][stage], settings["num_heads"][stage]
-    blocks = nn.ModuleList()
-    for i in range(settings["depths"][stage]):
-        attn: nn.Module
-        if i % 2 == 0:
-            attn = WindowAttention(dims, heads, settings["window_sizes"][stage], qkv_bias)
-        else:
-            attn = SubsampledAttention(dims, heads, settings["sr_ratios"][stage], qkv_bias)
-        blocks.append(TwinsBlock(attn, dims, settings["mlp_ratios"][stage], next(drop_paths)))
-    return blocks
+def _stages(
+    embed_dims: Sequence[int],
+    num_heads: Sequence[int],
+    depths: Sequence[int],
+    mlp_ratios: Sequence[float] = (4, 4, 4, 4),
+    window_sizes: Sequence[int] = (7, 7, 7, 7),
+    sr_ratios: Sequence[int] = (8, 4, 2, 1),
+    patch_sizes: Sequence[int] = (4, 2, 2, 2),
+) -> list[tuple[Any, ...]]:
+    """Entries of ``arch`` stage by stage, in this order."""
+    entries = (embed_dims, num_heads, depths, mlp_ratios, window_sizes, sr_ratios, patch_sizes)
+    return list(zip(*entries, strict=True))
 
 
-def _resolve_arch(arch: str | dict[str, Any]) -> dict[str, Any]:
-    settings = {**COMMON, **(PRESETS[arch] if isinstance(arch, str) else arch)}
-    required = {*COMMON, "embed_dims", "num_heads", "depths"}
-    if set(settings) != required or len({len(values) for values in settings.values()}) != 1:
-        raise UserInputError(
-            f"TwinsSVT: arch: expected {sorted(required)}, each with one entry a stage, got {arch}"
+def _blocks(
+    stage: tuple[Any, ...], qkv_bias: bool, drop_paths: Iterator[float]
+) -> Iterator[TwinsBlock]:
+    """Blocks of a stage, windowed and sub-sampled in turn."""
+    dims, heads, depth, mlp_ratio, window_size, sr_ratio, _ = stage
+    for i in range(depth):
+        attn: nn.Module = (
+            SubsampledAttention(dims, heads, sr_ratio, qkv_bias)
+            if i % 2
+            else WindowAttention(dims, heads, window_size, qkv_bias)
         )
-    return settings
+        yield TwinsBlock(attn, dims, mlp_ratio, next(drop_paths))
 
 
-COMMON: dict[str, Any] = dict(
-    patch_sizes=(4, 2, 2, 2),
-    mlp_ratios=(4, 4, 4, 4),
-    window_sizes=(7, 7, 7, 7),
-    sr_ratios=(8, 4, 2, 1),
-)
 PRESETS: dict[str, dict[str, Any]] = dict(
     small=dict(embed_dims=(64, 128, 256, 512), num_heads=(2, 4, 8, 16), depths=(2, 2, 10, 4)),
     base=dict(embed_dims=(96, 192, 384, 768), num_heads=(3, 6, 12, 24), depths=(2, 2, 18, 2)),

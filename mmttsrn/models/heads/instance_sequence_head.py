@@ -5,10 +5,14 @@ from typing import cast
 import torch
 from mmengine.model import BaseModule
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.layers import SinePositionEncoding3D, TransformerDecoderLayer
+from mmttsrn.models.layers import (
+    SinePositionEncoding3D,
+    TransformerDecoderLayer,
+    init_xavier,
+    run_layer,
+)
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures, SequencePredictions
 
@@ -84,9 +88,7 @@ class InstanceSequenceHead(BaseModule):
 
     def init_weights(self) -> None:
         """Xavier-uniform matrices in the decoder, as in DETR; ``init_cfg`` has the last word."""
-        for parameter in self.layers.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
+        init_xavier(self.layers)
         # The first self-attention reads zeros, so its first norm would see exactly its bias: a
         # zero bias has a gradient of 1 / sqrt(eps), which gradient clipping turns on the rest.
         first = cast(TransformerDecoderLayer, self.layers[0])
@@ -126,10 +128,7 @@ class InstanceSequenceHead(BaseModule):
         x = torch.zeros_like(query_pos)
         states = []
         for layer in self.layers:
-            if self.with_cp and self.training:
-                x = checkpoint(layer, x, query_pos, key, value, mask, use_reentrant=False)
-            else:
-                x = layer(x, query_pos, key, value, mask)
+            x = run_layer(layer, x, query_pos, key, value, mask, recompute=self.with_cp)
             states.append(self.norm(x))
         stacked = torch.stack(states).unflatten(2, (t, self.num_instances))  # L, N, T, Q, C
         logits, boxes = self.cls_branch(stacked), self.bbox_branch(stacked).sigmoid()

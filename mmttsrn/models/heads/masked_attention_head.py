@@ -1,7 +1,6 @@
 """Transformer decoder whose queries are shared by the frames and attend inside their masks."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.layers import MaskedAttentionLayer, resize_padding_mask
+from mmttsrn.models.layers import MaskedAttentionLayer, init_xavier, resize_padding_mask
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures, SequencePredictions, dense_masks
 
@@ -108,9 +107,7 @@ class MaskedAttentionHead(BaseModule):
 
     def init_weights(self) -> None:
         """Xavier-uniform matrices in the decoder, as in DETR; ``init_cfg`` has the last word."""
-        for parameter in self.layers.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
+        init_xavier(self.layers)
         super().init_weights()
 
     def forward(self, features: ClipFeatures) -> list[SequencePredictions]:
@@ -132,19 +129,17 @@ class MaskedAttentionHead(BaseModule):
         n = len(mask_features)
         x = self.query_feat.weight.expand(n, -1, -1)
         query_pos = self.query_embed.weight.expand(n, -1, -1)
-        inside = self._inside(features)
-        state, logits, masks = self._predict(x, mask_features, inside)
-        layers = [(state, logits, masks)]
+        inside = self._inside(features, mask_features)
+        layers = [self._predict(x, mask_features, inside)]
         for layer, level in zip(self.layers, self.layer_levels, strict=True):
-            size = features.levels[level].shape[-2:]
             value, pos = keys[level]
-            blocked = self._blocked(masks, features, size)
-            x = cast(MaskedAttentionLayer, layer)(x, query_pos, value + pos, value, blocked)
-            state, logits, masks = self._predict(x, mask_features, inside)
-            layers.append((state, logits, masks))
+            blocked = self._blocked(layers[-1][2], features, features.levels[level].shape[-2:])
+            x = layer(x, query_pos, value + pos, value, blocked)
+            layers.append(self._predict(x, mask_features, inside))
         t = mask_features.shape[1]
         with_pixels = self.training and len(self.pixel_branches) > 0
-        pixel_logits = self._classify_pixels(features) if with_pixels else ()
+        maps = (features.levels[-1], mask_features)
+        pixel_logits = self._classify_pixels(maps) if with_pixels else ()
         return [
             SequencePredictions(
                 logits[:, None].expand(-1, t, -1, -1),
@@ -165,13 +160,11 @@ class MaskedAttentionHead(BaseModule):
         value, pos = (m.movedim(2, -1).flatten(1, 3) for m in (cells, pos))
         return value + self.level_embed.weight[level], pos
 
-    def _inside(self, features: ClipFeatures) -> Tensor | None:
+    def _inside(self, features: ClipFeatures, mask_features: Tensor) -> Tensor | None:
         """(N, 1, T, h, w) bool cells of the mask features that are no padding; None for all."""
-        assert features.mask_features is not None
         if not (self.mask_padding and features.padding_mask.any()):
             return None
-        size = features.mask_features.shape[-2:]
-        return ~resize_padding_mask(features.padding_mask, size)[:, None]
+        return ~resize_padding_mask(features.padding_mask, mask_features.shape[-2:])[:, None]
 
     def _predict(
         self, x: Tensor, mask_features: Tensor, inside: Tensor | None
@@ -199,10 +192,8 @@ class MaskedAttentionHead(BaseModule):
             blocked = blocked & ~blocked.all(-1, keepdim=True)
         return blocked.repeat_interleave(self.num_heads, 0)
 
-    def _classify_pixels(self, features: ClipFeatures) -> tuple[Tensor, ...]:
+    def _classify_pixels(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Class logits (N, T, K+1, h, w) of the cells of the finest level and the mask features."""
-        assert features.mask_features is not None
-        maps = (features.levels[-1], features.mask_features)
         return tuple(
             branch(m.flatten(0, 1)).unflatten(0, m.shape[:2])
             for branch, m in zip(self.pixel_branches, maps, strict=True)

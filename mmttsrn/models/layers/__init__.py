@@ -1,4 +1,4 @@
-"""Layers shared by necks and heads."""
+"""Layers shared by backbones, necks and heads."""
 
 from mmttsrn.models.layers.position_encoding import SinePositionEncoding3D
 from mmttsrn.models.layers.resizing import cell_shares, resize_padding_mask
@@ -7,6 +7,8 @@ from mmttsrn.models.layers.transformer import (
     MaskedAttentionLayer,
     TransformerDecoderLayer,
     TransformerEncoderLayer,
+    init_xavier,
+    run_layer,
 )
 
 __all__ = [
@@ -16,5 +18,7 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
     "cell_shares",
+    "init_xavier",
     "resize_padding_mask",
+    "run_layer",
 ]

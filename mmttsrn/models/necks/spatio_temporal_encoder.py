@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.layers import TransformerEncoderLayer, resize_padding_mask
+from mmttsrn.models.layers import (
+    TransformerEncoderLayer,
+    init_xavier,
+    resize_padding_mask,
+    run_layer,
+)
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures
 
@@ -61,9 +65,7 @@ class SpatioTemporalEncoder(BaseModule):
 
     def init_weights(self) -> None:
         """Xavier-uniform matrices in the encoder, as in DETR; ``init_cfg`` has the last word."""
-        for parameter in self.layers.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
+        init_xavier(self.layers)
         super().init_weights()
 
     def forward(self, maps: Sequence[Tensor], padding_mask: Tensor) -> ClipFeatures:
@@ -89,10 +91,7 @@ class SpatioTemporalEncoder(BaseModule):
         key_mask = mask.flatten(1) if mask.any() else None
         pos = positions.flatten(1, 3)
         for layer in self.layers:
-            if self.with_cp and x.requires_grad:
-                x = checkpoint(layer, x, pos, key_mask, use_reentrant=False)
-            else:
-                x = layer(x, pos, key_mask)
+            x = run_layer(layer, x, pos, key_mask, recompute=self.with_cp)
         return ClipFeatures(
             memory=x.unflatten(1, (t, h, w)),
             positions=positions,

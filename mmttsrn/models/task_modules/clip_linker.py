@@ -1,7 +1,7 @@
 """Sequences of a long video from the sequences of its overlapping clips."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import FinishedFrames, InstanceSequences
+from mmttsrn.structures.instance_sequences import each_tensor
 
-FIELDS = ("logits", "boxes", "mask_logits", "states", "covered")
 NEVER = -1
 FIRST_ID = 1  # 0 is the background in pictures of ids
 
@@ -53,21 +53,15 @@ class _Looks:
 
     def select(self, rows: Tensor) -> "_Looks":
         """Those of some sequences."""
-        states = None if self.states is None else self.states[rows]
-        return _Looks(self.ids[rows], self.slots[rows], self.seen[rows], self.classes[rows], states)
+        return each_tensor(self, lambda x: x[rows])
 
     def append(self, other: "_Looks") -> "_Looks":
         """Both, one after the other."""
-        states = None
-        if self.states is not None and other.states is not None:
-            states = torch.cat([self.states, other.states])
-        return _Looks(
-            torch.cat([self.ids, other.ids]),
-            torch.cat([self.slots, other.slots]),
-            torch.cat([self.seen, other.seen]),
-            torch.cat([self.classes, other.classes]),
-            states,
-        )
+        joined: dict[str, Any] = {
+            name: x if x is None else torch.cat([x, getattr(other, name)])
+            for name, x in vars(self).items()
+        }
+        return _Looks(**joined)
 
     def update(self, rows: Tensor, other: "_Looks") -> None:
         """Take the looks of ``other`` for ``rows``; of one that is not seen, only the slot."""
@@ -84,42 +78,48 @@ class _Looks:
             return (self.slots[:, None] == other.slots).float()
         return F.normalize(self.states, dim=-1) @ F.normalize(other.states, dim=-1).T
 
-    def agreement(self, other: "_Looks") -> Tensor:
-        """Probability (n, m) of the same class."""
-        return self.classes @ other.classes.T
-
 
 class LinkedVideo:
     """State of the linking of one video: the frames that can still change, and who was lost.
 
     Args:
         linker: Its settings.
+
+    Attributes:
+        start: First frame that is held.
+        released: First frame that was not given away.
+        count: Sequences of the video so far.
+        sequences: The S sequences in the frames held; like the next two, there from the first clip.
+        looks: Looks of these S.
+        lost: Looks of those without a prediction in these frames.
     """
+
+    sequences: InstanceSequences
+    looks: _Looks
+    lost: _Looks
 
     def __init__(self, linker: "ClipLinker") -> None:
         self.linker = linker
-        self.start = 0  # first frame that is held
-        self.released = 0  # first frame that was not given away
-        self.count = 0  # sequences of the video so far
-        self.sequences: InstanceSequences | None = None  # of S sequences in the frames held
-        self.looks: _Looks | None = None  # of these S
-        self.lost: _Looks | None = None  # of those without a prediction in them
+        self.start = self.released = self.count = 0
+        self.has_clip = False
 
     def state_dict(self) -> dict[str, Any]:
         """Give all that is known of the video, as tensors and numbers, which are not copied."""
-        parts = (self.sequences, self.looks, self.lost)
+        parts = (self.sequences, self.looks, self.lost) if self.has_clip else ()
         return dict(
             numbers=(self.start, self.released, self.count),
-            parts=[None if part is None else dict(vars(part)) for part in parts],
+            parts=[dict(vars(part)) for part in parts],
         )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a :meth:`state_dict`."""
         self.start, self.released, self.count = state["numbers"]
-        sequences, looks, lost = state["parts"]
-        self.sequences = None if sequences is None else InstanceSequences(**sequences)
-        self.looks = None if looks is None else _Looks(**looks)
-        self.lost = None if lost is None else _Looks(**lost)
+        parts = [part for part in state["parts"] if part is not None]
+        self.has_clip = bool(parts)
+        if parts:
+            sequences, looks, lost = parts
+            self.sequences = InstanceSequences(**sequences)
+            self.looks, self.lost = _Looks(**looks), _Looks(**lost)
 
     @torch.no_grad()
     def add(self, start: int, clip: InstanceSequences) -> None:
@@ -131,10 +131,10 @@ class LinkedVideo:
             clip: Its sequences; nothing of it is kept.
         """
         looks = _Looks.of_clip(start, clip)
-        if self.sequences is None or self.looks is None:
+        if not self.has_clip:
+            self.has_clip, self.count = True, len(clip)
             self.start = self.released = start
             self.sequences = clip.select(torch.arange(len(clip)))
-            self.count = len(clip)
             self.looks, self.lost = looks, looks.select(torch.arange(0))
             return
         self._forget(start)
@@ -151,13 +151,12 @@ class LinkedVideo:
         self.looks.update(rows, looks.select(slots))
         new_rows = torch.arange(len(new)) + len(self.looks)
         self.looks = self.looks.append(new_looks)
-        self._extend(len(self.looks), clip.covered.shape[1])
+        frames = max(clip.covered.shape[1], self.sequences.covered.shape[1])
+        self.sequences = self.sequences.extended(len(self.looks), frames)
         _merge(self.sequences, torch.cat([rows, new_rows]), clip, torch.cat([slots, new]))
 
     def release(self, stop: int) -> FinishedFrames:
         """Give away the frames before ``stop`` that were not given away yet."""
-        assert self.sequences is not None, "no clip yet"
-        assert self.looks is not None
         part = self.sequences.frames(self.released - self.start, stop - self.start)
         self.released = stop
         rows = part.covered.any(1).nonzero().squeeze(1)
@@ -168,9 +167,6 @@ class LinkedVideo:
 
     def _forget(self, start: int) -> None:
         """Drop the frames before ``start``; sequences that end there are remembered a while."""
-        assert self.sequences is not None
-        assert self.looks is not None
-        assert self.lost is not None
         rest = self.sequences.frames(start - self.start, self.sequences.covered.shape[1])
         held = rest.covered.any(1).cpu()
         self.start, self.released = start, max(start, self.released)
@@ -181,8 +177,6 @@ class LinkedVideo:
 
     def _continued(self, clip: InstanceSequences, looks: _Looks) -> tuple[Tensor, Tensor]:
         """Rows that are held and slots of the clip that are the same by the frames they share."""
-        assert self.sequences is not None
-        assert self.looks is not None
         shared = self.sequences.covered.any(0)
         if not len(self.looks) or not shared.any():
             return torch.arange(0), torch.arange(0)
@@ -197,9 +191,6 @@ class LinkedVideo:
         self, start: int, clip: InstanceSequences, looks: _Looks, rows: Tensor, slots: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Rows of sequences that are seen again, and their slots; those lost are held again."""
-        assert self.sequences is not None
-        assert self.looks is not None
-        assert self.lost is not None
         seen = _is_seen(clip).cpu()
         first = start + seen.int().argmax(1)
         is_candidate = seen.any(1) & (looks.classes[:, :-1].amax(-1) >= self.linker.min_score)
@@ -213,28 +204,16 @@ class LinkedVideo:
         allowed = allowed & (gap > 0) & (gap <= self.linker.memory)
         similarity = known.similarity(looks.select(columns))
         allowed &= similarity >= self.linker.min_similarity
-        score = similarity + known.agreement(looks.select(columns))
+        score = similarity + known.classes @ looks.classes[columns].T
         found, chosen = _assign(score, allowed)
         is_lost = found >= len(self.looks)
         back = found.clone()
         back[is_lost] = torch.arange(int(is_lost.sum())) + len(self.looks)
-        kept = torch.ones(len(known), dtype=torch.bool)
-        kept[: len(self.looks)] = False
+        kept = torch.arange(len(known)) >= len(self.looks)
         kept[found] = False
         self.looks = self.looks.append(known.select(found[is_lost]))
         self.lost = known.select(kept)
         return back, columns[chosen]
-
-    def _extend(self, num_sequences: int, num_frames: int) -> None:
-        """Make room for new sequences and frames."""
-        old = self.sequences
-        assert old is not None
-        held, frames = old.covered.shape
-        self.sequences = old.blank(num_sequences, max(num_frames, frames))
-        for name in FIELDS:
-            target = getattr(self.sequences, name)
-            if target is not None:
-                target[:held, :frames] = getattr(old, name)
 
 
 @TASK_UTILS.register_module()
@@ -315,10 +294,8 @@ def _assign(score: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
 def _overlap(a: InstanceSequences, b: InstanceSequences) -> Tensor:
     """IoU (A, B) over all shared frames together."""
     if a.mask_logits is None or b.mask_logits is None:
-        assert a.boxes is not None
-        assert b.boxes is not None
-        return _box_iou(a.boxes, b.boxes)
-    x, y = (s.mask_logits.flatten(1).gt(0).float() for s in (a, b))  # type: ignore[union-attr]
+        return _box_iou(*(cast(Tensor, s.boxes) for s in (a, b)))
+    x, y = (masks.flatten(1).gt(0).float() for masks in (a.mask_logits, b.mask_logits))
     inter = x @ y.T
     union = x.sum(1)[:, None] + y.sum(1) - inter
     return inter / union.clamp(min=1)
@@ -336,7 +313,7 @@ def _merge(window: InstanceSequences, rows: Tensor, clip: InstanceSequences, slo
     """Write clip rows ``slots`` into window rows ``rows``; average where both are covered."""
     num_frames = clip.covered.shape[1]
     old = window.covered[rows, :num_frames]
-    for name in FIELDS[:-1]:
+    for name in ("logits", "boxes", "mask_logits", "states"):
         target, source = getattr(window, name), getattr(clip, name)
         if target is None:
             continue

@@ -6,15 +6,10 @@ from dataclasses import replace
 from itertools import combinations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.task_modules.mask_encoding import (
-    MaskEncoder,
-    boxes_of_masks,
-    logit_threshold,
-)
+from mmttsrn.models.task_modules.mask_encoding import boxes_of_masks
 from mmttsrn.models.task_modules.post_processor import PostProcessor, VideoScoring
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import (
@@ -24,52 +19,6 @@ from mmttsrn.structures import (
     InstanceSequences,
     SequenceScores,
 )
-
-
-@TASK_UTILS.register_module()
-class InstanceQueryPostProcessor(PostProcessor):
-    """Score = class probability x mean probability of the mask pixels; duplicates are dropped.
-
-    The class probabilities of a sequence are means over the frames in which it has a mask pixel. A
-    frame is hidden when there is none, or when no class reaches ``null_frame_score`` there.
-
-    Args:
-        mask_thr: A pixel belongs to the mask when its probability is above this.
-        null_frame_score: A frame is hidden when its best class probability is below this.
-        nms_iou: Of two sequences whose masks overlap by more than this IoU over the video, the one
-            with the lower score is dropped; None keeps all.
-        top_k: Keep only the best pairs of a sequence and a class, so that a sequence may be given
-            as several classes; None gives each sequence as its best class.
-        mask_quality: Multiply by the mean probability of the mask pixels.
-        max_pixels: Most mask pixels resized at a time; bounds the memory.
-
-    Source: score and ``top_k`` of Mask2Former (CVPR 2022); Mask2Former for video (2021) has no
-    ``mask_quality`` and hides no frame.
-    """
-
-    def __init__(
-        self,
-        mask_thr: float = 0.5,
-        null_frame_score: float = 0.01,
-        nms_iou: float | None = None,
-        top_k: int | None = None,
-        mask_quality: bool = True,
-        max_pixels: int = 2**25,
-    ) -> None:
-        self.logit_thr = logit_threshold(mask_thr, "InstanceQueryPostProcessor")
-        if nms_iou is not None and not 0 < nms_iou <= 1:
-            raise UserInputError(f"nms_iou={nms_iou}: expected None, or above 0 and at most 1")
-        if top_k is not None and top_k < 1:
-            raise UserInputError(f"top_k={top_k}: expected None for all, or at least 1")
-        self.null_frame_score = null_frame_score
-        self.nms_iou = nms_iou
-        self.top_k = top_k
-        self.mask_quality = mask_quality
-        self.max_pixels = max_pixels
-
-    def start(self, sizes: FrameSizes) -> VideoScoring:
-        """Begin a video; see the base class."""
-        return _ClassTimesMaskQuality(self, sizes)
 
 
 class _ClassTimesMaskQuality(VideoScoring):
@@ -86,11 +35,9 @@ class _ClassTimesMaskQuality(VideoScoring):
 
     state_names = ("class_sums", "num_frames", "probability", "area", "overlap", "is_shown")
 
-    def __init__(self, settings: InstanceQueryPostProcessor, sizes: FrameSizes) -> None:
-        self.settings = settings
-        self.sizes = sizes
-        self.encoder = MaskEncoder(sizes, settings.logit_thr, settings.max_pixels)
-        self.class_sums: Tensor | None = None
+    def __init__(self, settings: "InstanceQueryPostProcessor", sizes: FrameSizes) -> None:
+        super().__init__(settings, sizes)
+        self.class_sums = torch.zeros(0, 0)
         self.num_frames = torch.zeros(0)
         self.probability = torch.zeros(0)
         self.area = torch.zeros(0, dtype=torch.int64)
@@ -107,32 +54,19 @@ class _ClassTimesMaskQuality(VideoScoring):
         if sequences.mask_logits is None:
             raise UserInputError("model.post_processor: expected one for boxes, without masks")
         self._grow(part.ids, sequences.logits.shape[-1] - 1)
-        self._count(part.ids, _without_padding(sequences, self.sizes))
+        self._count(part.ids, sequences, _without_padding(sequences.mask_logits, self.sizes))
         frame_scores = sequences.logits.float().softmax(-1)[..., :-1].amax(-1)
         visible = sequences.covered & (frame_scores >= self.settings.null_frame_score)
-        shown = replace(sequences, covered=visible)
-        counts, has_pixel = self.encoder.encode(shown, visible)
-        assert counts is not None
+        counts, has_pixel = self.encoder.encode(replace(sequences, covered=visible), visible)
+        counts = counts or []
         for texts, pixels in zip(counts, has_pixel.tolist(), strict=True):
             texts[:] = [text if seen else None for text, seen in zip(texts, pixels, strict=True)]
         self.is_shown[part.ids] |= has_pixel.any(1)
         boxes = boxes_of_masks(counts, self.sizes.original, has_pixel.shape)
         return EncodedFrames(part.ids, frame_scores.cpu() * has_pixel, has_pixel, boxes, counts)
 
-    def _grow(self, ids: Tensor, num_classes: int) -> None:
-        """Make room for new sequences."""
-        if self.class_sums is None:
-            self.class_sums = torch.zeros(0, num_classes)
-        more = max(int(ids.max()) + 1 - len(self.area), 0) if len(ids) else 0
-        self.class_sums = F.pad(self.class_sums, (0, 0, 0, more))
-        for name in ("num_frames", "probability", "area", "is_shown"):
-            setattr(self, name, F.pad(getattr(self, name), (0, more)))
-
-    def _count(self, ids: Tensor, sequences: InstanceSequences) -> None:
-        """Add frames of the sequences ``ids`` (S,), without padding."""
-        logits = sequences.mask_logits
-        assert logits is not None
-        assert self.class_sums is not None
+    def _count(self, ids: Tensor, sequences: InstanceSequences, logits: Tensor) -> None:
+        """Add frames of the sequences ``ids`` (S,) with these mask logits."""
         masks = (logits > self.settings.logit_thr) & sequences.covered[..., None, None]
         seen = masks.flatten(2).any(2).float()  # S, t
         probabilities = sequences.logits.float().softmax(-1)[..., :-1]
@@ -145,12 +79,10 @@ class _ClassTimesMaskQuality(VideoScoring):
         self.area[ids] += shared.diagonal()
         for row, column in shared.triu(1).nonzero().tolist():
             low, high = sorted((int(ids[row]), int(ids[column])))
-            pixels_of_both = self.overlap.get((low, high), 0) + int(shared[row, column])
-            self.overlap[low, high] = pixels_of_both
+            self.overlap[low, high] = self.overlap.get((low, high), 0) + int(shared[row, column])
 
     def scores(self, ids: Tensor | None = None) -> SequenceScores:
         """Results as they are now, best first."""
-        assert self.class_sums is not None, "no frames yet"
         pairs: Iterable[tuple[int, int]] = self.overlap
         if ids is None:
             ids = torch.arange(len(self.area))
@@ -194,14 +126,52 @@ class _ClassTimesMaskQuality(VideoScoring):
         return duplicates
 
 
-def _without_padding(sequences: InstanceSequences, sizes: FrameSizes) -> InstanceSequences:
-    """View the cells of the masks that show a part of the frame."""
-    logits = sequences.mask_logits
-    assert logits is not None
+def _without_padding(logits: Tensor, sizes: FrameSizes) -> Tensor:
+    """View the cells of mask logits (..., h, w) that show a part of the frame."""
     height, width = (
         math.ceil(cells * unpadded / padded)
         for cells, unpadded, padded in zip(
             logits.shape[-2:], sizes.unpadded, sizes.padded, strict=True
         )
     )
-    return replace(sequences, mask_logits=logits[..., :height, :width])
+    return logits[..., :height, :width]
+
+
+@TASK_UTILS.register_module()
+class InstanceQueryPostProcessor(PostProcessor):
+    """Score = class probability x mean probability of the mask pixels; duplicates are dropped.
+
+    The class probabilities of a sequence are means over the frames in which it has a mask pixel. A
+    frame is hidden when there is none, or when no class reaches ``null_frame_score`` there.
+
+    Args:
+        mask_thr: See :class:`PostProcessor`, like ``null_frame_score`` and ``max_pixels``.
+        nms_iou: Of two sequences whose masks overlap by more than this IoU over the video, the one
+            with the lower score is dropped; None keeps all.
+        top_k: Keep only the best pairs of a sequence and a class, so that a sequence may be given
+            as several classes; None gives each sequence as its best class.
+        mask_quality: Multiply by the mean probability of the mask pixels.
+
+    Source: score and ``top_k`` of Mask2Former (CVPR 2022); Mask2Former for video (2021) has no
+    ``mask_quality`` and hides no frame.
+    """
+
+    scoring = _ClassTimesMaskQuality
+
+    def __init__(
+        self,
+        mask_thr: float = 0.5,
+        null_frame_score: float = 0.01,
+        nms_iou: float | None = None,
+        top_k: int | None = None,
+        mask_quality: bool = True,
+        max_pixels: int = 2**25,
+    ) -> None:
+        super().__init__(mask_thr, null_frame_score, max_pixels)
+        if nms_iou is not None and not 0 < nms_iou <= 1:
+            raise UserInputError(f"nms_iou={nms_iou}: expected None, or above 0 and at most 1")
+        if top_k is not None and top_k < 1:
+            raise UserInputError(f"top_k={top_k}: expected None for all, or at least 1")
+        self.nms_iou = nms_iou
+        self.top_k = top_k
+        self.mask_quality = mask_quality

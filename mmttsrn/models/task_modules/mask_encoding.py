@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from pycocotools import mask as mask_utils
 from torch import Tensor
 
-from mmttsrn.errors import UserInputError
 from mmttsrn.structures import Counts, FrameSizes, InstanceSequences
+from mmttsrn.structures.frame_results import boxes_of_rles
 
 
 class MaskEncoder:
@@ -53,21 +53,12 @@ class MaskEncoder:
         return torch.gt(full, self.logit_thr, out=masks)
 
 
-def logit_threshold(mask_thr: float, owner: str) -> float:
-    """Logit of a probability; ``owner`` is named in the error when it is not between 0 and 1."""
-    if not 0 < mask_thr < 1:
-        raise UserInputError(f"{owner}: mask_thr={mask_thr} must be between 0 and 1")
-    return torch.logit(torch.tensor(mask_thr)).item()
-
-
 def boxes_of_masks(counts: Counts, size: tuple[int, int], shape: Sequence[int]) -> Tensor:
     """Boxes (n, T, 4) of masks of ``shape`` (n, T) as (x1, y1, x2, y2); zeros without a mask."""
     boxes = torch.zeros(*shape, 4)
     for row, texts in zip(boxes, counts, strict=True):
-        for box, text in zip(row, texts, strict=True):
-            if text is not None:
-                x, y, w, h = mask_utils.toBbox({"size": list(size), "counts": text.encode()})
-                box[:] = torch.tensor([x, y, x + w, y + h])
+        shown = [t for t, text in enumerate(texts) if text is not None]
+        row[shown] = boxes_of_rles([{"size": list(size), "counts": texts[t]} for t in shown])
     return boxes
 
 

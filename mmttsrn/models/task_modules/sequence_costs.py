@@ -53,7 +53,7 @@ class SequenceClassCost(SequenceCost):
         frames = torch.arange(len(probabilities), device=probabilities.device)
         labels = targets.labels[:, None].expand_as(targets.valid)
         if self.absent_as_first:
-            labels = targets.frame_labels
+            labels = labels * targets.valid
         of_target = probabilities[frames, :, labels]  # n, T, Q
         return -self.weight * torch.einsum("ntq,nt->qn", of_target, targets.frame_weights)
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from mmttsrn.errors import DivergedError
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import InstanceSequences, SequencePredictions, SequenceTargets
+from mmttsrn.structures.instance_sequences import each_tensor
 
 
 @TASK_UTILS.register_module()
@@ -39,21 +41,12 @@ class InstanceSequenceMatcher:
     def cost_matrix(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
         """Sum of the costs (Q, n) of one clip; arguments as for ``match``."""
         if self.visible_only:
-            targets = targets.of_visible_frames()
-        fields = ("logits", "boxes", "mask_logits")
-        tensors = {name: getattr(predictions, name) for name in fields}
-        predictions = replace(
-            predictions,
-            **{name: tensor.float() for name, tensor in tensors.items() if tensor is not None},
-        )
+            targets = replace(targets, matched_frames=targets.valid)
+        predictions = each_tensor(predictions, lambda x: x.float() if x.is_floating_point() else x)
         return torch.stack([cost(predictions, targets) for cost in self.costs]).sum(0)
 
     def match(self, predictions: InstanceSequences, targets: SequenceTargets) -> Tensor:
         """Match one clip.
-
-        Args:
-            predictions: Q predicted sequences.
-            targets: n true sequences.
 
         Returns:
             (min(Q, n), 2) int64 rows (predicted, true), by rising prediction.
@@ -73,17 +66,12 @@ class InstanceSequenceMatcher:
     ) -> Tensor:
         """Match every clip of one decoder layer.
 
-        Args:
-            predictions: Predictions for N clips.
-            targets: True sequences of each clip.
-
         Returns:
             (M, 3) int64 rows (clip, predicted, true), by rising clip.
         """
         with_masks = "masks" in self.needs
-        pairs = [
-            self.match(predictions.clip(index, with_masks), clip)
-            for index, clip in enumerate(targets)
-        ]
-        clips = [torch.full_like(rows[:, :1], index) for index, rows in enumerate(pairs)]
-        return torch.cat([torch.cat(clips), torch.cat(pairs)], 1)
+        rows = []
+        for index, clip in enumerate(targets):
+            pairs = self.match(predictions.clip(index, with_masks), clip)
+            rows.append(F.pad(pairs, (1, 0), value=index))
+        return torch.cat(rows)

@@ -27,7 +27,7 @@ def test_sequences_in_order_of_first_appearance() -> None:
     assert len(targets) == 2
     assert targets.labels.tolist() == [1, 2]
     assert targets.valid.tolist() == [[True, False, True], [False, True, True]]
-    assert targets.frame_labels.tolist() == [[1, 0, 1], [0, 2, 2]]
+    assert (targets.labels[:, None] * targets.valid).tolist() == [[1, 0, 1], [0, 2, 2]]
     expected = torch.tensor([50 / 96, 40 / 64, 20 / 96, 20 / 64])
     torch.testing.assert_close(targets.boxes[0, 0], expected)
     assert not targets.boxes[0, 1].any()
@@ -71,7 +71,7 @@ def test_no_instance(with_masks: bool) -> None:
     targets = build([], with_masks=with_masks)
     assert len(targets) == 0
     assert targets.boxes.shape == (0, 3, 4)
-    assert targets.valid.shape == targets.frame_labels.shape == (0, 3)
+    assert targets.valid.shape == (0, 3)
     assert targets.labels.dtype == torch.int64
     assert (targets.masks.shape == (0, 3, 64, 96)) if with_masks else targets.masks is None
 

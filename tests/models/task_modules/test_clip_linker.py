@@ -49,7 +49,7 @@ def joined(parts: Iterable[FinishedFrames]) -> InstanceSequences:
     parts = list(parts)
     count = max(int(part.ids.max()) for part in parts if len(part.ids))
     num_frames = sum(part.sequences.covered.shape[1] for part in parts)
-    video, start = parts[0].sequences.blank(count, num_frames), 0
+    video, start = parts[0].sequences.select([]).extended(count, num_frames), 0
     for part in parts:
         stop = start + part.sequences.covered.shape[1]
         for name in ("logits", "boxes", "mask_logits", "covered"):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def test_points_leave_out_frames_that_are_not_matched(
     targets = targets_of(2)
     targets.valid[0, 1] = False
     targets.masks[0, 1] = False
-    visible = targets.of_visible_frames()
+    visible = replace(targets, matched_frames=targets.valid)
     first = predictions.frames(0, 1)
     torch.manual_seed(1)
     whole = cost(num_points=50)(predictions, visible)

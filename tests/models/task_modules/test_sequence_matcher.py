@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -187,9 +188,15 @@ class TestMaskCosts:
     ) -> None:
         targets = self.targets(true_masks)
         predictions = self.predict(true_masks)
-        before, visible = (cost()(predictions, t) for t in (targets, targets.of_visible_frames()))
+        before, visible = (
+            cost()(predictions, t)
+            for t in (targets, replace(targets, matched_frames=targets.valid))
+        )
         predictions.mask_logits[:, 1] = torch.randn(2, 4, 6)
-        after = cost()(predictions, targets), cost()(predictions, targets.of_visible_frames())
+        after = (
+            cost()(predictions, targets),
+            cost()(predictions, replace(targets, matched_frames=targets.valid)),
+        )
         assert torch.equal(after[1][:, 0], visible[:, 0])
         assert not torch.allclose(after[0][:, 0], before[:, 0])
         assert not torch.allclose(after[1][:, 1], visible[:, 1])
