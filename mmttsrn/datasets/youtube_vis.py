@@ -11,7 +11,7 @@ from pycocotools import mask as mask_utils
 from mmttsrn.datasets.seeded_sampling import SeededIndex, seed_process
 from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste, Videos
 from mmttsrn.errors import UserInputError, input_errors
-from mmttsrn.formats.frame_files import missing_files
+from mmttsrn.formats.frames import missing_files
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
 
 # Names by label of a data set whose categories are one class.
