@@ -23,7 +23,7 @@ def check_output_file(path: Path, option: str, inputs: Iterable[str | os.PathLik
 
 
 def check_output_folder(path: Path, option: str) -> None:
-    """Check that files can be written to a folder, which need not exist; see above."""
+    """Refuse a folder, which need not exist, that cannot be written to."""
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise UserInputError(f"{option} {path}: {existing} is not a folder to write to")
