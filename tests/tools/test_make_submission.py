@@ -37,9 +37,8 @@ def test_a_broken_entry_leaves_nothing(run_tool, files):
     files[1].write_text(json.dumps(entries))
     status, lines, errors = run_tool(TOOL, *files)
     assert (status, lines) == (2, [])
-    assert errors == [
-        f"error: {files[1]}: entry 1: video_id: expected an id of {files[0]}, such as 1, got 404"
-    ]
+    expected = f"expected an id of videos in {files[0]}, such as 1, got 404"
+    assert errors == [f"error: {files[1]}: entry 1: video_id: {expected}"]
     assert {path.name for path in files[0].parent.iterdir()} == {"videos.json", "results.json"}
 
 
