@@ -27,6 +27,10 @@ TESTED = {
     "onedl-mmcv": "2.3",
     "onedl-mmdetection": "3.5",
 }
+BUILD_OPS = (
+    "pip install torch setuptools wheel ninja psutil && "
+    "pip install --no-build-isolation onedl-mmcv --force-reinstall --no-deps --no-cache-dir"
+)
 SOURCES = Path(__file__).resolve().parents[1] / "requirements"
 
 
@@ -66,9 +70,7 @@ def check_environment() -> None:
     if problems:
         raise ImportError("\n".join(problems))
     if newer:
-        warnings.warn(
-            f"newer than the versions mmttsrn is tested with: {', '.join(newer)}", stacklevel=3
-        )
+        warnings.warn(f"newer than mmttsrn is tested with: {', '.join(newer)}", stacklevel=3)
 
 
 def pip_command(required: Requirement, found: str | None) -> str:
@@ -111,7 +113,5 @@ def check_mmcv_ops() -> None:
     except (ImportError, AssertionError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ImportError(
-            f"mmcv has no usable compiled ops ({reason}); "
-            "with torch, setuptools, wheel, ninja and psutil installed, run: "
-            "pip install --no-build-isolation onedl-mmcv --force-reinstall --no-deps --no-cache-dir"
+            f"mmcv has no usable compiled ops ({reason}); run: {BUILD_OPS}"
         ) from error

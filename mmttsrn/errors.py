@@ -50,7 +50,8 @@ def input_errors(place: str) -> Iterator[None]:
     except UserInputError:
         raise
     except Exception as error:
-        raise UserInputError(f"{place}: {describe(error)}") from error
+        problem = describe(error).removeprefix(f"{place}: ")  # file errors name the file themselves
+        raise UserInputError(f"{place}: {problem}") from error
 
 
 def describe(error: BaseException) -> str:

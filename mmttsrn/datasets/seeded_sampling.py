@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from mmengine.runner import set_random_seed
-
 
 class SeededIndex(NamedTuple):
     """What a sampler asks a data set for.
@@ -65,8 +63,3 @@ class SeededSampler:
 def derived_seed(*key: str | int) -> int:
     """Seed of 32 bits for what a key names."""
     return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:4], "big")
-
-
-def seed_process(seed: int) -> None:
-    """Seed Python, NumPy and PyTorch on all devices."""
-    set_random_seed(seed)

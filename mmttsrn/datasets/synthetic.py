@@ -45,11 +45,7 @@ def write_moving_shapes(
         seed: Seed of everything drawn.
     """
     if min(train_clips, val_clips, num_frames, max_objects) < 1 or min(size) < 32:
-        raise ValueError(
-            "moving shapes need at least 1 clip per split, 1 frame, 1 object and 32 pixels a side,"
-            f" got train_clips={train_clips}, val_clips={val_clips}, num_frames={num_frames},"
-            f" max_objects={max_objects}, size={tuple(size)}"
-        )
+        raise ValueError("expected at least 1 clip per split, 1 frame, 1 object, 32 pixels a side")
     for index, (split, clips) in enumerate((("train", train_clips), ("valid", val_clips))):
         _write_split(Path(out_dir), split, clips, num_frames, size, max_objects, (seed, index))
 

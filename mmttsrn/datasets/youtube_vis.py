@@ -6,12 +6,13 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
+from mmengine.runner import set_random_seed
 from pycocotools import mask as mask_utils
 
-from mmttsrn.datasets.seeded_sampling import SeededIndex, seed_process
+from mmttsrn.datasets.seeded_sampling import SeededIndex
 from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste, Videos
 from mmttsrn.errors import UserInputError, input_errors
-from mmttsrn.formats.frame_files import missing_files
+from mmttsrn.formats.frames import missing_files
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
 
 # Names by label of a data set whose categories are one class.
@@ -69,7 +70,7 @@ class YouTubeVISVideos(BaseDataset):
     def __getitem__(self, index: Any) -> Any:
         """Sample of an index; a :class:`SeededIndex` seeds the random numbers of its transforms."""
         if isinstance(index, SeededIndex):
-            seed_process(index.seed)
+            set_random_seed(index.seed)
             index = index.value
         return super().__getitem__(index)
 
@@ -123,9 +124,7 @@ class YouTubeVISVideos(BaseDataset):
         filter_cfg = dict(self.filter_cfg or {})
         drop_empty = filter_cfg.pop("filter_empty_gt", True)
         if filter_cfg:
-            raise UserInputError(
-                f"filter_cfg: unknown key '{next(iter(filter_cfg))}'; expected filter_empty_gt"
-            )
+            raise UserInputError(f"filter_cfg: expected filter_empty_gt, got {[*filter_cfg]}")
         if self.test_mode or not drop_empty:
             return videos
         kept = [video for video in videos if any(image["instances"] for image in video["images"])]
@@ -135,11 +134,9 @@ class YouTubeVISVideos(BaseDataset):
             logger="current",
         )
         if not kept:
-            raise UserInputError(
-                f"{self.ann_file}: annotations: no visible instance of the classes"
-                f" {', '.join(self._metainfo['classes'])} in any video, so the training set is"
-                " empty; annotate videos or choose other classes in metainfo"
-            )
+            names = ", ".join(self._metainfo["classes"])
+            problem = f"no visible instance of the classes {names} to train on"
+            raise UserInputError(f"{self.ann_file}: annotations: {problem}")
         return kept
 
     def _choose_classes(self, categories: dict[int, str]) -> None:
@@ -152,12 +149,9 @@ class YouTubeVISVideos(BaseDataset):
             ids, names = list(categories), list(categories.values())
         else:
             id_of = {name: category_id for category_id, name in categories.items()}
-            for name in names:
-                if name not in id_of:
-                    raise UserInputError(
-                        f"metainfo.classes: '{name}' is not a category of {self.ann_file};"
-                        f" expected names out of {', '.join(sorted(id_of))}"
-                    )
+            if unknown := [name for name in names if name not in id_of]:
+                known = f"expected categories of {self.ann_file}: {', '.join(sorted(id_of))}"
+                raise UserInputError(f"metainfo.classes: {known}; got {unknown[0]!r}")
             ids = [id_of[name] for name in names]
         self._metainfo.update(classes=tuple(names), cat_ids=tuple(ids))
         self.cat_ids = ids
@@ -167,8 +161,7 @@ class YouTubeVISVideos(BaseDataset):
         names = self._metainfo.get("classes")
         if names is not None and tuple(names) != MERGED_CLASSES:
             raise UserInputError(
-                f"metainfo.classes: is {names!r}, but class_agnostic=True makes all categories of"
-                f" {self.ann_file} one class; leave out classes or set class_agnostic=False"
+                f"metainfo.classes: expected none with class_agnostic=True, got {names}"
             )
         self.cat_ids = [next(iter(categories))]
         self._metainfo.update(classes=MERGED_CLASSES, cat_ids=tuple(self.cat_ids))
@@ -212,10 +205,10 @@ class YouTubeVISVideos(BaseDataset):
         paths = [image["img_path"] for video in data_list for image in video["images"]]
         missing = missing_files(paths)
         if missing:
+            lacking = f"{len(missing)} of {len(paths)} frames of {self.ann_file}"
             raise UserInputError(
-                f"{missing[0]}: image not found ({len(missing)} of {len(paths)} frames of"
-                f" {self.ann_file} are missing); data_prefix=dict(img_path='{folder}') must be the"
-                " folder that file_names are relative to"
+                f"{missing[0]}: image not found ({lacking} are missing); file_names are relative"
+                f" to data_prefix=dict(img_path='{folder}')"
             )
 
 

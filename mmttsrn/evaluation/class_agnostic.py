@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from mmttsrn.formats.ground_truth import GroundTruth, TrueSequence, str_or_int
-from mmttsrn.formats.results import PredictedSequence, Results
+from mmttsrn.formats.ground_truth import EncodedSequence, GroundTruth, str_or_int
+from mmttsrn.formats.results import Results
 
 MERGED_NAME = "object"
 
-Sequence = TypeVar("Sequence", TrueSequence, PredictedSequence)
+Sequence = TypeVar("Sequence", bound=EncodedSequence)
 
 
 def merge_classes(truth: GroundTruth) -> GroundTruth:
@@ -26,12 +26,7 @@ def merge_classes(truth: GroundTruth) -> GroundTruth:
 
 
 def merge_result_classes(results: Results, truth: GroundTruth) -> Results:
-    """Return results whose sequences all belong to the category of :func:`merge_classes`.
-
-    Args:
-        results: Results, which are not changed.
-        truth: The ground truth that they belong to, merged or not.
-    """
+    """Return results whose sequences all belong to the category of :func:`merge_classes`."""
     merged_id = next(iter(truth.categories))
     return {video_id: _merged(found, merged_id) for video_id, found in results.items()}
 

@@ -94,18 +94,10 @@ def match_category(
     predicted_outside: np.ndarray,
     thresholds: np.ndarray,
 ) -> MatchResult:
-    """Match the sequences of one category in one video.
+    """Match the sequences of one category in one video; see :func:`match_sequences`.
 
-    Args:
-        video_id: The video.
-        category_id: The category.
-        scores: (D,) float64, falling.
-        ious: (D, G) float64.
-        crowd: (G,) bool.
-        truth_ignored: (A, G) bool.
-        predicted_outside: (A, D) bool, predicted sequences that are ignored in a group when they
-            find nothing.
-        thresholds: (S,) float64 of the IoU.
+    ``scores`` (D,) fall; sequences ``predicted_outside`` of a group (A, D) are ignored there when
+    they find nothing.
     """
     chosen = match_sequences(ious, crowd, truth_ignored, thresholds)
     matched = chosen >= 0

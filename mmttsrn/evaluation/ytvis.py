@@ -4,7 +4,6 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from mmttsrn.formats.ground_truth import (
     read_ground_truth,
     str_or_int,
 )
-from mmttsrn.formats.intervals import MaskIntervals, decode_intervals
+from mmttsrn.formats.intervals import decode_intervals
 from mmttsrn.formats.results import PredictedSequence, Results, read_results
 
 IOU_TYPES = ("mask", "boundary")
@@ -77,11 +76,11 @@ def evaluate(
     if iou_type not in IOU_TYPES:
         raise ValueError(f"iou_type is {iou_type!r}, expected one of {', '.join(IOU_TYPES)}")
     truth = truth.in_order()
-    groups = ground_truth_groups(truth)
+    all_true = (sequence for video in truth.videos.values() for sequence in video.sequences)
+    groups = AREA_GROUPS + occlusion_groups(all_true)
 
     def match(video: Video) -> list[MatchResult]:
-        prepared = prepare_video(video, results.get(video.id, []), iou_type)
-        return match_video(prepared, groups)
+        return match_video(video, results.get(video.id, []), groups, iou_type)
 
     matches: list[MatchResult] = []
     with ThreadPoolExecutor(num_threads or available_cores()) as pool:
@@ -93,55 +92,11 @@ def evaluate(
     return Evaluation(truth, groups, matches, curves)
 
 
-def ground_truth_groups(truth: GroundTruth) -> tuple[TruthGroup, ...]:
-    """Return the groups that a file's ground truth is evaluated in."""
-    sequences = (sequence for video in truth.videos.values() for sequence in video.sequences)
-    return AREA_GROUPS + occlusion_groups(sequences)
-
-
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedCategory:
-    """Sequences of one category in one video, and where their masks are.
-
-    Attributes:
-        predicted: D predicted sequences by falling score.
-        true: G true sequences.
-        predicted_rows: (D,) int64, their rows in the masks of the video.
-        true_rows: (G,) int64.
-    """
-
-    predicted: list[PredictedSequence]
-    true: list[TrueSequence]
-    predicted_rows: np.ndarray
-    true_rows: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedVideo:
-    """A video whose masks are decoded.
-
-    Attributes:
-        video: The video.
-        categories: Its sequences by category id.
-        masks: The masks of all of them, in one variant per IoU, of which the smallest counts.
-    """
-
-    video: Video
-    categories: dict[int, PreparedCategory]
-    masks: list[MaskIntervals]
-
-    def ious(self, category: PreparedCategory) -> np.ndarray:
-        """IoU of the sequences of a category, (D, G); 0 for pairs surely below all thresholds."""
-        rows = (category.predicted_rows, category.true_rows)
-        variants = [sequence_ious(masks, *rows, IOU_THRESHOLDS[0]) for masks in self.masks]
-        return np.min(variants, axis=0)
 
 
 def best_sequences(predicted: Sequence[PredictedSequence]) -> list[PredictedSequence]:
@@ -155,58 +110,55 @@ def best_sequences(predicted: Sequence[PredictedSequence]) -> list[PredictedSequ
     return best
 
 
-def prepare_video(
-    video: Video, predicted: list[PredictedSequence], iou_type: str = "mask"
-) -> PreparedVideo:
-    """Decode the masks of a video.
+def match_video(
+    video: Video,
+    predicted: list[PredictedSequence],
+    groups: tuple[TruthGroup, ...] = AREA_GROUPS,
+    iou_type: str = "mask",
+) -> list[MatchResult]:
+    """Match the sequences of a video, category by category, in A groups of ground truth.
 
     Args:
         video: The video with its ground truth.
         predicted: Its predicted sequences in the order of the file.
+        groups: The A groups.
         iou_type: ``"mask"`` or ``"boundary"``.
 
     Raises:
         UserInputError: A mask is broken.
     """
-    found: dict[int, list[PredictedSequence]] = defaultdict(list)
+    by_category: dict[int, tuple[list[PredictedSequence], list[TrueSequence]]]
+    by_category = defaultdict(lambda: ([], []))
     for guess in best_sequences(predicted):
-        found[guess.category_id].append(guess)
-    annotated: dict[int, list[TrueSequence]] = defaultdict(list)
+        by_category[guess.category_id][0].append(guess)
     for sequence in video.sequences:
-        annotated[sequence.category_id].append(sequence)
-    sequences: list[PredictedSequence | TrueSequence] = []
-    categories = {}
-    for category_id in sorted({*found, *annotated}, key=str_or_int):
-        best, true = found[category_id], annotated[category_id]
-        rows = np.arange(len(sequences), len(sequences) + len(best) + len(true))
-        categories[category_id] = PreparedCategory(best, true, *np.split(rows, [len(best)]))
-        sequences += [*best, *true]
-    masks = [decode_masks(video, sequences)]
+        by_category[sequence.category_id][1].append(sequence)
+    categories = sorted(by_category.items(), key=lambda item: str_or_int(item[0]))
+    sequences = [one for _, (best, true) in categories for one in (*best, *true)]  # N
+    masks = [decode_masks(video, sequences)]  # in one variant per IoU; the smallest one counts
     if iou_type == "boundary":
-        size = (video.height, video.width)
-        regions = [boundary_counts(sequence.counts, *size) for sequence in sequences]
+        regions = [boundary_counts(sequence.counts, *video.size) for sequence in sequences]
         masks.append(decode_intervals(regions, video.length, video.height * video.width))
-    return PreparedVideo(video, categories, masks)
-
-
-def match_video(
-    prepared: PreparedVideo, groups: tuple[TruthGroup, ...] = AREA_GROUPS
-) -> list[MatchResult]:
-    """Match the sequences of a video, category by category, in A groups of ground truth."""
-    areas = prepared.masks[0].areas  # N T
+    areas = masks[0].areas  # N T
     areas = areas.sum(axis=1) / np.maximum(np.count_nonzero(areas, axis=1), 1)  # N, where visible
     low, high = np.array([group.area for group in groups]).T[..., None]  # A 1
     outside = (areas < low) | (areas > high)  # A N
-    return [
-        match_category(
-            prepared.video.id,
-            category_id,
-            np.array([sequence.score for sequence in category.predicted], np.float64),
-            prepared.ious(category),
-            np.array([sequence.is_crowd for sequence in category.true], bool),
-            ~np.array([[group.holds(one) for one in category.true] for group in groups], bool),
-            outside[:, category.predicted_rows],
-            IOU_THRESHOLDS,
+    matches, start = [], 0
+    for category_id, (best, true) in categories:
+        rows = np.arange(start, start + len(best) + len(true))
+        start += len(rows)
+        ours, theirs = np.split(rows, [len(best)])
+        ious = [sequence_ious(variant, ours, theirs, IOU_THRESHOLDS[0]) for variant in masks]
+        matches.append(
+            match_category(
+                video.id,
+                category_id,
+                np.array([sequence.score for sequence in best], np.float64),
+                np.min(ious, axis=0),
+                np.array([sequence.is_crowd for sequence in true], bool),
+                ~np.array([[group.holds(one) for one in true] for group in groups], bool),
+                outside[:, ours],
+                IOU_THRESHOLDS,
+            )
         )
-        for category_id, category in prepared.categories.items()
-    ]
+    return matches

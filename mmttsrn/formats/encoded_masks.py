@@ -1,10 +1,6 @@
 """Masks of an instance sequence as a file gives them, in a small and uniform form."""
 
-from array import array
 from typing import Any, NamedTuple
-
-import numpy as np
-from pycocotools import mask as mask_utils
 
 from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.rle import encode_segmentation
@@ -56,11 +52,12 @@ def mask_counts(masks: Any, num_frames: int, size: tuple[int, int], place: str) 
 def pack_masks(segmentations: Any) -> EncodedMasks | Any:
     """Put the masks of a sequence into the small form.
 
-    What is not a list of RLE dicts of one size and nulls is returned as it is.
+    What is not a list of RLE dicts of one size and nulls is returned with compressed counts, as far
+    as these are valid.
     """
-    segmentations = compress_masks(segmentations)
     if not isinstance(segmentations, list):
         return segmentations
+    segmentations = [_compressed(segmentation) for segmentation in segmentations]
     masks = [segmentation for segmentation in segmentations if segmentation]
     for mask in masks:
         if not isinstance(mask, dict) or mask.keys() != {"size", "counts"}:
@@ -71,54 +68,11 @@ def pack_masks(segmentations: Any) -> EncodedMasks | Any:
     return EncodedMasks(size, [mask["counts"] if mask else None for mask in segmentations])
 
 
-def compress_masks(segmentations: Any) -> Any:
-    """Compress the uncompressed RLE among the masks of a sequence.
-
-    If any of them is not valid, or they are of several sizes, they are left as they are.
-    """
-    if not isinstance(segmentations, list):
-        return segmentations
-    chosen = [
-        index
-        for index, segmentation in enumerate(segmentations)
-        if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), list)
-    ]
-    if not chosen:
-        return segmentations
-    size = segmentations[chosen[0]].get("size")
-    if not _is_size(size) or any(segmentations[i].get("size") != size for i in chosen):
-        return segmentations
-    runs = _valid_runs([segmentations[i]["counts"] for i in chosen], size[0] * size[1])
-    if runs is None:
-        return segmentations
-    compressed = mask_utils.frPyObjects([{"size": size, "counts": r} for r in runs], *size)
-    segmentations = list(segmentations)
-    for index, rle in zip(chosen, compressed, strict=True):
-        segmentations[index] = {"size": size, "counts": rle["counts"].decode()}
-    return segmentations
-
-
-def _valid_runs(counts: list[list[Any]], num_pixels: int) -> list[np.ndarray] | None:
-    """Return the counts as arrays; None if any are not run lengths of so many pixels."""
-    joined = array("q")  # takes in a list far faster than NumPy does
-    stops = []
-    for numbers in counts:
-        try:
-            joined.fromlist(numbers)
-        except (TypeError, OverflowError):
-            return None
-        stops.append(len(joined))
-    starts = [0, *stops[:-1]]
-    if any(start == stop for start, stop in zip(starts, stops, strict=True)):
-        return None
-    runs = np.frombuffer(joined, np.int64)
-    if runs.min() < 0 or runs.max() > num_pixels:
-        return None
-    if (np.add.reduceat(runs, starts) != num_pixels).any():
-        return None
-    return [runs[start:stop] for start, stop in zip(starts, stops, strict=True)]
-
-
-def _is_size(size: Any) -> bool:
-    """Whether a value is the height and width of a frame."""
-    return isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)
+def _compressed(mask: Any) -> Any:
+    """Compress an uncompressed RLE; :func:`mask_counts` reports one that is not valid."""
+    if not isinstance(mask, dict) or not isinstance(mask.get("counts"), list):
+        return mask
+    try:
+        return encode_segmentation(mask, *mask["size"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return mask

@@ -6,6 +6,7 @@ on, such as ``clip.mp4/00012``. Json files name such frames as they name images.
 
 import os
 import threading
+from collections.abc import Iterable
 from functools import lru_cache
 
 import cv2
@@ -51,14 +52,31 @@ def split_video_frame(path: str | os.PathLike) -> tuple[str, int] | None:
     return (os.fspath(video), int(name)) if is_frame else None
 
 
+def missing_files(paths: Iterable[str | os.PathLike]) -> list[str]:
+    """Find the frames whose file is not there: an image, or the video of ``video.mp4/00012``.
+
+    Each folder is looked up once: a look-up per frame is slow on network file systems.
+    """
+    names_in: dict[str, set[str] | None] = {}  # None for a video file, which may hold any frame
+    missing = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in names_in:
+            exists = os.path.isdir(folder or ".")
+            found = set(os.listdir(folder or ".")) if exists else set()
+            names_in[folder] = None if os.path.isfile(folder) else found
+        names = names_in[folder]
+        if not (name.isdigit() if names is None else name in names):
+            missing.append(os.fspath(path))
+    return missing
+
+
 def _read_image(path: str, backend_args: dict | None) -> np.ndarray:
     try:
         content = fileio.get(path, backend_args=backend_args)
     except OSError as error:
-        problem = "not found" if isinstance(error, FileNotFoundError) else error.strerror
-        raise UserInputError(
-            f"{path}: frame {problem}; check the folder that file names are relative to"
-        ) from error
+        reason = f"{error.strerror or error}; check the folder that file names are relative to"
+        raise UserInputError(f"{path}: {reason}") from error
     # Some encoders pad the file, so the end marker need not be the very last bytes.
     cut_off = content.startswith(_JPEG_START) and _JPEG_END not in content[-4096:]
     image = None
@@ -75,10 +93,7 @@ def _read_video(path: str, index: int) -> np.ndarray:
     reader = (os.getpid(), threading.get_ident())
     image = _open_video(path, os.stat(path).st_mtime_ns, *reader).read(index)
     if image is None:
-        raise UserInputError(
-            f"{path}/{index:05d}: OpenCV cannot read this frame; the video is shorter, broken or in"
-            " a format that this OpenCV does not read"
-        )
+        raise UserInputError(f"{path}/{index:05d}: OpenCV cannot read this frame of the video")
     return image
 
 

@@ -4,12 +4,11 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from reprlib import repr as short_repr
-from typing import Any, Protocol
+from typing import Any
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.encoded_masks import Counts, mask_counts
 from mmttsrn.formats.intervals import MaskIntervals, RunLengthError, decode_intervals
-from mmttsrn.formats.json_stream import refuse_deep_nesting
 from mmttsrn.formats.rle import coordinate_limit
 from mmttsrn.formats.youtube_vis_json import (
     MAX_PIXELS,
@@ -28,32 +27,41 @@ Box = list[float]
 
 
 @dataclass(slots=True)
-class TrueSequence:
-    """An annotated sequence.
+class EncodedSequence:
+    """An instance sequence of a file.
 
     Attributes:
         category_id: Its category.
-        counts: Valid compressed RLE counts of its T frames; None where it has no mask.
+        counts: Compressed RLE counts of its T frames; None where it has no mask.
+        id: Its id in the file; its place among the sequences of the video, from 1, where the file
+            gives none.
+        source: Its place in the file, for messages.
+    """
+
+    category_id: int
+    counts: Counts
+    id: int
+    source: str
+
+
+@dataclass(slots=True)
+class TrueSequence(EncodedSequence):
+    """An annotated sequence, whose counts are valid.
+
+    Attributes:
         boxes: T boxes [x, y, width, height] in pixels as the file gives them; None or empty where
             it gives none.
         is_crowd: Whether it is ignored: it need not be found, and may be found several times.
         mean_area: Mean of the file's areas that are neither null nor 0, else 0.
         occlusion: Mean occlusion of its visible frames, 0 to 1; None where the file does not tell.
         index: Its place among the annotations of the file.
-        id: Its id in the file; its place among the sequences of the video, from 1, where the file
-            gives none.
-        source: The same for messages.
     """
 
-    category_id: int
-    counts: Counts
     boxes: list[Box | None]
     is_crowd: bool
+    index: int
     mean_area: float = 0.0
     occlusion: float | None = None
-    index: int = 0
-    id: int = 0
-    source: str = ""
 
 
 @dataclass(slots=True)
@@ -113,22 +121,15 @@ class GroundTruth:
         self, video_ids: Collection[int], category_ids: Collection[int]
     ) -> "GroundTruth":
         """Return what it holds of some videos and categories."""
-        return GroundTruth(
-            self.name,
-            {
-                video_id: replace(
-                    video,
-                    sequences=[
-                        sequence
-                        for sequence in video.sequences
-                        if sequence.category_id in category_ids
-                    ],
-                )
-                for video_id, video in self.videos.items()
-                if video_id in video_ids
-            },
-            {key: name for key, name in self.categories.items() if key in category_ids},
-        )
+        videos = {
+            key: replace(
+                video, sequences=[one for one in video.sequences if one.category_id in category_ids]
+            )
+            for key, video in self.videos.items()
+            if key in video_ids
+        }
+        categories = {key: name for key, name in self.categories.items() if key in category_ids}
+        return GroundTruth(self.name, videos, categories)
 
 
 def read_ground_truth(
@@ -154,7 +155,7 @@ def read_ground_truth(
         UserInputError: It is broken; the message names file and field.
     """
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "ground truth"
-    with refuse_deep_nesting(name):
+    with input_errors(name):
         content = read_content(source, backend_args)
         videos = [
             _video(f"{name}: videos[{index}]", entry, need_frames)
@@ -173,23 +174,13 @@ def read_ground_truth(
             for index, entry in entries_as(AnnotationEntry, content, "annotations", name):
                 _add_sequence(truth, index, entry)
         elif need_annotations:
-            raise UserInputError(
-                f"{name}: annotations: missing, empty or without segmentations; train on a split"
-                " that is annotated"
-            )
+            raise UserInputError(f"{name}: annotations: expected segmentations to train on")
     return truth
 
 
 def str_or_int(identifier: int | str) -> tuple[bool, int | str]:
     """Sorting key of ids: numbers first."""
     return isinstance(identifier, str), identifier
-
-
-class EncodedSequence(Protocol):
-    """A sequence with its T masks and its place in its file."""
-
-    counts: Counts
-    source: str
 
 
 def decode_masks(video: Video, sequences: Sequence[EncodedSequence]) -> MaskIntervals:
@@ -202,16 +193,14 @@ def decode_masks(video: Video, sequences: Sequence[EncodedSequence]) -> MaskInte
     try:
         return decode_intervals(counts, video.length, video.height * video.width)
     except RunLengthError as error:
-        raise UserInputError(
-            f"{sequences[error.sequence].source}segmentations[{error.frame}]: {error.problem}"
-        ) from error
+        where = f"{sequences[error.sequence].source}segmentations[{error.frame}]"
+        raise UserInputError(f"{where}: {error.problem}") from error
 
 
 def _has_ground_truth(content: dict[str, Any]) -> bool:
     annotations = content.get("annotations")
     return isinstance(annotations, list) and any(
-        isinstance(annotation, dict) and annotation.get("segmentations")
-        for annotation in annotations
+        isinstance(one, dict) and one.get("segmentations") for one in annotations
     )
 
 
@@ -219,11 +208,11 @@ def _refuse_repeated(place: str, key: str, values: Sequence[Any]) -> None:
     """Refuse an empty list, and ids and names that occur twice."""
     if not values:
         raise UserInputError(f"{place}: expected at least one entry, got an empty list")
-    first_with: dict[Any, int] = {}
+    seen: set[Any] = set()
     for index, value in enumerate(values):
-        first = first_with.setdefault(value, index)
-        if first != index:
-            raise UserInputError(f"{place}[{index}].{key}: {value!r} is that of entry {first}, too")
+        if value in seen:
+            raise UserInputError(f"{place}[{index}].{key}: {value!r} occurs twice")
+        seen.add(value)
 
 
 def _video(place: str, entry: VideoEntry, need_frames: bool) -> Video:
@@ -237,19 +226,12 @@ def _video(place: str, entry: VideoEntry, need_frames: bool) -> Video:
     if files and length != len(files):
         raise UserInputError(f"{place}.file_names: expected {length} (length), got {len(files)}")
     is_long = entry.long if entry.is_long is None else entry.is_long
-    return Video(
-        entry.id,
-        entry.height,
-        entry.width,
-        length,
-        files,
-        None if is_long is None else bool(is_long),
-    )
+    is_long = None if is_long is None else bool(is_long)
+    return Video(entry.id, entry.height, entry.width, length, files, is_long)
 
 
 def _add_sequence(truth: GroundTruth, index: int, entry: AnnotationEntry) -> None:
     source = f"{truth.name}: annotations[{index}]."
-
     video = known_video(entry, truth.videos, truth.categories, truth.name, source)
     for key in ("bboxes", "areas", "occlusion"):
         values = getattr(entry, key)
@@ -265,11 +247,11 @@ def _add_sequence(truth: GroundTruth, index: int, entry: AnnotationEntry) -> Non
     sequence = TrueSequence(
         entry.category_id,
         counts,
+        entry.id if type(entry.id) is int else len(video.sequences) + 1,
+        source,
         entry.bboxes or [None] * video.length,
         bool(entry.iscrowd),
-        index=index,
-        id=entry.id if type(entry.id) is int else len(video.sequences) + 1,
-        source=source,
+        index,
     )
     [measured] = decode_masks(video, [sequence]).areas.tolist()  # T
     sequence.mean_area = _mean_area(measured if entry.areas is None else entry.areas)

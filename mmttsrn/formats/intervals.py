@@ -95,9 +95,7 @@ def decode_intervals(
     if problem:
         index, total = broken.tolist()
         more = " or more" if total > num_pixels else ""
-        wrong_total = (
-            f"RLE counts sum to {total}{more} pixels, expected {num_pixels} (height x width)"
-        )
+        wrong_total = f"RLE counts: expected {num_pixels} (height x width), got {total}{more}"
         raise RunLengthError(index, num_frames, _PROBLEMS.get(problem, wrong_total))
     return MaskIntervals(intervals[: first[-1]], first, areas)
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -12,7 +11,7 @@ import msgspec
 import numpy as np
 from mmengine import fileio
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import input_errors
 
 BLOCK_BYTES = 3 * 2**20
 _OPEN, _CLOSE = b"{}"
@@ -43,28 +42,12 @@ def read_json(
     Raises:
         UserInputError: The file cannot be read or is no valid json.
     """
-    try:
-        with refuse_deep_nesting(path), _open(path, backend_args) as file:
-            try:
-                return _read_entries(file, transform)
-            except _NotSplittable:
-                file.seek(0)
-                return _change_entries(_read_at_once(path, file), transform)
-    except OSError as error:
-        raise UserInputError(
-            f"{path}: cannot be read ({error.strerror or error}); check the path"
-        ) from error
-
-
-@contextmanager
-def refuse_deep_nesting(name: str | os.PathLike) -> Iterator[None]:
-    """Make the end of the stack, where lists within lists lead to, an error in what is read."""
-    try:
-        yield
-    except RecursionError as error:
-        raise UserInputError(
-            f"{name}: lists or objects are nested too deeply; is it the right file?"
-        ) from error
+    with input_errors(os.fspath(path)), _open(path, backend_args) as file:
+        try:
+            return _read_entries(file, transform)
+        except _NotSplittable:
+            file.seek(0)
+            return _change_entries(json.load(file), transform)
 
 
 def _open(path: str | os.PathLike, backend_args: dict | None) -> BinaryIO:
@@ -97,11 +80,7 @@ def _read_entries(file: BinaryIO, transform: Transform) -> Any:
 
 
 def _split(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Cut a file into entries and what is between them, by the depth of its braces.
-
-    Yields:
-        A piece of the file and whether it is an entry.
-    """
+    """Cut a file by the depth of its braces; yield each piece and whether it is an entry."""
     rest = file.read(BLOCK_BYTES)
     # In a list, entries are the outermost objects; in an object, those one level below.
     level = 1 if re.match(rb"\s*\[", rest) else 2
@@ -133,13 +112,6 @@ def _split(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     if last_depth != 0:
         raise _NotSplittable
     yield rest, False
-
-
-def _read_at_once(path: str | os.PathLike, file: BinaryIO) -> Any:
-    try:
-        return json.load(file)
-    except ValueError as error:
-        raise UserInputError(f"{path}: not valid json ({error}); is the file complete?") from error
 
 
 def _change_entries(content: Any, change: Transform) -> Any:

@@ -13,11 +13,7 @@ PARTIAL_MARK = ".partial"
 
 
 def check_output_file(path: Path, option: str, inputs: Iterable[str | os.PathLike] = ()) -> None:
-    """Check that a file, an ``option`` of the user, can be written and is none of the inputs.
-
-    Raises:
-        UserInputError: It cannot be written. Folders that are missing are made later.
-    """
+    """Refuse a file, an ``option`` of the user, that cannot be written or is one of the inputs."""
     if path.is_dir():
         raise UserInputError(f"{option} {path}: is a folder; give the name of a file")
     for other in inputs:
@@ -27,12 +23,10 @@ def check_output_file(path: Path, option: str, inputs: Iterable[str | os.PathLik
 
 
 def check_output_folder(path: Path, option: str) -> None:
-    """Check that files can be written to a folder, which need not exist; see above."""
+    """Refuse a folder, which need not exist, that cannot be written to."""
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
-    if not existing.is_dir():
-        raise UserInputError(f"{option} {path}: {existing} is no folder; choose another place")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserInputError(f"{option} {path}: {existing} cannot be written to")
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UserInputError(f"{option} {path}: {existing} is not a folder to write to")
 
 
 @contextmanager

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmttsrn.errors import UserInputError
-from mmttsrn.formats.encoded_masks import Counts, mask_counts
-from mmttsrn.formats.ground_truth import GroundTruth
-from mmttsrn.formats.json_stream import refuse_deep_nesting
+from mmttsrn.errors import UserInputError, input_errors
+from mmttsrn.formats.encoded_masks import mask_counts
+from mmttsrn.formats.ground_truth import EncodedSequence, GroundTruth
 from mmttsrn.formats.output_files import partial_file, replace_file
 from mmttsrn.formats.youtube_vis_json import (
     CategoryEntry,
@@ -28,24 +27,10 @@ OFFICIAL_KEYS = ("video_id", "category_id", "score", "segmentations")
 
 
 @dataclass(slots=True)
-class PredictedSequence:
-    """A predicted sequence.
+class PredictedSequence(EncodedSequence):
+    """A predicted sequence with its confidence; compressed counts are checked when decoded."""
 
-    Attributes:
-        category_id: Its category.
-        counts: Compressed RLE counts of its T frames, which are not checked; None where it has no
-            mask.
-        score: Its confidence.
-        id: Its id in the video; its place among the video's sequences, from 1, where the file
-            gives none.
-        source: Its place in the file, for messages.
-    """
-
-    category_id: int
-    counts: Counts
     score: float
-    id: int
-    source: str = ""
 
 
 # Predicted sequences by video id, in the order of the file.
@@ -56,8 +41,6 @@ def read_results(
     source: str | os.PathLike | list[dict[str, Any]] | dict[str, Any], truth: GroundTruth
 ) -> Results:
     """Read and check results.
-
-    Compressed counts are checked when they are decoded.
 
     Args:
         source: A results json or its content, which is not changed: the official list, or an
@@ -71,7 +54,7 @@ def read_results(
     """
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "results"
     results: Results = {}
-    with refuse_deep_nesting(name):
+    with input_errors(name):
         entries, place = read_content(source), "entry {}: "
         if isinstance(entries, dict) and "annotations" in entries:
             _check_category_names(name, entries, truth)
@@ -90,9 +73,9 @@ def read_results(
                 PredictedSequence(
                     entry.category_id,
                     mask_counts(entry.segmentations, video.length, video.size, where),
-                    entry.score,
                     entry.id if type(entry.id) is int else len(sequences) + 1,
                     where,
+                    entry.score,
                 )
             )
     return results
@@ -103,10 +86,9 @@ def _check_category_names(name: str, content: dict[str, Any], truth: GroundTruth
     for index, category in entries_as(CategoryEntry, content, "categories", name):
         expected = truth.categories.get(category.id)
         if expected not in (None, str(category.name)):
-            raise UserInputError(
-                f"{name}: categories[{index}].name: expected {expected!r}, the class with this id"
-                f" in {truth.name}, got {category.name!r}"
-            )
+            wanted = f"{expected!r}, the class with this id in {truth.name}"
+            place = f"{name}: categories[{index}].name"
+            raise UserInputError(f"{place}: expected {wanted}, got {category.name!r}")
 
 
 def write_results(entries: list[dict[str, Any]], prefix: Path) -> None:

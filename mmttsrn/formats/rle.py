@@ -70,7 +70,9 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
     if isinstance(counts, str):
         decode_intervals([[counts]], 1, height * width)
         return rle
-    if set(map(type, counts)) != {int} or min(counts) < 0 or sum(counts) != height * width:
-        total = f"numbers that sum to {height * width} (height x width)"
-        raise ValueError(f"RLE counts: expected {total}, got {short_repr(counts)}")
-    return mask_utils.frPyObjects(rle, height, width)
+    runs = np.frombuffer(array("q", counts), np.int64)  # array takes in a list far faster
+    total = height * width
+    if not len(runs) or runs.min() < 0 or runs.max() > total or runs.sum() != total:
+        expected = f"numbers that sum to {total} (height x width)"
+        raise ValueError(f"RLE counts: expected {expected}, got {short_repr(counts)}")
+    return mask_utils.frPyObjects({**rle, "counts": runs}, height, width)

@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.frames import MAX_UNREADABLE, read_frame
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-FOUND_IN = (
-    "file",
-    "folder",
-    "pattern",
-    "camera",
-    "URL",
-    "array of frames (T, H, W, 3) or iterator",
-)
 BROKEN_FRAMES = ("skip", "refuse")
 DEFAULT_FPS = 30.0
 
@@ -68,11 +61,7 @@ class FrameSource:
         return None
 
     def leave_out(self, frames: int, reason: str) -> None:
-        """Count frames that cannot be read.
-
-        Raises:
-            UserInputError: ``broken`` says that they are not left out.
-        """
+        """Count frames that cannot be read, or refuse them where ``broken`` says so."""
         if self.broken == "refuse":
             raise UserInputError(reason)
         self.unreadable += frames
@@ -91,8 +80,8 @@ class FrameSource:
                 size = frame.shape
             elif frame.shape != size:
                 raise UserInputError(
-                    f"{self.name}: frame {index} is {frame.shape[1]}x{frame.shape[0]}, those before"
-                    f" it are {size[1]}x{size[0]}; give frames of one size, or several videos"
+                    f"{self.name}: frame {index}: expected height and width {size[:2]} as those"
+                    f" before, got {frame.shape[:2]}"
                 )
             yield frame
 
@@ -125,7 +114,7 @@ def open_source(source: Any, broken: str = "skip") -> FrameSource:
         length = len(source) if hasattr(source, "__len__") else None
         if not isinstance(source, Iterable) or length == 0:
             what = "an empty video" if length == 0 else f"a {type(source).__name__}"
-            raise UserInputError(f"source: expected a {', '.join(FOUND_IN)}, got {what}")
+            raise UserInputError(f"source: expected a path, URL, camera or frames, got {what}")
         opened = FrameSource(
             "source", num_frames=length, is_live=length is None, reader=iter(source)
         )
@@ -179,26 +168,17 @@ def _identity(files: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _natural(name: str) -> list[tuple[bool, int, str]]:
+def _natural(name: str) -> tuple[list[str | int], str]:
     """Key that puts ``frame_2`` before ``frame_10``."""
-    parts: list[str] = []
-    for letter in name:
-        if parts and parts[-1][-1].isdecimal() == letter.isdecimal():
-            parts[-1] += letter
-        else:
-            parts.append(letter)
-    return [(not p[0].isdecimal(), int(p) if p[0].isdecimal() else 0, p) for p in parts]
+    return [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", name)], name
 
 
 def _open_file(path: Path) -> FrameSource:
-    if not path.exists():
-        raise UserInputError(f"{path}: no such file or folder")
     if not path.is_file():
-        raise UserInputError(f"{path}: is neither a file nor a folder")
-    if not os.access(path, os.R_OK):
-        raise UserInputError(f"{path}: no permission to read this file")
-    if not path.stat().st_size:
-        raise UserInputError(f"{path}: is an empty file; restore or download it again")
+        raise UserInputError(f"{path}: no such file or folder")
+    with input_errors(str(path)), path.open("rb") as file:
+        if not file.read(1):
+            raise UserInputError(f"{path}: is an empty file")
     source = _open_capture(str(path), str(path))
     source.identity = _identity([str(path)])
     source.video = path.absolute()
@@ -209,15 +189,10 @@ def _open_capture(where: str | int, name: str) -> FrameSource:
     """Open what OpenCV reads; phone videos are turned upright by it."""
     capture = cv2.VideoCapture(where)
     if not capture.isOpened():
-        reason = (
-            "OpenCV cannot open it as a video: it is cut off, no video, or in a format that this "
-            "OpenCV does not read; convert it with ffmpeg, or give a folder of frames"
-        )
-        if isinstance(where, int):
-            reason = "cannot be opened; check its number and permissions"
-        elif "://" in where:
-            reason = "cannot be opened; check the address and the network"
-        raise UserInputError(f"{name}: {reason}")
+        hint = "the file is cut off or in a format that OpenCV lacks: convert it with ffmpeg"
+        if isinstance(where, int) or "://" in where:
+            hint = "check number or address, permissions and network"
+        raise UserInputError(f"{name}: OpenCV cannot open it as a video; {hint}")
     fps, length = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     source = FrameSource(
         name,
@@ -248,10 +223,7 @@ def _read_capture(capture: cv2.VideoCapture, source: FrameSource) -> Iterator[np
         if read and missing > 0:
             source.leave_out(missing, f"{source.name}: frame {read} cannot be decoded")
         if not read:
-            raise UserInputError(
-                f"{source.name}: no frame can be read; the file is broken, has no video, or needs "
-                "a codec that this OpenCV lacks; convert it with ffmpeg"
-            )
+            raise UserInputError(f"{source.name}: no frame can be read; convert it with ffmpeg")
     finally:
         capture.release()
 

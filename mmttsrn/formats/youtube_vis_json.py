@@ -113,9 +113,7 @@ def entries_as(
         UserInputError: There is no such list, or an entry is of another form.
     """
     if not isinstance(content, dict) or not isinstance(content.get(key), list):
-        raise UserInputError(
-            f"{name}: {key}: expected an object with this list; is it the right file?"
-        )
+        raise UserInputError(f"{name}: {key}: expected an object with this list")
     for index, entry in taken(content[key]):
         yield index, entry_as(schema, entry, f"{name}: {key}[{index}].")
 
@@ -151,7 +149,7 @@ def known_video(
     name: str,
     place: str,
 ) -> Item:
-    """Return the video of an entry.
+    """Return the video of an entry, whose ids have to be known.
 
     Args:
         entry: The entry.
@@ -159,14 +157,11 @@ def known_video(
         categories: The ids of the categories.
         name: The file of these, for messages.
         place: The entry, for messages.
-
-    Raises:
-        UserInputError: The video or the category is unknown.
     """
     for key, known in (("category_id", categories), ("video_id", videos)):
         value = getattr(entry, key)
         if value not in known:
             kind = "categories" if key == "category_id" else "videos"
-            ids = f"the ids of {kind} in {name}, such as {next(iter(known), None)!r}"
-            raise UserInputError(f"{place}{key}: expected one of {ids}, got {value!r}")
+            known_id = f"an id of {kind} in {name}, such as {next(iter(known), None)!r}"
+            raise UserInputError(f"{place}{key}: expected {known_id}, got {value!r}")
     return videos[entry.video_id]

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.formats.frame_files import missing_files
-from mmttsrn.formats.frames import read_frame
+from mmttsrn.formats.frames import missing_files, read_frame
 from mmttsrn.formats.ground_truth import Video
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
 from mmttsrn.visualization.overlay_files import FORMATS, write_overlays

@@ -129,5 +129,5 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -
     assert names == ["train", "train.json", "valid", "valid.json"]
     assert run_tool(monkeypatch, out, *options, "--frames", "0") == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {out}: moving shapes need")
+    assert error.startswith(f"error: {out}: expected at least 1 clip")
     assert error.count("\n") == 1

@@ -135,7 +135,7 @@ def test_all_categories_can_be_one_class(build_dataset: Build, shapes_json: dict
 
 
 def test_one_class_has_no_other_names(build_dataset: Build, shapes_json: dict) -> None:
-    with pytest.raises(UserInputError, match=r"metainfo\.classes: is \['disc'\], but class_agn"):
+    with pytest.raises(UserInputError, match=r"metainfo\.classes: expected none with cla"):
         build_dataset(shapes_json, class_agnostic=True, metainfo={"classes": ["disc"]})
 
 
@@ -175,7 +175,7 @@ def test_split_without_ground_truth(
     dataset = build_dataset(shapes_json, test_mode=True)
     assert dataset.metainfo["has_ground_truth"] is False
     assert len(dataset) == 4
-    with pytest.raises(UserInputError, match="annotations: missing, empty or without"):
+    with pytest.raises(UserInputError, match="annotations: expected segmentations"):
         build_dataset(shapes_json)
 
 
@@ -209,26 +209,17 @@ def test_an_epoch_of_the_image_sampler_visits_every_frame(
 def test_no_visible_instance_is_an_empty_train_set(build_dataset: Build, shapes_json: dict) -> None:
     for annotation in shapes_json["annotations"]:
         annotation["segmentations"] = [None] * 5
-    with pytest.raises(UserInputError, match="training set is empty"):
+    with pytest.raises(UserInputError, match="annotations: no visible instance of"):
         build_dataset(shapes_json)
 
 
 def test_unknown_class_and_unknown_filter(build_dataset: Build, shapes_json: dict) -> None:
-    with pytest.raises(UserInputError, match=r"metainfo\.classes: 'cat' is not a category of"):
+    with pytest.raises(UserInputError, match=r"metainfo\.classes: expected .* got 'cat'"):
         build_dataset(shapes_json, metainfo={"classes": ["cat"]})
-    with pytest.raises(UserInputError, match=r"metainfo\.classes: 'd' is not a category of"):
+    with pytest.raises(UserInputError, match=r"metainfo\.classes: expected .* got 'd'"):
         build_dataset(shapes_json, metainfo={"classes": "disc"})
-    with pytest.raises(UserInputError, match="filter_cfg: unknown key 'min_size'"):
+    with pytest.raises(UserInputError, match="filter_cfg: expected filter_empty_gt, got"):
         build_dataset(shapes_json, filter_cfg={"min_size": 32})
-
-
-def test_missing_and_broken_files(shapes_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserInputError, match=r"none\.json: cannot be read \(No such"):
-        YouTubeVISDataset(ann_file=str(tmp_path / "none.json"))
-    cut = tmp_path / "cut.json"
-    cut.write_text((shapes_dir / "train.json").read_text()[:-200])
-    with pytest.raises(UserInputError, match=r"cut\.json: not valid json \(.* line 1 column \d+"):
-        YouTubeVISDataset(ann_file=str(cut))
 
 
 def test_missing_images_are_counted(shapes_dir: Path, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_other_ranks_write_too(tmp_path, monkeypatch):
 def test_missing_frame_names_the_file(tmp_path):
     video = _video(tmp_path / "images/a", 1)
     (tmp_path / "images/a/00001.jpg").unlink()
-    with pytest.raises(UserInputError, match=r"a/00001\.jpg: frame not found"):
+    with pytest.raises(UserInputError, match=r"a/00001\.jpg: No such file"):
         _test(VISVisualizationHook(True, test_out_dir="show"), _runner(tmp_path), video)
 
 

@@ -70,7 +70,7 @@ def test_a_local_file_is_read_piece_by_piece(content, write, monkeypatch):
     path = write(content)
     monkeypatch.setattr(json_stream, "BLOCK_BYTES", 500)
     monkeypatch.setattr(json_stream.fileio, "get", None)
-    monkeypatch.setattr(json_stream, "_read_at_once", None)
+    monkeypatch.setattr(json_stream.json, "load", None)
     expected = read_ground_truth(content)
     expected.name = str(path)
     found = read_ground_truth(path, backend_args={"backend": "local"})
@@ -90,7 +90,7 @@ def test_a_remote_file_is_fetched_by_its_backend(content, monkeypatch, broken):
 
     monkeypatch.setattr(json_stream.fileio, "get", get)
     if broken:
-        with pytest.raises(UserInputError, match=r"^s3://bucket/gt\.json: not valid json"):
+        with pytest.raises(UserInputError, match=r"^s3://bucket/gt\.json: JSONDecodeError"):
             read_ground_truth("s3://bucket/gt.json", backend_args={"backend": "petrel"})
     else:
         truth = read_ground_truth("s3://bucket/gt.json", backend_args={"backend": "petrel"})
@@ -117,7 +117,7 @@ def test_frames_are_named_where_they_are_needed(content):
 def test_annotations_are_there_where_they_are_needed(content):
     content["annotations"] = []
     assert not read_ground_truth(content).has_sequences
-    with pytest.raises(UserInputError, match="annotations: missing, empty or without segment"):
+    with pytest.raises(UserInputError, match="annotations: expected segmentations"):
         read_ground_truth(content, need_annotations=True)
 
 
@@ -126,44 +126,24 @@ def test_broken_compressed_masks_are_refused_at_once(content):
     with pytest.raises(UserInputError) as caught:
         read_ground_truth(content)
     assert str(caught.value).startswith(
-        "ground truth: annotations[1].segmentations[4]: RLE counts sum to 9 pixels, expected 1200"
+        "ground truth: annotations[1].segmentations[4]: RLE counts: expected 1200"
     )
-
-
-NAN = float("nan")
-LARGE = {"id": 1, "width": 2**14, "height": 2**13 + 1, "length": 3}
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("videos", {}, "videos: expected an object with this list"),
-        ("videos", [], "videos: expected at least one entry"),
-        ("videos.1", 7, "videos[1]: expected object, got int"),
         ("videos.1.\ud800", "\ud800", "videos[1]: 'utf-8' codec can't encode"),
         ("videos.1.width", "48", "videos[1].width: expected int, got str"),
-        ("videos.1.width", 2**16 + 1, "videos[1].width: expected int <= 65536"),
-        ("videos.2", LARGE, "videos[2].width, height: expected at most 134217728 pixels"),
-        ("videos.1.id", None, "videos[1].id: expected int | str, got null"),
-        ("videos.1.id", 3, "videos[1].id: 3 is that of entry 0, too"),
-        ("videos.1.length", 6, "videos[1].file_names: expected as many as length says, 6, got 20"),
-        ("categories.1.name", ..., "categories[1].name: missing"),
-        ("categories.1.name", "cat", "categories[1].name: 'cat' is that of entry 0, too"),
-        ("annotations.1.video_id", 9, "annotations[1].video_id: expected an id of ground truth"),
-        ("annotations.1.video_id", True, "annotations[1].video_id: expected int | str, got bool"),
-        ("annotations.1.category_id", "7", "annotations[1].category_id: expected an id of ground"),
-        ("annotations.1.iscrowd", 2, "annotations[1].iscrowd: invalid enum value 2"),
-        ("annotations.1.areas", [1], "annotations[1].areas: expected one entry or null per frame"),
-        ("annotations.0.areas", [NAN] * 3, "annotations[0].areas[0]: expected float >= 0.0"),
-        ("annotations.0.bboxes", [[0, 1, 2]] * 3, "annotations[0].bboxes[0]: expected [x, y, wi"),
-        ("annotations.0.bboxes", [[0, NAN, 2, 3]] * 3, "annotations[0].bboxes[0]: expected [x, y"),
+        ("videos.2", {"id": 1, "width": 2**14, "height": 2**13 + 1, "length": 3},
+         "videos[2].width: expected at most 134217728 pixels a frame, got 16384x8193"),
+        ("videos.1.length", 6, "videos[1].file_names: expected 6 (length), got 20"),
+        ("categories.1.name", "cat", "categories[1].name: 'cat' occurs twice"),
+        ("annotations.1.video_id", 9,
+         "annotations[1].video_id: expected an id of videos in ground truth, such as 3, got 9"),
         ("annotations.0.bboxes", [[0, 601, 2, 3]] * 3, "annotations[0].bboxes[0]: expected [x, y"),
-        ("annotations.0.occlusion", ["much"] * 3, "annotations[0].occlusion[0]: invalid enum val"),
-        ("annotations.0.segmentations", [None], "annotations[0].segmentations: expected one mask"),
         ("annotations.0.segmentations.1", square(0) | {"size": [60, 20]},
-         "annotations[0].segmentations[1]: RLE size is [60, 20], expected [height, width]"),
-        ("annotations.0.segmentations.1", {"size": [HEIGHT, WIDTH], "counts": [9]},
-         "annotations[0].segmentations[1]: RLE counts sum to 9 pixels, expected 1200"),
+         "annotations[0].segmentations[1]: ValueError: RLE size: expected [height, width]"),
     ],
 )  # fmt: skip
 def test_what_would_be_silently_wrong_is_refused(content, path, value, message):
@@ -171,13 +151,15 @@ def test_what_would_be_silently_wrong_is_refused(content, path, value, message):
     place = content
     for key in parents:
         place = place[key]
-    if value is ...:
-        del place[last]
-    else:
-        place[last] = value
+    place[last] = value
     with pytest.raises(UserInputError) as caught:
         read_ground_truth(content)
     assert str(caught.value).startswith(f"ground truth: {message}")
+
+
+def test_frames_have_a_largest_size(content):
+    content["videos"].append({"id": 4, "width": 2**14, "height": 2**13, "length": 3})
+    assert read_ground_truth(content).videos[4].size == (2**13, 2**14)
 
 
 def test_numpy_numbers_are_numbers(content):

@@ -85,8 +85,8 @@ def compress(runs: list[int]) -> str:
         (["1\n1"], 0, "not a compressed COCO RLE"),
         (["PPPPPPPPPPPPPPPPPP1"], 0, "not a compressed COCO RLE"),
         (["9O1"], 0, "negative run"),
-        ([None, None, "9"], 2, "sum to 9 pixels, expected 35"),
-        (["S2"], 0, "sum to 67 or more pixels, expected 35"),
+        ([None, None, "9"], 2, "expected 35 (height x width), got 9"),
+        (["S2"], 0, "expected 35 (height x width), got 67 or more"),
     ],
 )
 def test_broken_encodings_are_named(counts: list[str | None], frame: int, problem: str) -> None:

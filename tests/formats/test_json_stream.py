@@ -10,6 +10,7 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.formats import json_stream
 from mmttsrn.formats.json_stream import read_json
 
+DEEP = ["[%s]", '{"videos": [%s]}', '[{"a": %s}]']
 # Strings with what could be taken for structure.
 texts = st.text(st.sampled_from('ab{}[]"\\,:$é\n'), max_size=8)
 values = st.recursive(
@@ -63,41 +64,22 @@ def test_nan_is_read_as_python_writes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[", '[{"a": 1}', '[{"a": "', "[{]}", '{"videos": [{"id": 1}, ', "[{}] []", "}{"]
+    "text",
+    ["", "[", '[{"a": 1}', '[{"a": "', "[{]}", '{"videos": [{"id": 1}, ', "[{}] []", "}{"]
+    + [text % ("[" * depth + "]" * depth) for text in DEEP for depth in (980, 100_000)]
+    + ['[{"a":' * 100_000],
+    ids=lambda text: text[:20],
 )
 def test_broken_json_is_named_in_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "file.json"
     path.write_text(text)
-    with pytest.raises(UserInputError, match=r"file\.json: not valid json \(.+\)") as caught:
-        read_json(path, lambda entry: entry)
+    with pytest.raises(UserInputError, match=r"file\.json: \w+Error: .+") as caught:
+        read_json(path, repr)
     assert "\n" not in str(caught.value)
 
 
-def test_broken_characters_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "file.json"
-    path.write_bytes(b'[{"a": "\xff"}]')
-    with pytest.raises(UserInputError, match="not valid json"):
-        read_json(path, lambda entry: entry)
-
-
-@pytest.mark.parametrize("depth", [980, 100_000])
-@pytest.mark.parametrize("text", ["[%s]", '{"videos": [%s], "info": %s}', '[{"a": %s}]'])
-def test_lists_within_lists_are_read_or_refused(tmp_path: Path, text: str, depth: int) -> None:
-    path = tmp_path / "file.json"
-    path.write_text(text.replace("%s", "[" * depth + "]" * depth))
-    with pytest.raises(UserInputError, match=r"file\.json: lists or objects are nested too deep"):
-        read_json(path, repr)
-
-
-def test_depth_without_end_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "file.json"
-    path.write_text('[{"a":' * 100_000)
-    with pytest.raises(UserInputError, match=r"file\.json: lists or objects are nested too deep"):
-        read_json(path, lambda entry: entry)
-
-
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserInputError, match=r"none\.json: cannot be read \(No such file"):
+    with pytest.raises(UserInputError, match=r"none\.json: No such file"):
         read_json(tmp_path / "none.json", lambda entry: entry)
-    with pytest.raises(UserInputError, match=r"cannot be read \(Is a directory"):
+    with pytest.raises(UserInputError, match=f"^{tmp_path}: Is a directory"):
         read_json(tmp_path, lambda entry: entry)

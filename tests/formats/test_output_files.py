@@ -32,15 +32,12 @@ def test_input_is_not_replaced(tmp_path):
         check_output_file(tmp_path / "link.json", "--out", [tmp_path / "in.json"])
 
 
-def test_file_is_no_folder(tmp_path):
+def test_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    with pytest.raises(UserInputError, match=r"^--plots .*file is no folder"):
+    with pytest.raises(UserInputError, match=r"^--plots .*file is not a folder to write to"):
         check_output_folder(tmp_path / "file/plots", "--plots")
-
-
-def test_folder_without_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(UserInputError, match=r"cannot be written to"):
+    with pytest.raises(UserInputError, match=f"{tmp_path} is not a folder to write to"):
         check_output_folder(tmp_path / "new", "--plots")
 
 

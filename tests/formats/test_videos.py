@@ -1,6 +1,5 @@
 """Whatever holds a video gives the same frames, or one clear line."""
 
-import os
 import struct
 from pathlib import Path
 
@@ -137,8 +136,8 @@ def test_an_mp4_without_its_end_is_refused(mp4: Path) -> None:
     [
         ("nowhere.mp4", "nowhere.mp4: no such file or folder"),
         ("frames/*.jpg", "no file matches this pattern"),
-        ("http://127.0.0.1:9/none.mp4", "check the address and the network"),
-        (97, "camera 97: cannot be opened"),
+        ("http://127.0.0.1:9/none.mp4", "check number or address, permissions and network"),
+        (97, "camera 97: OpenCV cannot open it as a video; check number"),
         ([], "got an empty video"),
         (3.5, "got a float"),
     ],
@@ -151,13 +150,6 @@ def test_what_is_no_video_is_refused(source: object, message: str) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserInputError, match="no images"):
         open_source(tmp_path)
-
-
-def test_a_file_without_permission_is_refused(mp4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Root, as which many containers run, may read everything.
-    monkeypatch.setattr(os, "access", lambda path, mode: not (path == mp4 and mode == os.R_OK))
-    with pytest.raises(UserInputError, match="no permission"):
-        open_source(mp4)
 
 
 def test_images_that_cannot_be_read_are_counted_or_refused(tmp_path: Path) -> None:
@@ -195,7 +187,10 @@ def test_names_of_frames_are_those_that_readers_take(mp4: Path) -> None:
 @pytest.mark.parametrize(
     ("frames", "message"),
     [
-        ([np.zeros((4, 6, 3), np.uint8), np.zeros((6, 4, 3), np.uint8)], "frame 1 is 4x6, those"),
+        (
+            [np.zeros((4, 6, 3), np.uint8), np.zeros((6, 4, 3), np.uint8)],
+            r"frame 1: expected height and width \(4, 6\)",
+        ),
         ([np.zeros((4, 6, 3), np.float32)], "frame 0: is of type float32, expected uint8"),
         ([np.zeros((4, 6, 2), np.uint8)], r"frame 0: has shape \(4, 6, 2\)"),
         ([np.zeros((0, 6, 3), np.uint8)], r"frame 0: has shape \(0, 6, 3\)"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,19 @@ from faults import (
     MISSING,
     NAN,
     PATHS,
+    check_line,
     place_of,
     put,
     refused,
     rows,
 )
 from good_inputs import GoodInputs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from vis_json import HEIGHT, WIDTH, ground_truth, perfect_results
 
+from mmttsrn.errors import UserInputError
+from mmttsrn.evaluation.analysis.errors import analyse_errors
 from mmttsrn.evaluation.ytvis import evaluate
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.results import read_results
@@ -207,3 +213,60 @@ def test_nesting_that_parsers_do_not_survive(
         path.write_bytes(DEEP_JSON[name](source.read_bytes()))
     words = (path, good.results) if is_truth else (good.truth, path)
     run_command("analysis_tools/eval_vis.py", *words, folder=tmp_path).check_refused("a.json")
+
+
+def places(content: Any, prefix: tuple = ()) -> list[tuple]:
+    """Paths of all that content holds; of lists, of their first two entries."""
+    found = [prefix] if prefix else []
+    items = content.items() if isinstance(content, dict) else enumerate(content[:2])
+    for key, value in items:
+        is_deep = isinstance(value, (dict, list))
+        found += places(value, (*prefix, key)) if is_deep else [(*prefix, key)]
+    return found
+
+
+def evaluated_or_refused(folder: Path, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        (folder / f"{name}.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        truth = read_ground_truth(folder / "truth.json")
+        results = read_results(folder / "results.json", truth)
+        analyse_errors(truth, results)
+        evaluate(truth, results, num_threads=1)
+    except UserInputError as error:
+        check_line(str(error), ["json"])
+
+
+FILES = {"truth": TRUTH, "results": RESULTS}
+ALL_PLACES = [(name, place) for name, content in FILES.items() for place in places(content)]
+junk = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 10**12), st.floats(), st.text(max_size=4),
+    st.lists(st.integers(0, 30), max_size=4), st.builds(dict), st.just(MISSING),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("depth", [500, 980])
+def test_lists_within_lists_anywhere(tmp_path: Path, depth: int) -> None:
+    texts = {name: json.dumps(content) for name, content in FILES.items()}
+    for name, place in ALL_PLACES:
+        deep = json.dumps(put(FILES[name], place, "@"))
+        deep = deep.replace('"@"', "[" * depth + "]" * depth)
+        evaluated_or_refused(tmp_path, {**texts, name: deep})
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(ALL_PLACES), junk), max_size=3), st.data())
+def test_any_change_is_evaluated_or_refused(
+    tmp_path: Path, changes: list, data: st.DataObject
+) -> None:
+    files = dict(FILES)
+    for (name, place), value in changes:
+        with suppress(KeyError, IndexError, TypeError):  # another change took the place away
+            files[name] = put(files[name], place, value)
+    texts = {name: json.dumps(content) for name, content in files.items()}
+    name = data.draw(st.sampled_from([None, *texts]))
+    if name:  # cut off, or one character changed
+        at = data.draw(st.integers(0, len(texts[name])))
+        rest = data.draw(st.sampled_from(["", texts[name][at + 1 :]]))
+        texts[name] = texts[name][:at] + data.draw(st.text(max_size=1)) + rest
+    evaluated_or_refused(tmp_path, texts)

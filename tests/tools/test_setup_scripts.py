@@ -145,15 +145,15 @@ def test_full_disk_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(preflight, "MIN_FREE_GB", 10**9)
     with pytest.raises(preflight.SetupError, match=f"GB free in {tmp_path}"):
-        preflight.check_disk(tmp_path / "new" / "venv")
+        preflight.check_machine(tmp_path / "new" / "venv", compiles=False)
 
 
-def test_missing_compiler_is_refused(monkeypatch):
+def test_missing_compiler_is_refused(monkeypatch, tmp_path):
     import preflight
 
     monkeypatch.setenv("CXX", "/nonexistent/c++")
     with pytest.raises(preflight.SetupError, match=r"no working C\+\+17 compiler"):
-        preflight.check_compiler()
+        preflight.check_machine(tmp_path, compiles=True)
 
 
 def test_own_torch_is_pinned_in_place_of_the_tested_one(tmp_path):

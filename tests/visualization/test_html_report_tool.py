@@ -58,7 +58,7 @@ def test_a_file_in_place_of_the_folder_is_refused(report, vis_files):
     (vis_files / "taken").write_text("")
     code, _, errors = report(out="taken/deeper")
     assert code == 2
-    assert "is no folder" in errors[-1]
+    assert "is not a folder" in errors[-1]
 
 
 def test_a_frame_of_another_size_is_refused(report, vis_files):

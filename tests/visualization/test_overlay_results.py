@@ -111,7 +111,7 @@ def test_wrong_options_are_one_line(overlay, vis_files, options, message):
         (
             "results.json",
             lambda results: results[3].update(video_id=9),
-            "entry 3: video_id: expected one of the ids of",
+            "entry 3: video_id: expected an id of",
         ),
     ],
 )

@@ -86,15 +86,15 @@ def test_output_never_leaves_its_folder(name):
         (lambda results: {"results": results}, "expected a list of"),
         (
             lambda results: results[0].update(video_id=7),
-            "entry 0: video_id: expected one of the ids of videos in",
+            "entry 0: video_id: expected an id of videos in",
         ),
         (
             lambda results: results[0]["segmentations"][2].update(size=[64, 48]),
-            r"entry 0: segmentations\[2\]: RLE size: expected \[height, width\], .* got \[64, 48\]",
+            r"entry 0: segmentations\[2\]: RLE size: expected",
         ),
         (
             lambda results: results[1]["segmentations"][2].update(counts="1"),
-            r"entry 1: segmentations\[2\]: RLE counts sum to 1 pixels",
+            r"entry 1: segmentations\[2\]: RLE counts: expected",
         ),
     ],
 )
@@ -106,8 +106,8 @@ def test_wrong_results(vis_files, edit_json, change, message):
 
 def test_results_that_are_missing_or_no_json(vis_files):
     (vis_files / "results.json").write_text("[{")
-    with pytest.raises(UserInputError, match=r"results\.json: not valid json"):
+    with pytest.raises(UserInputError, match=r"results\.json: JSONDecodeError"):
         _load(vis_files)
     (vis_files / "results.json").unlink()
-    with pytest.raises(UserInputError, match=r"results\.json: cannot be read"):
+    with pytest.raises(UserInputError, match=r"results\.json: No such file"):
         _load(vis_files)

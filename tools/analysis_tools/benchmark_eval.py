@@ -130,49 +130,24 @@ def _result(
 
 
 def run_ours(folder: Path) -> dict[str, Any]:
-    """Evaluate with this package, phase by phase."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from mmttsrn.evaluation.precision_recall import accumulate
-    from mmttsrn.evaluation.ytvis import (
-        available_cores,
-        ground_truth_groups,
-        match_video,
-        prepare_video,
-    )
+    """Evaluate with this package."""
+    from mmttsrn.evaluation.ytvis import evaluate
     from mmttsrn.formats.ground_truth import read_ground_truth
     from mmttsrn.formats.results import read_results
 
+    before = peak_memory()
     clock = Clock()
     truth = read_ground_truth(folder / "gt.json")
     results = read_results(folder / "results.json", truth)
     clock.lap("read")
-    groups = ground_truth_groups(truth)
-    with ThreadPoolExecutor(available_cores()) as pool:
-        prepared = list(
-            pool.map(lambda video: prepare_video(video, results.get(video.id, [])),
-                     truth.videos.values())
-        )  # fmt: skip
-        clock.lap("prepare")
-        matched = list(pool.map(lambda video: match_video(video, groups), prepared))
-    matches = [match for found in matched for match in found]
-    curves = accumulate(matches, len(groups))
-    clock.lap("evaluate")
-    curves = curves.over(truth.categories)
-    np.savez(folder / "ours.npz", precision=curves.precision, recall=curves.recall)
-    return clock.laps
-
-
-def run_ours_at_once(folder: Path) -> dict[str, Any]:
-    """Evaluate with this package as a user does."""
-    from mmttsrn.evaluation import evaluate_ytvis
-
-    before = peak_memory()
-    clock = Clock()
-    evaluation = evaluate_ytvis(folder / "gt.json", folder / "results.json")
+    evaluation = evaluate(truth, results)
     assert len(evaluation.stats) == 12
-    clock.lap("all")
-    return {**clock.laps, "imports": before, "peak": peak_memory()}
+    clock.lap("evaluate")
+    laps = {**clock.laps, "all": sum(clock.laps.values())}
+    peak = peak_memory()
+    curves = evaluation.curves.over(truth.categories)
+    np.savez(folder / "ours.npz", precision=curves.precision, recall=curves.recall)
+    return {**laps, "imports": before, "peak": peak}
 
 
 def run_mmdet(folder: Path) -> dict[str, Any]:
@@ -190,11 +165,10 @@ def run_mmdet(folder: Path) -> dict[str, Any]:
         clock.lap("read")
         truth = YTVIS(content)
         evaluator = YTVISeval(truth, truth.loadRes(results), "segm")
-        clock.lap("prepare")
         evaluator.evaluate()
         evaluator.accumulate()
-        clock.lap("evaluate")
         evaluator.summarize()
+        clock.lap("evaluate")
     laps = {**clock.laps, "all": sum(clock.laps.values())}
     peak = peak_memory()
     arrays = {name: evaluator.eval[name] for name in ("precision", "recall")}
@@ -223,7 +197,7 @@ def peak_memory() -> float:
     return int(line.split()[1]) * 1024 / 1e6
 
 
-PROGRAMS = {"ours": run_ours, "ours_at_once": run_ours_at_once, "mmdet": run_mmdet}
+PROGRAMS = {"ours": run_ours, "mmdet": run_mmdet}
 
 
 def run_program(name: str, folder: Path) -> dict[str, Any]:
@@ -238,7 +212,7 @@ def compare(folder: Path, rounds: int) -> None:
     ours, mmdet = [], []
     for number in range(1, rounds + 1):
         mmdet.append(run_program("mmdet", folder))
-        ours.append({**run_program("ours", folder), **run_program("ours_at_once", folder)})
+        ours.append(run_program("ours", folder))
         print(f"round {number} of {rounds}: mmdet {mmdet[-1]['all']:.2f} s, "
               f"mmttsrn {ours[-1]['all']:.2f} s", flush=True)  # fmt: skip
     with np.load(folder / "ours.npz") as a, np.load(folder / "mmdet.npz") as b:
@@ -249,8 +223,7 @@ def compare(folder: Path, rounds: int) -> None:
     print(f"{'median of ' + str(rounds):<34}{'mmdet':>10}{'mmttsrn':>10}  ratio, median (range)")
     labels = {
         "read": "read and check json (s)",
-        "prepare": "load: areas, decoding (s)",
-        "evaluate": "evaluate and accumulate (s)",
+        "evaluate": "decode, evaluate, accumulate (s)",
         "all": "all, from paths to numbers (s)",
         "taken": "memory beyond the imports (MB)",
         "peak": "memory of the process (MB)",

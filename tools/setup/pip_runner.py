@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from preflight import CompileError, SetupError
 
@@ -36,12 +37,7 @@ FAILURES = (
 
 
 class PipRunner:
-    """Runs commands of a virtual environment.
-
-    Args:
-        venv: Folder of the environment; the log is ``setup.log`` in it.
-        max_jobs: Number of compilers that a build may run at a time.
-    """
+    """Runs commands of a virtual environment, whose log is ``setup.log`` in it."""
 
     def __init__(self, venv: Path, max_jobs: int) -> None:
         self.python = venv / "bin" / "python"
@@ -56,15 +52,9 @@ class PipRunner:
         }
 
     def install(
-        self,
-        *arguments: str,
-        progress: Callable[[Path], str] | None = None,
-        cflags: str = "",
+        self, *arguments: str, progress: Callable[[Path], str] | None = None, cflags: str = ""
     ) -> None:
-        """Run ``pip install`` with the arguments, and with CFLAGS where they are given.
-
-        Every half minute ``progress`` is called with the folder that pip builds in; its result is
-        shown beside the elapsed time.
+        """Run ``pip install``; every half minute, print what ``progress`` says of its folder.
 
         Raises:
             CompileError: A C++ file did not compile.
@@ -76,9 +66,7 @@ class PipRunner:
         status = self._run(command, progress, {"CFLAGS": cflags} if cflags else {})
         output = self.log.read_bytes()[start:].decode(errors="replace")
         if status < 0:
-            raise SetupError(
-                f"pip was killed (signal {-status}), perhaps for memory; log: {self.log}"
-            )
+            raise SetupError(f"pip was killed (signal {-status}); log: {self.log}")
         if status != 0:
             reason = explain_failure(output)
             error = CompileError if reason == NOT_COMPILED else SetupError
@@ -96,22 +84,18 @@ class PipRunner:
         return run.stdout.strip() if run.returncode == 0 else ""
 
     def _run(
-        self,
-        command: list[str],
-        progress: Callable[[Path], str] | None,
-        variables: dict[str, str],
+        self, command: list[str], progress: Callable[[Path], str] | None, variables: dict[str, str]
     ) -> int:
         start = time.monotonic()
         with self.log.open("ab") as log:
             log.write(f"$ {' '.join(command)}\n".encode())
             log.flush()
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**self.environment, **variables},
-            )
+            streams: dict[str, Any] = {
+                "stdin": subprocess.DEVNULL,
+                "stdout": log,
+                "stderr": subprocess.STDOUT,
+            }
+            process = subprocess.Popen(command, env={**self.environment, **variables}, **streams)
             try:
                 while True:
                     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 MIN_PYTHON = (3, 10)
 MIN_FREE_GB = 4
 GB_PER_COMPILER = 2
-COMPILER_PROBE = "#include <vector>\nint main() { return std::vector<int>().size(); }\n"
+PROBE = "#include <vector>\nint main() { return std::vector<int>().size(); }\n"
 
 
 class SetupError(Exception):
@@ -30,42 +30,28 @@ def check_python() -> None:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
-        raise SetupError(
-            f"{sys.executable} lacks the venv module; install it (Debian, Ubuntu: python3-venv) "
-            "or set PYTHON= to another Python"
-        ) from None
+        hint = "install it (Debian: python3-venv) or set PYTHON="
+        raise SetupError(f"{sys.executable} lacks the venv module; {hint}") from None
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").is_file():
-        raise SetupError(
-            f"{sys.executable} has no Python.h, which compiling MMCV needs; install the headers "
-            "(Debian, Ubuntu: python3-dev) or set PYTHON= to another Python"
-        )
+        hint = "install the headers (Debian: python3-dev) or set PYTHON="
+        raise SetupError(f"{sys.executable} has no Python.h to compile with; {hint}")
 
 
-def check_compiler() -> None:
-    """Refuse to start without a C++17 compiler: MMCV's ops are compiled."""
-    compiler = os.environ.get("CXX", "c++")
-    command = [compiler, "-std=c++17", "-fsyntax-only", "-x", "c++", "-"]
-    try:
-        probe = subprocess.run(command, input=COMPILER_PROBE, text=True, capture_output=True)
-        reason = probe.stderr.strip().splitlines()[-1:] if probe.returncode != 0 else None
-    except OSError as error:
-        reason = [error.strerror or str(error)]
-    if reason is not None:
-        raise SetupError(
-            f"no working C++17 compiler ({': '.join([compiler, *reason])}), which MMCV's ops need; "
-            "install g++ (Debian, Ubuntu: build-essential) or set CXX="
-        )
-
-
-def check_disk(folder: Path) -> None:
-    """Refuse to start on a file system that is too full."""
+def check_machine(folder: Path, compiles: bool) -> None:
+    """Refuse a full disk and, for compiling MMCV's ops, a compiler that does not know C++17."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free_gb = shutil.disk_usage(existing).free / 1e9
     if free_gb < MIN_FREE_GB:
-        raise SetupError(
-            f"{free_gb:.1f} GB free in {existing}, but the environment needs {MIN_FREE_GB} GB; "
-            "free some or set VENV= to a folder on another disk"
-        )
+        need = f"the environment needs {MIN_FREE_GB} GB; set VENV="
+        raise SetupError(f"{free_gb:.1f} GB free in {existing}, but {need}")
+    compiler = os.environ.get("CXX", "c++")
+    command = [compiler, "-std=c++17", "-fsyntax-only", "-x", "c++", "-"]
+    try:
+        if compiles:
+            subprocess.run(command, input=PROBE, text=True, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = f"no working C++17 compiler ({error})"
+        raise SetupError(f"{reason}; install g++ (Debian: build-essential) or set CXX=") from None
 
 
 def compiler_jobs() -> int:

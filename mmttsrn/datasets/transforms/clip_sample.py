@@ -45,9 +45,7 @@ class ClipSample(BaseTransform):
     ) -> None:
         low, high = (stride, stride) if isinstance(stride, int) else stride
         if not 1 <= low <= high:
-            raise UserInputError(
-                f"stride must be >= 1 or (low, high) with 1 <= low <= high, got {stride}"
-            )
+            raise UserInputError(f"stride: expected >= 1, or (low, high), got {stride}")
         self.collect_video_keys = list(collect_video_keys)
         self.num_frames = num_frames
         self.stride = (low, high)
@@ -115,9 +113,3 @@ class ClipSample(BaseTransform):
         if self.num_frames > 1:
             high = min(high, max(low, (video_length - 1) // (self.num_frames - 1)))
         return int(np.random.randint(low, high + 1))
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(num_frames={self.num_frames}, stride={self.stride},"
-            f" reverse_prob={self.reverse_prob}, test_mode={self.test_mode})"
-        )

@@ -28,19 +28,12 @@ class Videos(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _MovingObject:
-    """An object of another video during T frames.
-
-    Attributes:
-        label: Its class.
-        images: T frames (H', W', 3) uint8, None where it has no mask.
-        masks: T masks (H', W') uint8 of 0 and 255; None likewise.
-        center: Centre x, y of its box in one of the frames.
-    """
+    """An object of another video during T frames."""
 
     label: int
-    images: list[np.ndarray | None]
-    masks: list[np.ndarray | None]
-    center: tuple[float, float]
+    images: list[np.ndarray | None]  # T times (H', W', 3) uint8, None where it has no mask
+    masks: list[np.ndarray | None]  # T times (H', W') uint8 of 0 and 255
+    center: tuple[float, float]  # x, y of its box in one of the frames
 
 
 @TRANSFORMS.register_module()
@@ -106,8 +99,7 @@ class ClipCopyPaste(BaseTransform):
         """
         if self.videos is None or len(self.videos) < 2:
             raise UserInputError(
-                "mmttsrn.ClipCopyPaste: expected a data set of at least two videos; put it into the"
-                " pipeline of mmttsrn.YouTubeVISDataset itself, or remove it for a single video"
+                "ClipCopyPaste: expected a YouTubeVISDataset of two or more videos"
             )
         for _ in range(np.random.randint(self.max_objects + 1)):
             pasted = self._draw_object(results["video_id"][0], len(results["img"]))

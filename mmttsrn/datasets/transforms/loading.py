@@ -30,11 +30,8 @@ class LoadVideoFrame(BaseTransform):
         image = read_frame(path, self.backend_args)
         expected = (results.get("height", image.shape[0]), results.get("width", image.shape[1]))
         if image.shape[:2] != expected:
-            raise UserInputError(
-                f"{path}: image is {image.shape[1]}x{image.shape[0]} but its annotation file says"
-                f" {expected[1]}x{expected[0]} (width x height); use the frames that belong to"
-                " the file or correct its width and height"
-            )
+            sizes = f"height and width {expected} of its annotation file, got {image.shape[:2]}"
+            raise UserInputError(f"{path}: expected the {sizes}")
         results["img"] = cv2.cvtColor(image, cv2.COLOR_RGB2BGR, image)
         results["img_shape"] = results["ori_shape"] = image.shape[:2]
         return results

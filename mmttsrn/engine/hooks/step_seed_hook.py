@@ -5,10 +5,10 @@ from typing import Any
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, set_random_seed
 from torch.utils.data import BatchSampler, DataLoader
 
-from mmttsrn.datasets.seeded_sampling import SeededSampler, derived_seed, seed_process
+from mmttsrn.datasets.seeded_sampling import SeededSampler, derived_seed
 from mmttsrn.datasets.youtube_vis import YouTubeVISVideos
 from mmttsrn.registry import HOOKS
 
@@ -66,7 +66,7 @@ class StepSeedHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the step."""
-        seed_process(derived_seed("step", runner.seed, get_rank(), runner.iter))
+        set_random_seed(derived_seed("step", runner.seed, get_rank(), runner.iter))
 
 
 def _obstacle(loop: Any, loader: DataLoader) -> str | None:

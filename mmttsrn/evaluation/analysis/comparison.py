@@ -36,15 +36,12 @@ def compare_videos(evaluation: Evaluation, other: Evaluation) -> list[VideoDiffe
         One entry per video: first where the results lose most against the other ones, last the
         videos without ground truth.
     """
-    stats, other_stats = evaluation.video_stats(), other.video_stats()
+    others = other.video_stats()
+    videos = evaluation.truth.videos
     differences = [
         VideoDifference(
-            video.id,
-            video.length,
-            int(stats[video.id]["num_truths"]),
-            stats[video.id]["mAP"],
-            other_stats[video.id]["mAP"],
+            key, videos[key].length, int(stats["num_truths"]), stats["mAP"], others[key]["mAP"]
         )
-        for video in evaluation.truth.videos.values()
+        for key, stats in evaluation.video_stats().items()
     ]
     return sorted(differences, key=lambda video: (video.num_truths == 0, video.difference or 0))

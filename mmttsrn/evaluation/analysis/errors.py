@@ -48,32 +48,19 @@ class ErrorReport:
 
 @dataclass(slots=True)
 class _Judged:
-    """A predicted sequence and what is wrong with it.
-
-    Attributes:
-        category_id: The category that it claims.
-        score: Its score.
-        kind: One of ``ERROR_TYPES``; None where it is right.
-        truth: The true sequence that it has found or should have found, if any.
-    """
+    """A predicted sequence and what is wrong with it."""
 
     category_id: int
     score: float
-    kind: str | None
-    truth: TruthId | None
+    kind: str | None  # one of ERROR_TYPES; None where it is right
+    truth: TruthId | None  # that it has found or should have found, if any
 
 
 @dataclass(slots=True)
 class _Verdicts:
-    """All predicted and true sequences of a split, but those that are ignored.
+    """All predicted and true sequences of a split, but those that are ignored."""
 
-    Attributes:
-        predicted: In rising order of the video, within a video by falling score.
-        truth_categories: Category of each true sequence; crowd is left out.
-        found: The true sequences that a right predicted one has found.
-        track_counts: See :class:`ErrorReport`.
-    """
-
+    # In rising order of the video, within a video by falling score.
     predicted: list[_Judged] = field(default_factory=list)
     truth_categories: dict[TruthId, int] = field(default_factory=dict)
     found: set[TruthId] = field(default_factory=set)
@@ -150,13 +137,7 @@ def _right_choices(
 
 @dataclass(frozen=True, slots=True)
 class FrameOverlaps:
-    """Pixels of a predicted and a true sequence in T frames.
-
-    Attributes:
-        shared: (T,) int64, their intersections.
-        union: (T,) int64, their unions.
-        truth: (T,) int64, the areas of the ground truth.
-    """
+    """Pixels of a predicted and a true sequence in T frames, (T,) int64 each."""
 
     shared: np.ndarray
     union: np.ndarray
@@ -169,19 +150,12 @@ class FrameOverlaps:
 
 @dataclass(frozen=True, slots=True)
 class _VideoMasks:
-    """D predicted sequences by falling score and G true ones of a video.
-
-    Attributes:
-        predicted: The predicted sequences.
-        true: The true sequences.
-        masks: Masks of both, one after the other.
-        ious: (D, G) their IoU.
-    """
+    """D predicted sequences by falling score and G true ones of a video."""
 
     predicted: Sequence[PredictedSequence]
     true: Sequence[TrueSequence]
-    masks: MaskIntervals
-    ious: np.ndarray
+    masks: MaskIntervals  # of both, one after the other
+    ious: np.ndarray  # D G
 
     def frames(self, index: int, target: int) -> "FrameOverlaps":
         """Return how two sequences overlap in each frame."""
@@ -230,14 +204,9 @@ def kind_of_overlap(frames: FrameOverlaps) -> str:
     shared, union, truth = frames.shared, frames.union, frames.truth
     astray = frames.astray()
     in_place = ~astray
-    space_fixed = _iou_of_sums(
-        truth[in_place].sum() + shared[astray].sum(),
-        truth[in_place].sum() + union[astray].sum(),
-    )
-    time_fixed = _iou_of_sums(
-        shared[in_place].sum() + truth[astray].sum(),
-        union[in_place].sum() + truth[astray].sum(),
-    )
+    right, late = truth[in_place].sum(), truth[astray].sum()
+    space_fixed = _iou_of_sums(right + shared[astray].sum(), right + union[astray].sum())
+    time_fixed = _iou_of_sums(shared[in_place].sum() + late, union[in_place].sum() + late)
     if max(space_fixed, time_fixed) < FOREGROUND_IOU:
         return "both"
     return "track" if time_fixed > space_fixed else "spatial"

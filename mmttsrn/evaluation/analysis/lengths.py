@@ -49,10 +49,7 @@ def _part_stats(
     evaluation: Evaluation, parts: dict[str, list[Video]]
 ) -> dict[str, dict[str, float]]:
     return {
-        name: {
-            **evaluation.subset_stats([video.id for video in videos]),
-            "num_videos": len(videos),
-        }
+        name: evaluation.subset_stats([v.id for v in videos]) | {"num_videos": len(videos)}
         for name, videos in parts.items()
         if videos
     }

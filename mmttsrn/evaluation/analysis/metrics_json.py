@@ -17,14 +17,7 @@ def metrics_content(
     other: Evaluation | None = None,
     differences: Sequence[VideoDifference] = (),
 ) -> dict[str, Any]:
-    """Numbers of an evaluation in lists and dicts; -1 where nothing is to be found.
-
-    Args:
-        evaluation: The evaluation.
-        errors: Its error analysis.
-        other: Evaluation of other results.
-        differences: What the two reach in each video.
-    """
+    """Numbers of an evaluation, its errors and a comparison; -1 where nothing is to be found."""
     counts = truths_per_category(evaluation)
     videos = evaluation.truth.videos
     content: dict[str, Any] = {

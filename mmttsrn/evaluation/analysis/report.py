@@ -75,37 +75,23 @@ def error_table(report: ErrorReport) -> str:
 def comparison_table(evaluation: Evaluation, other: Evaluation, title: str) -> str:
     """Return the twelve numbers of two results side by side."""
     other_stats = other.stats
-    rows = [
-        (
-            name,
-            format_score(value),
-            format_score(other_stats[name]),
-            format_difference(None if value < 0 else value - other_stats[name]),
-        )
-        for name, value in evaluation.stats.items()
-    ]
+    rows = []
+    for name, value in evaluation.stats.items():
+        scores = (format_score(value), format_score(other_stats[name]))
+        difference = format_difference(None if value < 0 else value - other_stats[name])
+        rows.append((name, *scores, difference))
     return text_table(title, ("", "results", "other", "difference"), rows, align="<>>>")
 
 
 def video_table(differences: Sequence[VideoDifference], limit: int = MAX_VIDEOS) -> str:
     """Return the first videos of what :func:`~.comparison.compare_videos` gives, worst first."""
-    rows = [
-        (
-            str(video.video_id),
-            str(video.num_frames),
-            str(video.num_truths),
-            format_score(video.ap),
-            format_score(video.other_ap),
-            format_difference(video.difference),
-        )
-        for video in differences[:limit]
-    ]
-    table = text_table(
-        "By video, largest loss first",
-        ("video", "frames", "instances", "mAP", "other mAP", "difference"),
-        rows,
-        align=">>>>>>",
-    )
+    rows = []
+    for one in differences[:limit]:
+        counts = map(str, (one.video_id, one.num_frames, one.num_truths))
+        scores = (format_score(one.ap), format_score(one.other_ap))
+        rows.append((*counts, *scores, format_difference(one.difference)))
+    header = ("video", "frames", "instances", "mAP", "other mAP", "difference")
+    table = text_table("By video, largest loss first", header, rows, align=">>>>>>")
     hidden = len(differences) - len(rows)
     return f"{table}\n  ... and {hidden} more" if hidden else table
 
@@ -131,14 +117,7 @@ def format_difference(value: float | None) -> str:
 def text_table(
     title: str, header: Sequence[str] | None, rows: Sequence[Sequence[str]], align: str
 ) -> str:
-    """Align cells in columns.
-
-    Args:
-        title: The first line.
-        header: Titles of the columns, if they have any.
-        rows: The cells.
-        align: ``<`` or ``>`` for each column.
-    """
+    """Align cells in columns under a first line, ``align`` being ``<`` or ``>`` for each."""
     lines = [*([header] if header else []), *rows]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     aligned = [

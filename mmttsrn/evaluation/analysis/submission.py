@@ -31,9 +31,8 @@ def submission_entries(
         size = [video.height, video.width]
         for sequence in sequences:
             if not 0 <= sequence.score <= 1:
-                raise UserInputError(
-                    f"{sequence.source}score: expected 0 to 1, got {sequence.score:g}"
-                )
+                got = f"got {sequence.score:g}"
+                raise UserInputError(f"{sequence.source}score: expected 0 to 1, {got}")
             content = (video_id, sequence.category_id, sequence.score, *sequence.counts)
             first = first_with.setdefault(content, sequence.source)
             if first != sequence.source:

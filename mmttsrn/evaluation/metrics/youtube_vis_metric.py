@@ -74,16 +74,14 @@ class YouTubeVISMetric(BaseMetric):
         """
         for results in video_results(data_samples):
             if results.num_frames != (results.video_length or results.num_frames):
+                part = f"{results.num_frames} of {results.video_length} frames"
                 raise UserInputError(
-                    f"video {results.video_id}: the sample has {results.num_frames} of"
-                    f" {results.video_length} frames; evaluation takes whole videos, so test with"
-                    " a sampler of videos and no clip sampler in the pipeline"
+                    f"video {results.video_id}: the sample has {part}; test whole videos, not clips"
                 )
             if results.counts is None:
                 raise UserInputError(
-                    f"video {results.video_id}: the model predicts boxes only, and results and"
-                    " mask AP need masks; test a model with masks, or write the boxes by --out"
-                    " with test_evaluator=[]"
+                    f"video {results.video_id}: the model predicts boxes only, and mask AP needs"
+                    " masks; write the boxes by --out with test_evaluator=[]"
                 )
             self.results.append(results)
 

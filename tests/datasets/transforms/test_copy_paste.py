@@ -262,7 +262,7 @@ def test_samplers_subsets_and_workers_keep_the_videos(build: Callable) -> None:
 
 
 def test_missing_videos_are_told(build: Callable) -> None:
-    with pytest.raises(UserInputError, match="expected a data set of at least two videos"):
+    with pytest.raises(UserInputError, match="expected a YouTubeVISDataset of two"):
         build(indices=[0])[0]
-    with pytest.raises(UserInputError, match="expected a data set of at least two videos"):
+    with pytest.raises(UserInputError, match="expected a YouTubeVISDataset of two"):
         Compose([ClipCopyPaste()])(grey_clip())

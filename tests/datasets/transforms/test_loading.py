@@ -29,5 +29,5 @@ def test_a_cut_off_image_is_refused(frame: Path) -> None:
 
 
 def test_an_image_of_another_size_than_the_json(frame: Path) -> None:
-    with pytest.raises(UserInputError, match=r"image is 60x40 but .* says 64x48"):
+    with pytest.raises(UserInputError, match=r"\(48, 64\) of its .* got \(40, 60\)"):
         LoadVideoFrame()({"img_path": str(frame), "height": 48, "width": 64})

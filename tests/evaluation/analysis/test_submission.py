@@ -40,7 +40,7 @@ def test_masks_are_written_as_servers_take_them(entries_of, results):
         ("score", 1.5, "score: expected 0 to 1, got 1.5"),
         ("segmentations", [square(0), {**square(0), "counts": square(0)["counts"][:-1]}, None],
          r"segmentations\[1\]: RLE counts"),
-        ("category_id", 0, "category_id: expected one of the ids"),
+        ("category_id", 0, "category_id: expected an id"),
     ],
 )  # fmt: skip
 def test_a_problem_names_entry_and_field(entries_of, results, field, value, message):

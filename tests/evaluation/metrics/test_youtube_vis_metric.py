@@ -14,6 +14,7 @@ from sequence_results import results_of
 
 from mmttsrn.evaluation.metrics import YouTubeVISMetric
 from mmttsrn.evaluation.result import STAT_NAMES
+from mmttsrn.formats.results import OFFICIAL_KEYS
 from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
 NAMES = set(STAT_NAMES)
@@ -43,8 +44,8 @@ def read_results(prefix: Path) -> list[dict]:
     results = json.loads(prefix.with_suffix(".json").read_text())
     with zipfile.ZipFile(prefix.with_suffix(".zip")) as archive:
         assert archive.namelist() == ["results.json"]
-        official = [{k: v for k, v in result.items() if k != "id"} for result in results]
-        assert json.loads(archive.read("results.json")) == official
+        official = json.loads(archive.read("results.json"))
+    assert official == [{key: entry[key] for key in OFFICIAL_KEYS} for entry in results]
     return results
 
 
