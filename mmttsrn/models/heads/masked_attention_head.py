@@ -113,9 +113,6 @@ class MaskedAttentionHead(BaseModule):
     def forward(self, features: ClipFeatures) -> list[SequencePredictions]:
         """Predict instance sequences.
 
-        Args:
-            features: Output of the pixel decoder for clips of T frames.
-
         Returns:
             Logits and masks of the initial queries and after every layer, the last one last.
 
@@ -129,11 +126,11 @@ class MaskedAttentionHead(BaseModule):
         n = len(mask_features)
         x = self.query_feat.weight.expand(n, -1, -1)
         query_pos = self.query_embed.weight.expand(n, -1, -1)
-        inside = self._inside(features, mask_features)
+        inside = ~self._padding(features, mask_features.shape[-2:])[:, None]
         layers = [self._predict(x, mask_features, inside)]
         for layer, level in zip(self.layers, self.layer_levels, strict=True):
-            value, pos = keys[level]
-            blocked = self._blocked(layers[-1][2], features, features.levels[level].shape[-2:])
+            value, pos, padding = keys[level]
+            blocked = self._blocked(layers[-1][2], padding)
             x = layer(x, query_pos, value + pos, value, blocked)
             layers.append(self._predict(x, mask_features, inside))
         t = mask_features.shape[1]
@@ -150,24 +147,16 @@ class MaskedAttentionHead(BaseModule):
             for index, (state, logits, masks) in enumerate(layers)
         ]
 
-    def _keys(self, features: ClipFeatures, level: int) -> tuple[Tensor, Tensor]:
-        """Values and position encodings of the cells of a level, (N, T*h*w, C) each."""
+    def _keys(self, features: ClipFeatures, level: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Values and encodings (N, T*h*w, C) of the cells of a level, and their padding."""
         cells = features.levels[level]
-        padding = resize_padding_mask(features.padding_mask, cells.shape[-2:])
-        if not self.mask_padding:
-            padding = torch.zeros_like(padding)
+        padding = self._padding(features, cells.shape[-2:])
         pos = self.positional_encoding(padding).to(cells.dtype)  # N, T, C, h, w
         value, pos = (m.movedim(2, -1).flatten(1, 3) for m in (cells, pos))
-        return value + self.level_embed.weight[level], pos
-
-    def _inside(self, features: ClipFeatures, mask_features: Tensor) -> Tensor | None:
-        """(N, 1, T, h, w) bool cells of the mask features that are no padding; None for all."""
-        if not (self.mask_padding and features.padding_mask.any()):
-            return None
-        return ~resize_padding_mask(features.padding_mask, mask_features.shape[-2:])[:, None]
+        return value + self.level_embed.weight[level], pos, padding
 
     def _predict(
-        self, x: Tensor, mask_features: Tensor, inside: Tensor | None
+        self, x: Tensor, mask_features: Tensor, inside: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """States, class logits (N, Q, K+1) and mask logits (N, Q, T, h, w) of queries (N, Q, C)."""
         state = self.norm(x)
@@ -177,19 +166,20 @@ class MaskedAttentionHead(BaseModule):
             classified = state + self.pool_proj(_pool(masks.detach(), mask_features, inside))
         return state, self.cls_branch(classified), masks
 
-    def _blocked(self, masks: Tensor, features: ClipFeatures, size: Sequence[int]) -> Tensor:
+    def _padding(self, features: ClipFeatures, size: Sequence[int]) -> Tensor:
+        """(N, T, h, w) bool cells of a map that queries do not attend to."""
+        padding = resize_padding_mask(features.padding_mask, size)
+        return padding if self.mask_padding else torch.zeros_like(padding)
+
+    def _blocked(self, masks: Tensor, padding: Tensor) -> Tensor:
         """Cells that a query does not attend to: (N*heads, Q, T*h*w) bool."""
-        n, q = masks.shape[:2]
+        size = padding.shape[-2:]
         resized = F.interpolate(
-            masks.detach().flatten(0, 1), size=tuple(size), mode="bilinear", align_corners=False
+            masks.detach().flatten(0, 1), size=size, mode="bilinear", align_corners=False
         )
-        blocked = (resized < 0).view(n, q, -1)
-        if self.mask_padding and features.padding_mask.any():
-            padding = resize_padding_mask(features.padding_mask, size).flatten(1)[:, None]
-            blocked = blocked | padding
-            blocked = torch.where(blocked.all(-1, keepdim=True), padding, blocked)
-        else:
-            blocked = blocked & ~blocked.all(-1, keepdim=True)
+        padding = padding.flatten(1)[:, None]
+        blocked = (resized < 0).view(*masks.shape[:2], -1) | padding
+        blocked = torch.where(blocked.all(-1, keepdim=True), padding, blocked)
         return blocked.repeat_interleave(self.num_heads, 0)
 
     def _classify_pixels(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -200,7 +190,7 @@ class MaskedAttentionHead(BaseModule):
         )
 
 
-def _pool(masks: Tensor, maps: Tensor, inside: Tensor | None) -> Tensor:
+def _pool(masks: Tensor, maps: Tensor, inside: Tensor) -> Tensor:
     """Means of maps (N, T, C, h, w) inside masks (N, Q, T, h, w) and at their edges: (N, Q, 2C).
 
     Cells that are not ``inside`` (N, 1, T, h, w) are left out.
@@ -209,9 +199,8 @@ def _pool(masks: Tensor, maps: Tensor, inside: Tensor | None) -> Tensor:
     # Sums over the cells of a clip do not fit into float16.
     with torch.autocast(maps.device.type, enabled=False):
         mask, maps = masks.float().sigmoid(), maps.float()
-        for weights in (mask, 4 * mask * (1 - mask)):
-            if inside is not None:
-                weights = weights * inside
+        for share in (mask, 4 * mask * (1 - mask)):
+            weights = share * inside
             total = weights.sum((2, 3, 4))[..., None].clamp(min=1)
             pooled.append(torch.einsum("nqthw,ntchw->nqc", weights, maps) / total)
     return torch.cat(pooled, -1)

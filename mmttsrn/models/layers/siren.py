@@ -9,36 +9,23 @@ from torch import Tensor, nn
 class SineLayer(nn.Linear):
     """Linear layer followed by a sine: ``sin(w0 * (W x + b))``.
 
-    Weight and bias start uniform in ``±sqrt(c / fan_in) / w0``; a first layer, one that reads raw
-    coordinates, starts in ``±1 / fan_in``.
+    Weight and bias start uniform in ``±sqrt(6 / fan_in) / w0``.
 
     Args:
         in_features: Size of the last axis of the input.
         out_features: Size of the last axis of the output.
         w0: Frequency that multiplies the whole pre-activation, bias included.
-        is_first: Whether the layer reads raw coordinates.
-        c: Numerator of the hidden-layer bound.
 
     Source: SIREN (NeurIPS 2020), section 3.2; TT-SRN uses w0 = 1 and no first layer.
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        w0: float = 1.0,
-        is_first: bool = False,
-        c: float = 6.0,
-    ) -> None:
+    def __init__(self, in_features: int, out_features: int, w0: float = 1.0) -> None:
         self.w0 = w0
-        self.is_first = is_first
-        self.c = c
         super().__init__(in_features, out_features)
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
-        fan_in = self.in_features
-        bound = 1 / fan_in if self.is_first else math.sqrt(self.c / fan_in) / self.w0
+        bound = math.sqrt(6 / self.in_features) / self.w0
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
 

@@ -4,6 +4,7 @@
 parameter names are those of PyTorch's layers and of DETR.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -132,7 +133,7 @@ def init_xavier(layers: nn.Module) -> None:
             nn.init.xavier_uniform_(parameter)
 
 
-def run_layer(layer: nn.Module, *args: Any, recompute: bool) -> Any:
+def run_layer(layer: Callable, *args: Any, recompute: bool) -> Any:
     """Call a layer; with ``recompute`` its activations are computed anew in the backward pass."""
     if recompute and torch.is_grad_enabled():
         return checkpoint(layer, *args, use_reentrant=False)

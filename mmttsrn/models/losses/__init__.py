@@ -5,6 +5,7 @@ from mmttsrn.models.losses.frame_terms import (
     FrameClassTerm,
     FramePixelTerm,
     FrameRegionTerm,
+    SmoothedGIoULoss,
 )
 from mmttsrn.models.losses.loss_terms import LossTerm, MatchedLayer
 from mmttsrn.models.losses.sequence_set_loss import SequenceSetLoss
@@ -14,7 +15,6 @@ from mmttsrn.models.losses.sequence_terms import (
     SequencePixelTerm,
     SequenceRegionTerm,
 )
-from mmttsrn.models.losses.smoothed_giou_loss import SmoothedGIoULoss
 
 __all__ = [
     "FrameBoxTerm",

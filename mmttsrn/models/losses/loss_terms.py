@@ -1,7 +1,7 @@
 """What the terms of the set loss have in common: the layer that they read, and their bases."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -24,12 +24,14 @@ class MatchedLayer:
         matches: (M, 3) int64 rows (clip, predicted, true), by rising clip.
         normalizer: Scalar that sums over frames are divided by: the number n*T of true frames,
             absent ones included, averaged over ranks.
+        points: Points of the masks by how they are chosen, so that terms share them.
     """
 
     predictions: SequencePredictions
     targets: Sequence[SequenceTargets]
     matches: Tensor
     normalizer: Tensor
+    points: dict[tuple, Tensor] = field(default_factory=dict)
 
     @cached_property
     def valid(self) -> Tensor:
@@ -41,13 +43,11 @@ class MatchedLayer:
         """Scalar that sums over sequences are divided by: the normalizer by clip length."""
         return self.normalizer / self.valid.shape[1]
 
-    def true(self, field: str) -> Tensor:
+    def true(self, name: str) -> Tensor:
         """Rows of a field of the true sequences, in the order of the matches."""
         clip, _, true = self.matches.unbind(1)
-        fields = (
-            getattr(targets, field)[true[clip == i]] for i, targets in enumerate(self.targets)
-        )
-        return torch.cat(list(fields))
+        rows = [getattr(t, name)[true[clip == i]] for i, t in enumerate(self.targets)]
+        return torch.cat(rows)
 
     @cached_property
     def boxes(self) -> tuple[Tensor, Tensor]:
@@ -59,13 +59,8 @@ class MatchedLayer:
 
     @cached_property
     def masks(self) -> tuple[Tensor, Tensor]:
-        """Mask logits at the size of the padded frames and true masks of the visible frames.
-
-        Returns:
-            (P, H*W) logits and (P, H*W) bool.
-        """
-        assert self.predictions.masks is not None
-        mask_logits = self.predictions.masks(self.matches[:, :2])[self.valid]  # P, h, w
+        """Mask logits of the visible frames, padding included, and true masks, (P, H*W) each."""
+        mask_logits = self._mask_logits[self.valid]  # P, h, w
         true_masks = self.true("masks")[self.valid]  # P, H, W
         logits = F.interpolate(
             mask_logits[:, None], size=true_masks.shape[-2:], mode="bilinear", align_corners=False
@@ -75,24 +70,18 @@ class MatchedLayer:
     @cached_property
     def mask_volumes(self) -> tuple[Tensor, Tensor]:
         """Mask logits (M, T, h, w) float32 and true masks (M, T, H, W) bool of the matches."""
+        return self._mask_logits.float(), self.true("masks")
+
+    @cached_property
+    def _mask_logits(self) -> Tensor:
         assert self.predictions.masks is not None
-        return self.predictions.masks(self.matches[:, :2]).float(), self.true("masks")
+        return self.predictions.masks(self.matches[:, :2])  # M, T, h, w
 
     @cached_property
     def mask_cells(self) -> tuple[Tensor, Tensor]:
         """Mask logits and the share of the true mask in each of their cells, (M, T*h*w) each."""
         logits, masks = self.mask_volumes
         return logits.flatten(1), cell_shares(masks, logits).flatten(1)
-
-    def cached(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
-        """Return what was computed under a key, so that terms share it."""
-        if key not in self._cache:
-            self._cache[key] = compute()
-        return self._cache[key]
-
-    @cached_property
-    def _cache(self) -> dict[Hashable, Tensor]:
-        return {}
 
     @cached_property
     def inside(self) -> Tensor:

@@ -55,9 +55,6 @@ class SequenceSetLoss(BaseModule):
         Args:
             every_layer: What each decoder layer gives, of ``boxes``, ``masks``, ``pixel_logits``.
             last_layer: What the last one gives.
-
-        Raises:
-            UserInputError: One line that names cost or term and what is missing.
         """
         costs = ((f"matcher: {type(c).__name__}", c.needs) for c in self.matcher.costs)
         terms = ((f"terms.{name}", term.needs) for name, term in self._named_terms())
@@ -69,10 +66,6 @@ class SequenceSetLoss(BaseModule):
                     f"model.criterion.{part} needs {' and '.join(sorted(missing))}, which the "
                     f"{giver} does not give; leave it out or choose another {giver}"
                 )
-
-    def match(self, predictions: SequencePredictions, targets: Sequence[SequenceTargets]) -> Tensor:
-        """Match one decoder layer: (M, 3) int64 rows (clip, predicted, true)."""
-        return self.matcher.match_clips(predictions, targets)
 
     def forward(
         self, layers: Sequence[SequencePredictions], targets: Sequence[SequenceTargets]
@@ -87,7 +80,9 @@ class SequenceSetLoss(BaseModule):
             Losses by name; those of layer l < L-1 are called ``d<l>.loss_*``.
         """
         *others, last = layers
-        normalizer = self._normalizer(targets, last.logits)
+        normalizer = last.logits.new_tensor(float(sum(clip.valid.numel() for clip in targets)))
+        all_reduce(normalizer, "mean")
+        normalizer = normalizer.clamp(min=1)
         losses = self._layer_losses(last, targets, normalizer)
         for index, layer in enumerate(others):
             layer_losses = self._layer_losses(layer, targets, normalizer)
@@ -98,18 +93,14 @@ class SequenceSetLoss(BaseModule):
         for name, term in self.terms.items():
             yield name, cast(LossTerm, term)
 
-    def _normalizer(self, targets: Sequence[SequenceTargets], like: Tensor) -> Tensor:
-        frames = like.new_tensor(float(sum(clip.valid.numel() for clip in targets)))
-        all_reduce(frames, "mean")
-        return frames.clamp(min=1)
-
     def _layer_losses(
         self,
         predictions: SequencePredictions,
         targets: Sequence[SequenceTargets],
         normalizer: Tensor,
     ) -> dict[str, Tensor]:
-        layer = MatchedLayer(predictions, targets, self.match(predictions, targets), normalizer)
+        matches = self.matcher.match_clips(predictions, targets)
+        layer = MatchedLayer(predictions, targets, matches, normalizer)
         return {
             name: term(layer)
             for name, term in self._named_terms()

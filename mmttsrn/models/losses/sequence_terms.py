@@ -61,10 +61,10 @@ class _SequenceMaskTerm(LossTerm):
         if self.num_points is None:
             return layer.mask_cells
         logits, masks = layer.mask_volumes
-        points = layer.cached(
-            ("points", self.num_points, self.oversample_ratio, self.importance_ratio),
-            lambda: self._choose_points(logits.detach()),
-        )
+        kind = (self.num_points, self.oversample_ratio, self.importance_ratio)
+        if kind not in layer.points:
+            layer.points[kind] = self._choose_points(logits.detach(), self.num_points)
+        points = layer.points[kind]
         volumes = (logits, masks.to(logits.dtype))
         at_points = (point_sample(volume.flatten(0, 1)[:, None], points) for volume in volumes)
         # Written out, because a batch without true sequences has no element to infer a size from.
@@ -72,18 +72,16 @@ class _SequenceMaskTerm(LossTerm):
         first, second = (values.reshape(len(logits), width) for values in at_points)
         return first, second
 
-    def _choose_points(self, logits: Tensor) -> Tensor:
+    def _choose_points(self, logits: Tensor, num_points: int) -> Tensor:
         """Draw points (M*T, P, 2) xy in 0..1, most of them where masks (M, T, h, w) are unsure."""
-        assert self.num_points is not None
         frames = logits.flatten(0, 1)
-        drawn = frames.new_empty(
-            len(frames), int(self.num_points * self.oversample_ratio), 2
-        ).uniform_()
-        num_important = int(self.num_points * self.importance_ratio)
+        num_drawn = int(num_points * self.oversample_ratio)
+        drawn = frames.new_empty(len(frames), num_drawn, 2).uniform_()
+        num_important = int(num_points * self.importance_ratio)
         certainty = point_sample(frames[:, None], drawn)[:, 0].abs()
         important = certainty.topk(num_important, dim=1, largest=False).indices
         chosen = drawn.gather(1, important[..., None].expand(-1, -1, 2))
-        rest = frames.new_empty(len(frames), self.num_points - num_important, 2).uniform_()
+        rest = frames.new_empty(len(frames), num_points - num_important, 2).uniform_()
         return torch.cat([chosen, rest], 1)
 
 

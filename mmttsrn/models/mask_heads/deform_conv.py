@@ -22,7 +22,6 @@ class OffsetDeformConv2d(nn.Module):
         backend: ``"mmcv"`` runs mmcv's op. ``"grid_sample"`` computes the same sums from the same
             parameters with PyTorch's bilinear sampling; mmcv's backward pass on a CPU is serial
             and more than ten times slower.
-        max_im2col_step: Most images that mmcv unfolds at a time.
 
     Raises:
         UserInputError: If ``backend`` is neither.
@@ -30,18 +29,11 @@ class OffsetDeformConv2d(nn.Module):
     Source: behaviour of the VisTR mask head; Deformable Convolutional Networks (ICCV 2017).
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        backend: str = "mmcv",
-        max_im2col_step: int = 32,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, backend: str = "mmcv") -> None:
         super().__init__()
         if backend not in ("mmcv", "grid_sample"):
             raise UserInputError(f'deform_backend={backend!r} must be "mmcv" or "grid_sample"')
         self.backend = backend
-        self.max_im2col_step = max_im2col_step
         self.conv_offset = nn.Conv2d(in_channels, 2 * KERNEL_SIZE**2, 1)
         self.dcn = DeformConv2d(in_channels, out_channels, KERNEL_SIZE, padding=1)
         for parameter in self.conv_offset.parameters():
@@ -58,9 +50,7 @@ class OffsetDeformConv2d(nn.Module):
         if self.backend == "grid_sample":
             return sampled_deform_conv2d(x, offset, self.dcn.weight)
         # mmcv asserts that the step divides the batch: take the largest one that does.
-        batch = x.shape[0]
-        largest = min(self.max_im2col_step, batch)
-        self.dcn.im2col_step = next(s for s in range(largest, 0, -1) if batch % s == 0)
+        self.dcn.im2col_step = next(s for s in range(32, 0, -1) if len(x) % s == 0)
         return self.dcn(x, offset)
 
 

@@ -6,8 +6,8 @@ import torch
 from mmcv.cnn import build_activation_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from mmttsrn.models.layers import run_layer
 from mmttsrn.models.mask_heads.box_attention import BoxAttention
 from mmttsrn.models.mask_heads.instance_mask_fpn import InstanceMaskFPN
 from mmttsrn.registry import MODELS
@@ -91,21 +91,14 @@ class SequenceMaskHead(BaseModule):
         n, t, q, _ = states.shape
         if instances is None:
             instances = torch.cartesian_prod(torch.arange(n), torch.arange(q)).to(states.device)
-        if not len(instances):
-            return states.new_zeros(0, t, *features.fine_maps[0].shape[-2:])
         memory = features.memory.permute(0, 1, 4, 2, 3).flatten(0, 1)  # N*T, C, h, w
         terms = self.fpn.frame_terms(memory, [m.flatten(0, 1) for m in features.fine_maps])
         terms = [term.unflatten(0, (n, t)) for term in terms]
-        keys = self.box_attention.keys(features.memory)
+        shared = (states, self.box_attention.keys(features.memory), features.padding_mask, *terms)
         chunks = instances.split(max(1, self.max_images // t))
-        logits = []
-        for chunk in chunks:
-            args = (chunk, states, keys, features.padding_mask, *terms)
-            if self.with_cp and torch.is_grad_enabled():
-                logits.append(checkpoint(self._chunk_logits, *args, use_reentrant=False))
-            else:
-                logits.append(self._chunk_logits(*args))
-        return torch.cat(logits)
+        return torch.cat(
+            [run_layer(self._chunk_logits, c, *shared, recompute=self.with_cp) for c in chunks]
+        )
 
     def mask_features(
         self, instances: Tensor, states: Tensor, keys: Tensor, padding_mask: Tensor, *terms: Tensor

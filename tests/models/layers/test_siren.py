@@ -10,9 +10,8 @@ TT_SRN_CASES = [
     for case in FACTS["tt_srn_layer"]["cases"]
 ]
 PAPER_CASES = [
-    (case["fan_in"], is_first, case[f"{kind}_layer_weight_halfwidth"])
+    (case["fan_in"], case["hidden_layer_weight_halfwidth"])
     for case in FACTS["siren_paper_and_code"]["cases"]
-    for is_first, kind in ((True, "first"), (False, "hidden"))
 ]
 
 
@@ -32,11 +31,9 @@ def test_initialisation_of_tt_srn(fan_in: int, fan_out: int, halfwidth: float) -
     assert_uniform(layer.bias, halfwidth)
 
 
-@pytest.mark.parametrize(("fan_in", "is_first", "halfwidth"), PAPER_CASES)
-def test_weight_initialisation_of_the_siren_paper(
-    fan_in: int, is_first: bool, halfwidth: float
-) -> None:
-    layer = SineLayer(fan_in, 256, w0=FACTS["siren_paper_and_code"]["w0"], is_first=is_first)
+@pytest.mark.parametrize(("fan_in", "halfwidth"), PAPER_CASES)
+def test_weight_initialisation_of_the_siren_paper(fan_in: int, halfwidth: float) -> None:
+    layer = SineLayer(fan_in, 256, w0=FACTS["siren_paper_and_code"]["w0"])
     assert_uniform(layer.weight, halfwidth)
 
 

@@ -45,7 +45,7 @@ def compute(
     """Losses and last-layer matches of a case."""
     targets = case.targets if targets is None else targets
     layers = case.layers()
-    return criterion(layers, targets), criterion.match(layers[-1], targets)
+    return criterion(layers, targets), criterion.matcher.match_clips(layers[-1], targets)
 
 
 @pytest.mark.parametrize("name", CASES)

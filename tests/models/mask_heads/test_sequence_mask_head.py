@@ -63,15 +63,6 @@ def test_masks_of_all_instances_in_order(features: ClipFeatures, states: Tensor)
     )
 
 
-@pytest.mark.parametrize("deform_backend", ["mmcv", "grid_sample"])
-def test_no_instance_gives_no_mask(
-    features: ClipFeatures, states: Tensor, deform_backend: str
-) -> None:
-    head = build(deform_backend=deform_backend)
-    masks = head(features, states, torch.zeros(0, 2, dtype=torch.int64))
-    assert masks.shape == (0, T, 16, 24)
-
-
 @pytest.mark.parametrize(
     ("max_images", "with_cp", "deform_backend"),
     [

@@ -129,7 +129,9 @@ def test_every_layer_is_matched_by_its_masks(
     for layer in model.decode(*clip):
         assert layer.mask_logits(0).shape == (4, T, 16, 24)
         swapped = targets[0].select(torch.tensor([1, 0]))
-        matches, other = (model.criterion.match(layer, [t]) for t in (targets[0], swapped))
+        matches, other = (
+            model.criterion.matcher.match_clips(layer, [t]) for t in (targets[0], swapped)
+        )
         assert torch.equal(matches[:, :2], other[:, :2])
         assert torch.equal(matches[:, 2], 1 - other[:, 2])
 
