@@ -101,5 +101,7 @@ def frame_folder(video: Video) -> str:
                 "expected a path below it"
             )
     first = PurePosixPath(video.file_names[0])
-    folder = first.parent if first.suffix else first.parent.with_suffix("")  # of video.mp4/00000
-    return "" if folder.name == "" else folder.as_posix()
+    if not first.parent.name:
+        return ""
+    is_image = bool(first.suffix)  # and not video.mp4/00000
+    return (first.parent if is_image else first.parent.with_suffix("")).as_posix()
