@@ -72,13 +72,8 @@ class VISInferencer:
     ) -> None:
         if device == "auto":
             device = get_device()
-        try:
+        with input_errors(f"device={str(device)!r}: give auto, cpu, or a device that PyTorch has"):
             torch.zeros(1, device=device).item()  # which the device meta cannot do
-        except (RuntimeError, AssertionError) as error:  # the latter without CUDA in PyTorch
-            reason = str(error).splitlines()[0]
-            raise UserInputError(
-                f"device={str(device)!r}: {reason}; give auto, cpu, or a device that PyTorch has"
-            ) from error
         self.model: Any
         if isinstance(model, torch.nn.Module):
             self.model = model.to(device).eval()

@@ -20,6 +20,10 @@ from mmttsrn.errors import DivergedError, UserInputError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
+WORKER_ADVICE = (
+    "If memory ran out, lower num_workers or batch_size of the data loaders; --resume goes on from "
+    "the last checkpoint"
+)
 SIGNAL_TO_ALL = 1.0  # seconds that a signal to all processes takes to reach each of them
 
 
@@ -97,10 +101,7 @@ class _WorkerEndHook(Hook):
             if not stop_request.is_set:
                 time.sleep(SIGNAL_TO_ALL)  # it is received meanwhile
             if not stop_request.is_set:
-                raise UserInputError(
-                    f"{str(error).strip()} If memory ran out, lower num_workers or batch_size of "
-                    "the data loaders; --resume goes on from the last checkpoint"
-                ) from error
+                raise UserInputError(f"{str(error).strip()} {WORKER_ADVICE}") from error
 
 
 def _command_to_go_on() -> str:
@@ -131,9 +132,11 @@ def _train(runner: Runner) -> None:
         # SIGTERM of a cluster ends the workers of the data loader, maybe while they give a batch.
         is_worker = not isinstance(error, RuntimeError) or "DataLoader worker" in str(error)
         savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
-        if not (stop_request.is_set and savers and is_worker):
-            raise
-        raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
+        if stop_request.is_set and savers and is_worker:
+            raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
+        if "DataLoader worker" in str(error):  # which the loader has found before the signal came
+            raise UserInputError(f"{str(error).strip()} {WORKER_ADVICE}") from error
+        raise
 
 
 def _advice(runner: Runner) -> str:

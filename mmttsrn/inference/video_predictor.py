@@ -117,22 +117,16 @@ class VideoPredictor:
         self.with_masks = with_masks
         self.sizes = sizes
         self.window = model.clip_length if window is None else window
-        if not 1 <= self.window <= model.clip_length:
-            raise UserInputError(
-                f"window={window} must be 1 to {model.clip_length} frames, the clip length of this "
-                "model"
-            )
         if overlap is None:
             overlap = min(model.clip_overlap, self.window - 1)
-        if not 0 <= overlap < self.window:
-            raise UserInputError(
-                f"overlap={overlap} must be 0 to {self.window - 1} frames, less than the window"
-            )
         latency = self.window - 1 if latency is None else latency
-        if not 0 <= latency < self.window:
-            raise UserInputError(
-                f"latency={latency} must be 0 to {self.window - 1} frames, less than the window"
-            )
+        for name, value, least, most in (
+            ("window", self.window, 1, model.clip_length),
+            ("overlap", overlap, 0, self.window - 1),
+            ("latency", latency, 0, self.window - 1),
+        ):
+            if not least <= value <= most:
+                raise UserInputError(f"{name}={value} must be {least} to {most} frames")
         self.latency = latency
         self.step_length = min(self.window - overlap, latency + 1)
         # Frames at the end of a clip that are not final yet.

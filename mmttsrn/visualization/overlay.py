@@ -33,10 +33,6 @@ class OverlayStyle:
     def __post_init__(self) -> None:
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha is {self.alpha}, expected a number from 0 to 1")
-        if self.line_width < 1:
-            raise ValueError(f"line_width is {self.line_width}, expected at least 1 pixel")
-        if self.min_side < 0:
-            raise ValueError(f"min_side is {self.min_side}, expected 0 or more pixels")
 
     def zoom(self, height: int, width: int) -> int:
         """Whole factor by which a frame of ``height`` x ``width`` is enlarged."""

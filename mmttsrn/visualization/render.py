@@ -12,7 +12,7 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.formats.frames import missing_files, read_frame
 from mmttsrn.formats.ground_truth import Video
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
-from mmttsrn.visualization.overlay_files import FORMATS, write_overlays
+from mmttsrn.visualization.overlay_files import write_overlays
 from mmttsrn.visualization.video_sequences import VideoSequences, unique_stems
 
 _TITLE_HEIGHT = 22  # pixels of the bar above each picture of a side-by-side frame
@@ -33,12 +33,6 @@ class RenderOptions:
     fps: float = 6.0
     with_ground_truth: bool = False
     style: OverlayStyle = field(default_factory=OverlayStyle)
-
-    def __post_init__(self) -> None:
-        if self.output_format not in FORMATS:
-            raise ValueError(
-                f"output_format is {self.output_format!r}, expected one of {', '.join(FORMATS)}"
-            )
 
 
 def check_frames(videos: Sequence[Video], img_root: str | os.PathLike) -> None:

@@ -8,7 +8,8 @@ from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
-from mmttsrn.visualization.render import FORMATS, RenderOptions, render_videos
+from mmttsrn.visualization.overlay_files import FORMATS
+from mmttsrn.visualization.render import RenderOptions, render_videos
 from mmttsrn.visualization.video_io import require_mp4_encoder
 from mmttsrn.visualization.video_sequences import (
     VideoSequences,
