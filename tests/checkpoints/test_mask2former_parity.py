@@ -21,6 +21,7 @@ T, SIZE = 3, (96, 128)
 
 @pytest.fixture(scope="module")
 def published() -> torch.nn.Module:
+    torch.manual_seed(0)
     return disturb(build_published(CONFIG))
 
 

@@ -62,7 +62,7 @@ class MMTrackVisualizationHook(TrackVisualizationHook):
             if sample.get("frame_id", index) % self.interval:
                 continue
             path = Path(sample.img_path)
-            image = read_frame(path, self._backend_args())
+            image = read_frame(path)
             self._visualizer.add_datasample(
                 path.name if self.show else name,
                 image,
@@ -73,7 +73,3 @@ class MMTrackVisualizationHook(TrackVisualizationHook):
                 out_file=None if folder is None else str(folder / path.parent.name / path.name),
                 step=first_step + index,
             )
-
-    def _backend_args(self) -> dict | None:
-        args = self.file_client_args  # which name the local disk otherwise
-        return None if args.get("backend") == "disk" else args

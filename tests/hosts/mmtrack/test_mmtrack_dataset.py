@@ -128,7 +128,7 @@ def test_ids_stay_with_their_instances_when_a_crop_removes_some(data: Path) -> N
         removed += len(truth.bboxes) < 4
     assert removed
     samples = map(crops["mmtrack.LoadTrackAnnotations"].prepare_data, range(FRAMES, 2 * FRAMES))
-    with pytest.raises(IndexError):
+    with pytest.raises(UserInputError, match="IndexError"):
         list(samples)
 
 

@@ -110,7 +110,7 @@ def test_results_go_to_the_last_sample_and_to_frames_if_asked() -> None:
     store_results(samples, results_of(masks, [1, 0], [0.9, 0.4]), in_frames=True)
     instances = [sample.pred_track_instances for sample in samples]
     assert [len(one) for one in instances] == [1, 2, 1]
-    assert instances[1].instances_id.tolist() == [0, 1]
+    assert instances[1].instances_id.tolist() == [1, 2]
     assert instances[1].labels.tolist() == [1, 0]
     assert np.array_equal(instances[1].masks.numpy(), masks[:, 1])
 
