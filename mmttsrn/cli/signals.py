@@ -101,7 +101,7 @@ class _WorkerEndHook(Hook):
             if not stop_request.is_set:
                 time.sleep(SIGNAL_TO_ALL)  # it is received meanwhile
             if not stop_request.is_set:
-                raise UserInputError(f"{str(error).strip()} {WORKER_ADVICE}") from error
+                raise UserInputError(f"{_worker_end(error)} {WORKER_ADVICE}") from error
 
 
 def _command_to_go_on() -> str:
@@ -134,9 +134,15 @@ def _train(runner: Runner) -> None:
         savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
         if stop_request.is_set and savers and is_worker:
             raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
-        if "DataLoader worker" in str(error):  # which the loader has found before the signal came
-            raise UserInputError(f"{str(error).strip()} {WORKER_ADVICE}") from error
-        raise
+        if not is_worker:
+            raise
+        # The loader has found it before the signal of the worker's end came.
+        raise UserInputError(f"{_worker_end(error)} {WORKER_ADVICE}") from error
+
+
+def _worker_end(error: Exception) -> str:
+    text = str(error).strip().rstrip(".") or type(error).__name__
+    return f"{text}." if "DataLoader worker" in text else f"DataLoader worker ended ({text})."
 
 
 def _advice(runner: Runner) -> str:
