@@ -2,9 +2,7 @@
 
 from mmttsrn.structures.clip_features import ClipFeatures
 from mmttsrn.structures.encoded_frames import Counts, EncodedFrames, SequenceScores
-from mmttsrn.structures.frame_order import reflect_frames
 from mmttsrn.structures.frame_results import FrameResults
-from mmttsrn.structures.frame_sizes import FrameSizes
 from mmttsrn.structures.instance_sequences import FinishedFrames, InstanceSequences
 from mmttsrn.structures.sequence_predictions import (
     MaskFunction,
@@ -17,6 +15,7 @@ from mmttsrn.structures.sequence_results import (
     video_results,
 )
 from mmttsrn.structures.sequence_targets import SequenceTargets
+from mmttsrn.structures.video_frames import FrameSizes, reflect_frames
 
 __all__ = [
     "RESULTS_FIELD",

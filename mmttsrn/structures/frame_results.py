@@ -51,15 +51,9 @@ class FrameResults:
         boxes: Any = None,
         classes: Sequence[str] = (),
     ) -> "FrameResults":
-        """Take over n instances with dense masks; one without a pixel is left out.
+        """Take over n instances with dense masks (n, H, W); one without a pixel is left out.
 
-        Args:
-            instance_ids: (n,).
-            labels: (n,).
-            masks: (n, H, W) bool.
-            scores: (n,), or None.
-            boxes: (n, 4) as above; by default those of the masks.
-            classes: Names of the classes.
+        By default, boxes are those of the masks.
         """
         rows = np.flatnonzero(masks.any((1, 2)))
         encoded = mask_utils.encode(np.asfortranarray(masks[rows].transpose(1, 2, 0), np.uint8))

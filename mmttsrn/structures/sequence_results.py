@@ -53,13 +53,7 @@ class SequenceResults:
     def join(
         cls, parts: Sequence[EncodedFrames], sequences: SequenceScores, size: tuple[int, int]
     ) -> "SequenceResults":
-        """Put the parts of a video together.
-
-        Args:
-            parts: All its frames in order, at least one.
-            sequences: Which sequences are results.
-            size: Height and width of its frames.
-        """
+        """Put all parts of a video together, at least one; ``sequences`` are its results."""
         rows = {identity: row for row, identity in enumerate(sequences.ids.unique().tolist())}
         n, t = len(rows), sum(part.num_frames for part in parts)
         frame_scores, boxes = torch.zeros(n, t), torch.zeros(n, t, 4)
@@ -134,13 +128,7 @@ class SequenceResults:
     def frame(
         self, index: int, classes: Sequence[str] | None = None, score_thr: float = 0.0
     ) -> FrameResults:
-        """Take what is visible in one frame, of sequences whose score reaches ``score_thr``.
-
-        Args:
-            index: Number of the frame.
-            classes: Class names by label.
-            score_thr: Least score.
-        """
+        """Take what is visible in one frame, of sequences whose score reaches ``score_thr``."""
         rows = (self.visible[:, index] & (self.scores >= score_thr)).nonzero()[:, 0]
         counts = None
         if self.counts is not None:
@@ -178,8 +166,5 @@ def video_results(samples: Iterable[Any]) -> list[SequenceResults]:
     """
     found = [results for s in samples if (results := s.get(RESULTS_FIELD)) is not None]
     if not found:
-        raise UserInputError(
-            f"the model's samples have no {RESULTS_FIELD}; this metric or hook is for models of "
-            "mmttsrn, use those of the host for others"
-        )
+        raise UserInputError(f"the samples have no {RESULTS_FIELD}; expected a model of mmttsrn")
     return found

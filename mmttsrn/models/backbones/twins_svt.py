@@ -86,14 +86,7 @@ class SubsampledAttention(nn.Module):
 
 
 class TwinsBlock(nn.Module):
-    """Pre-norm transformer block: attention and MLP, each with stochastic depth.
-
-    Args:
-        attn: Attention module called as ``attn(tokens, grid)``.
-        embed_dims: Channels of a token.
-        mlp_ratio: Hidden width of the MLP over ``embed_dims``.
-        drop_path: Probability of dropping a residual branch of a frame while training.
-    """
+    """Pre-norm transformer block: attention and MLP, each with stochastic depth."""
 
     def __init__(self, attn: nn.Module, embed_dims: int, mlp_ratio: float, drop_path: float):
         super().__init__()
@@ -191,14 +184,7 @@ class TwinsSVT(BaseModule):
         self._freeze_stages()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Extract the feature pyramid.
-
-        Args:
-            x: Frames (B, 3, H, W), where B may run over clips and frames.
-
-        Returns:
-            One map (B, C_i, H_i, W_i) for each of ``out_indices``.
-        """
+        """Map frames (B, 3, H, W) to (B, C_i, H_i, W_i), one for each of ``out_indices``."""
         maps = []
         for stage, blocks in enumerate(self.blocks):
             x, grid = self.patch_embeds[stage](x)

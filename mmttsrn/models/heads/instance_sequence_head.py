@@ -107,13 +107,7 @@ class InstanceSequenceHead(BaseModule):
         self.query_embed.weight.copy_((instances + times).flatten(0, 1))
 
     def forward(self, features: ClipFeatures) -> list[SequencePredictions]:
-        """Predict instance sequences.
-
-        Args:
-            features: Output of the neck for clips of T frames.
-
-        Returns:
-            Logits, boxes and states of every decoder layer, the last one last.
+        """Logits, boxes and states of every decoder layer, the last one last.
 
         Raises:
             UserInputError: The model has no neck.

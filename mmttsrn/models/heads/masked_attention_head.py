@@ -111,10 +111,7 @@ class MaskedAttentionHead(BaseModule):
         super().init_weights()
 
     def forward(self, features: ClipFeatures) -> list[SequencePredictions]:
-        """Predict instance sequences.
-
-        Returns:
-            Logits and masks of the initial queries and after every layer, the last one last.
+        """Logits and masks of the initial queries and after every layer, the last one last.
 
         Raises:
             UserInputError: The model has no pixel decoder.

@@ -7,10 +7,6 @@ from torch import Tensor, nn
 class BoxAttention(nn.Module):
     """Multi-head attention weights, with one softmax over heads and cells together.
 
-    Args:
-        embed_dims: Channels C of queries and memory.
-        num_heads: Attention maps per query.
-
     Source: behaviour of the VisTR reference: the maps of all heads of a query sum to 1.
     """
 

@@ -15,17 +15,8 @@ class InstanceMaskFPN(nn.Module):
     """Mask features of one instance in one frame, for many (instance, frame) pairs at once.
 
     What depends on the frame alone (the memory's share of the first convolution and the 1x1
-    adapters of the finer maps) is computed once per frame, whatever the number of instances.
-
-    Args:
-        embed_dims: Channels C of the memory.
-        num_heads: Attention maps per instance and frame.
-        fine_channels: Channels of the finer maps, from the finest on.
-        channels: Widths at which each finer map is joined, from the coarsest on.
-        out_channels: Channels of the mask features.
-        num_groups: Groups of the group norms.
-        act_cfg: Activation after each group norm.
-        deform_backend: Backend of the deformable convolution, ``"mmcv"`` or ``"grid_sample"``.
+    adapters of the finer maps) is computed once per frame, whatever the number of instances. The
+    arguments are those of :class:`SequenceMaskHead`.
 
     Source: behaviour of the VisTR mask head.
     """

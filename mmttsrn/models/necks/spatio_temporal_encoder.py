@@ -74,9 +74,6 @@ class SpatioTemporalEncoder(BaseModule):
         Args:
             maps: Backbone maps (N, T, C_i, H_i, W_i), from the finest on.
             padding_mask: (N, T, H, W) bool at the size of the padded frames, true for padding.
-
-        Returns:
-            Memory, positions and mask at the size of the coarsest map, and the finer maps.
         """
         channels = tuple(m.shape[2] for m in maps)
         if channels != self.in_channels:

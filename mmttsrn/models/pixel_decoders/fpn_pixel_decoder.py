@@ -13,13 +13,7 @@ from mmttsrn.structures import ClipFeatures
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside an identity.
-
-    Args:
-        channels: Channels C of input and output.
-        norm_cfg: Normalisation.
-        act_cfg: Activation.
-    """
+    """Two 3x3 convolutions and an identity."""
 
     def __init__(self, channels: int, norm_cfg: dict, act_cfg: dict) -> None:
         super().__init__()
@@ -83,29 +77,15 @@ class FPNPixelDecoder(BaseModule):
         self.mask_feature = nn.Conv2d(above, out_channels, 1)
 
     def forward(self, features: ClipFeatures) -> ClipFeatures:
-        """Decode the maps of a batch of clips.
-
-        Args:
-            features: Output of neck or backbone.
-
-        Returns:
-            The same with ``levels``, the memory first, and ``mask_features`` at the finest stride,
-            which is no level.
-        """
+        """Add ``levels``, the memory first, and ``mask_features`` at the finest stride."""
         maps = features.maps
         batch = maps[0].shape[:2]
         *finer, x = (m.flatten(0, 1) for m in maps)
         levels = [maps[-1]]
-        for fine, lateral, top_down, block in zip(
-            reversed(finer),
-            self.lateral_convs,
-            self.top_down_convs,
-            self.output_blocks,
-            strict=True,
-        ):
-            above = F.interpolate(
-                top_down(x), size=fine.shape[-2:], mode="bilinear", align_corners=False
-            )
+        convs = (self.lateral_convs, self.top_down_convs, self.output_blocks)
+        for fine, lateral, top_down, block in zip(reversed(finer), *convs, strict=True):
+            size = fine.shape[-2:]
+            above = F.interpolate(top_down(x), size=size, mode="bilinear", align_corners=False)
             x = block(lateral(fine) + above)
             levels.append(x.unflatten(0, batch))
         return replace(

@@ -1,9 +1,7 @@
 """From the sequences of instance queries to scored, classified masks without duplicates."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
-from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -83,16 +81,11 @@ class _ClassTimesMaskQuality(VideoScoring):
 
     def scores(self, ids: Tensor | None = None) -> SequenceScores:
         """Results as they are now, best first."""
-        pairs: Iterable[tuple[int, int]] = self.overlap
-        if ids is None:
-            ids = torch.arange(len(self.area))
-        else:
-            pairs = (pair for pair in combinations(sorted(ids.tolist()), 2) if pair in self.overlap)
+        ids = torch.arange(len(self.area)) if ids is None else ids
         scores = self.class_sums[ids] / self.num_frames[ids].clamp(min=1)[:, None]  # S, K
         if self.settings.mask_quality:
-            quality = self.probability[ids] / self.area[ids].clamp(min=1)
-            scores = scores * quality[:, None]
-        rows = self._without_duplicates(scores.amax(1), ids, self._duplicates(pairs))
+            scores = scores * (self.probability[ids] / self.area[ids].clamp(min=1))[:, None]
+        rows = self._best_rows(scores.amax(1), ids)
         top_k = self.settings.top_k
         if top_k is None:
             kept_scores, labels = scores[rows].max(1)
@@ -102,28 +95,21 @@ class _ClassTimesMaskQuality(VideoScoring):
             labels, rows = index % scores.shape[1], rows[index // scores.shape[1]]
         return SequenceScores(ids[rows], kept_scores, labels)
 
-    def _without_duplicates(
-        self, scores: Tensor, ids: Tensor, duplicates: dict[int, set[int]]
-    ) -> Tensor:
+    def _best_rows(self, scores: Tensor, ids: Tensor) -> Tensor:
         """Rows that are shown and no duplicates of better ones, best first."""
         kept: dict[int, int] = {}  # rows by id
         for row in scores.argsort(descending=True, stable=True).tolist():
             identity = int(ids[row])
-            if self.is_shown[identity] and not duplicates.get(identity, set()) & kept.keys():
+            if self.is_shown[identity] and not any(self._are_alike(identity, i) for i in kept):
                 kept[identity] = row
         return torch.tensor(list(kept.values()), dtype=torch.int64)
 
-    def _duplicates(self, pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
-        """Of pairs that share pixels: for each sequence those whose masks are nearly the same."""
-        duplicates: dict[int, set[int]] = {}
-        if self.settings.nms_iou is None:
-            return duplicates
-        for a, b in pairs:
-            shared = self.overlap[a, b]
-            if shared > self.settings.nms_iou * (int(self.area[a] + self.area[b]) - shared):
-                duplicates.setdefault(a, set()).add(b)
-                duplicates.setdefault(b, set()).add(a)
-        return duplicates
+    def _are_alike(self, a: int, b: int) -> bool:
+        """Whether the masks of two sequences are nearly the same over the video."""
+        nms_iou, shared = self.settings.nms_iou, self.overlap.get((min(a, b), max(a, b)), 0)
+        if nms_iou is None or not shared:
+            return False
+        return shared > nms_iou * (int(self.area[a] + self.area[b]) - shared)
 
 
 def _without_padding(logits: Tensor, sizes: FrameSizes) -> Tensor:

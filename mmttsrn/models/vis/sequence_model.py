@@ -88,10 +88,8 @@ class SequenceModel(BaseModule):
         self.clip_length: int = self.head.num_frames
         self.clip_overlap = self.clip_length // 2 if clip_overlap is None else clip_overlap
         if not 0 <= self.clip_overlap < self.clip_length:
-            raise UserInputError(
-                f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {self.clip_length - 1} "
-                "(less than head.num_frames)"
-            )
+            most = self.clip_length - 1
+            raise UserInputError(f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {most}")
         self.fill_clips = fill_clips
         self.has_memory = False
 
@@ -148,27 +146,16 @@ class SequenceModel(BaseModule):
         Args:
             frames: Normalised frames (N, T, 3, H, W) of N clips, T <= head.num_frames.
             padding_mask: (N, T, H, W) bool, true for padding.
-
-        Returns:
-            Logits, and what the model gives of boxes and masks.
         """
         return self.decode(frames, padding_mask)[-1]
 
     def loss(
         self, frames: Tensor, padding_mask: Tensor, targets: Sequence[SequenceTargets]
     ) -> dict[str, Tensor]:
-        """Losses of a batch of clips.
-
-        Args:
-            frames: Normalised frames (N, T, 3, H, W).
-            padding_mask: (N, T, H, W) bool, true for padding.
-            targets: True sequences of each clip.
-
-        Returns:
-            Losses by name.
+        """Losses by name of a batch of clips with these true sequences; see ``forward``.
 
         Raises:
-            UserInputError: If the model has no criterion.
+            UserInputError: The model has no criterion.
         """
         if self.criterion is None:
             raise UserInputError("TTSRN: training needs model.criterion; add it to the config")
@@ -181,15 +168,12 @@ class SequenceModel(BaseModule):
     def predict_clip(
         self, maps: Sequence[FrameMaps], padding_mask: Tensor, with_masks: bool = True
     ) -> InstanceSequences:
-        """Predict the sequences of one clip.
+        """Predict the sequences of one clip, by the last decoder layer.
 
         Args:
             maps: Those of its T frames, see :meth:`frame_maps`.
             padding_mask: (H, W) bool, true for padding.
             with_masks: Whether masks are computed.
-
-        Returns:
-            What the last decoder layer predicts.
         """
         clip = [torch.stack(level)[None] for level in zip(*maps, strict=True)]
         features = self._fuse(clip, padding_mask.expand(1, len(maps), -1, -1))

@@ -42,27 +42,6 @@ def test_parameters_are_those_of_the_official_checkpoints(arch: str) -> None:
     assert count == OFFICIAL[arch]["parameters_without_head_and_final_norm"]
 
 
-def test_output_norm_adds_the_parameters_of_the_dense_prediction_models() -> None:
-    with torch.device("meta"):
-        names = set(TwinsSVT(output_norm=True).state_dict()) - set(TwinsSVT().state_dict())
-    assert names == {f"norm_list.{i}.{kind}" for i in range(4) for kind in ("weight", "bias")}
-
-
-def test_pretrained_checkpoint_with_classifier_loads(tmp_path) -> None:
-    source = TwinsSVT(arch=TINY_ARCH)
-    state = {
-        **source.state_dict(),
-        "head.weight": torch.zeros(9, 128),
-        "norm.bias": torch.ones(128),
-    }
-    path = tmp_path / "checkpoint.pt"
-    torch.save(state, path)
-    model = TwinsSVT(arch=TINY_ARCH, init_cfg=dict(type="Pretrained", checkpoint=str(path)))
-    model.init_weights()
-    for name, parameter in model.state_dict().items():
-        assert torch.equal(parameter, state[name]), name
-
-
 def test_out_indices_select_stages() -> None:
     model = TwinsSVT(arch=TINY_ARCH, out_indices=(1, 3)).eval()
     maps = model(torch.rand(2, 3, 64, 96))

@@ -6,9 +6,6 @@ from tiny_ttsrn import PAPER
 from mmttsrn.models import InstanceSequenceHead, SinePositionEncoding3D
 from mmttsrn.structures import ClipFeatures
 
-MLP_CLASS = dict(type="mmttsrn.MLPBranch")
-MLP_BBOX = dict(type="mmttsrn.MLPBranch", hidden_channels=(12, 12))
-
 
 def build(**changes) -> InstanceSequenceHead:
     settings = dict(
@@ -140,10 +137,3 @@ def test_first_self_attention_gives_its_norm_something_to_scale() -> None:
 def test_unknown_query_init_is_named() -> None:
     with pytest.raises(ValueError, match="query_init='zero'"):
         build(query_init="zero")
-
-
-def test_branches_can_be_linear_and_mlp() -> None:
-    head = build(cls_branch=MLP_CLASS, bbox_branch=MLP_BBOX)
-    assert [layer.out_features for layer in head.cls_branch.layers] == [4]
-    assert [layer.out_features for layer in head.bbox_branch.layers] == [12, 12, 4]
-    assert stacked(head(random_features())).boxes.shape == (2, 2, 3, 4, 4)

@@ -230,15 +230,6 @@ def test_positions_are_of_keys_and_not_of_values() -> None:
     assert not torch.allclose(*seen)
 
 
-def test_positions_tell_cells_apart() -> None:
-    head, features = build(layer_levels=[1]), features_of(n=1)
-    flipped = replace(features, levels=tuple(level.flip(-1) for level in features.levels))
-    features, flipped = (
-        replace(f, mask_features=torch.zeros_like(f.mask_features)) for f in (features, flipped)
-    )
-    assert not torch.allclose(head(flipped)[-1].logits, head(features)[-1].logits, atol=1e-4)
-
-
 def test_permuted_queries_give_permuted_outputs() -> None:
     head, features, order = build(pool_features=True), features_of(), torch.randperm(Q)
     expected = head(features)[-1]

@@ -158,15 +158,6 @@ def test_garbage_in_padded_memory_does_not_reach_masks_through_the_box_attention
     assert torch.equal(clean, dirty)
 
 
-def test_default_widths_are_those_of_the_paper() -> None:
-    head = SequenceMaskHead()
-    assert [conv.out_channels for conv in head.fpn.convs] == [392, 192, 96, 48]
-    assert [a.in_channels for a in head.fpn.adapters] == [256, 128, 64]
-    assert head.fpn.out_norm.num_channels == 24
-    widths = [(m.in_channels, m.out_channels) for m in head.sequence_convs[::3]]
-    assert widths == [(24, 12), (12, 12), (12, 12), (12, 1)]
-
-
 def test_gradients_are_the_same_in_every_bit_on_several_threads(several_threads: None) -> None:
     """Those of all instances of a frame come together; resumed trainings count on it."""
     fine_maps = tuple(torch.randn(1, T, c, 64 >> i, 96 >> i) for i, c in enumerate(FINE_CHANNELS))

@@ -54,13 +54,14 @@ def areas(results: SequenceResults) -> list[list[int]]:
     return torch.stack([torch.from_numpy(f).sum((1, 2)) for f in frames], 1).tolist()
 
 
-def test_score_is_class_times_mask_quality_by_hand() -> None:
+@pytest.mark.parametrize("mask_quality", [True, False])
+def test_score_is_class_times_mask_quality_by_hand(mask_quality: bool) -> None:
     masks = torch.full((1, 2, *SIZE), -9.0)
     masks[0, 0, :2, :2] = torch.tensor([[0.6, 0.7], [0.8, 0.9]]).logit()
     masks[0, 1, :1, :2] = torch.tensor([0.75, 0.95]).logit()
     probabilities = [[[0.1, 0.6, 0.3], [0.4, 0.2, 0.4]]]
-    results = finish(sequences_of(probabilities, masks))
-    quality = (0.6 + 0.7 + 0.8 + 0.9 + 0.75 + 0.95) / 6
+    results = finish(sequences_of(probabilities, masks), mask_quality=mask_quality)
+    quality = (0.6 + 0.7 + 0.8 + 0.9 + 0.75 + 0.95) / 6 if mask_quality else 1
     assert results.labels.tolist() == [1]  # means 0.25 and 0.4
     assert results.scores.tolist() == pytest.approx([0.4 * quality], rel=1e-5)
     assert results.frame_scores[0].tolist() == pytest.approx([0.6, 0.4])

@@ -1,6 +1,22 @@
-"""Order in which the frames of a video are read."""
+"""Sizes and order of the frames of a video."""
+
+from typing import NamedTuple
 
 import numpy as np
+
+
+class FrameSizes(NamedTuple):
+    """Heights and widths in pixels.
+
+    Attributes:
+        padded: As the model sees the frames.
+        unpadded: The same without padding.
+        original: As they are in the video.
+    """
+
+    padded: tuple[int, int]
+    unpadded: tuple[int, int]
+    original: tuple[int, int]
 
 
 def reflect_frames(frames: np.ndarray, num_frames: int) -> np.ndarray:
