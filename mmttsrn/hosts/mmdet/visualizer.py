@@ -12,7 +12,7 @@ from pycocotools import mask as mask_utils
 
 from mmttsrn.registry import VISUALIZERS
 from mmttsrn.structures import FrameResults
-from mmttsrn.visualization.overlay import OverlayStyle, draw_instances, enlarge
+from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
 
 
 @VISUALIZERS.register_module()
@@ -69,7 +69,7 @@ class VISLocalVisualizer(TrackLocalVisualizer):
             RGB frame (zoom * H, zoom * W, 3), uint8.
         """
         if "labels" not in instances:  # the packer's empty ground truth
-            return enlarge(image, self.style.zoom(*image.shape[:2]))
+            instances = InstanceData(labels=[], instances_id=[], bboxes=torch.zeros(0, 4))
         if "scores" in instances:
             instances = instances[instances.scores.cpu() >= score_thr]
         frame = _frame_results(instances, (image.shape[0], image.shape[1]), classes or ())
