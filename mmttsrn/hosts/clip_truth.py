@@ -82,17 +82,14 @@ def clip_truth(
     return targets
 
 
-def padding_mask(
-    shape: tuple[int, int, int, int], sizes: Sequence[Sequence[tuple[int, int]]], device: Any
-) -> Tensor:
+def padding_mask(frames: Tensor, sizes: Sequence[Sequence[tuple[int, int]]]) -> Tensor:
     """(N, T, H, W) bool, true where a frame is padding.
 
     Args:
-        shape: N, T, H, W.
+        frames: (N, T, 3, H, W).
         sizes: Height and width without padding of the T frames of each of N clips; empty for none.
-        device: Where it is to be.
     """
-    mask = torch.zeros(shape, dtype=torch.bool, device=device)
+    mask = torch.zeros_like(frames[:, :, 0], dtype=torch.bool)
     for clip_mask, clip_sizes in zip(mask, sizes, strict=len(sizes) > 0):
         for frame_mask, (height, width) in zip(clip_mask, clip_sizes, strict=True):
             frame_mask[height:] = True

@@ -188,7 +188,7 @@ def test_wrong_windows_are_refused_with_the_first_frame(
     inferencer: VISInferencer, frames: np.ndarray
 ) -> None:
     wrong = VISInferencer(inferencer.model, device="cpu", window=99)
-    with pytest.raises(UserInputError, match="window=99 must be 1 to 4 frames"):
+    with pytest.raises(UserInputError, match="window: expected 1 to 4 frames, got 99"):
         list(wrong(frames))
 
 
