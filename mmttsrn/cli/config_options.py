@@ -19,10 +19,8 @@ def set_cfg_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
     """Merge the options of a command line, by dotted key, into a config.
 
     MMEngine adds a new key in silence, and only the class that is built knows whether it takes it:
-    such a key is set with a warning that names the closest ones.
-
-    Raises:
-        UserInputError: A key leads nowhere, or names a variable that the config has already used.
+    such a key is set with a warning that names the closest ones. A key that leads nowhere, or names
+    a variable that the config has already used, is a ``UserInputError``.
     """
     options = dict(options or {})
     paths = dict(_paths("", cfg.to_dict()))
@@ -56,10 +54,10 @@ def _check_variable(option: str, paths: Mapping[str, Any]) -> None:
     key, _, rest = option.partition(".")
     if key not in paths or key in RUNNER_KEYS:
         return
-    places = [p for p, value in paths.items() if p.endswith(f".{key}") and value == paths[key]]
     variable = "a variable that the config file has already used, so setting it has no effect"
+    places = [p for p, value in paths.items() if p.endswith(f".{key}") and value == paths[key]]
     if places:
-        instead = " and ".join(f"{place}.{rest}" if rest else place for place in places)
+        instead = " and ".join(f"{place}.{rest}".rstrip(".") for place in places)
         raise UserInputError(f"--cfg-options {option}: {key} is {variable}; set {instead}")
     warn_user(f"--cfg-options {option}: {key} may be {variable}; it is set all the same")
 

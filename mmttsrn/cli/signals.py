@@ -26,8 +26,7 @@ SIGNAL_TO_ALL = 1.0  # seconds that a signal to all processes takes to reach eac
 def tie_children_to_parent() -> None:
     """Let processes that are forked from now on, such as workers of loaders, end with this one.
 
-    They do not hear Ctrl-C, which a terminal sends to all processes: this one ends them. On Linux
-    they are killed when it dies, however it dies.
+    They ignore Ctrl-C, which a terminal sends to all; on Linux they are killed when this one dies.
     """
     os.register_at_fork(after_in_child=_tie_to_parent)
 
@@ -42,12 +41,9 @@ def _tie_to_parent() -> None:
 def train(runner: Runner, command: str = "") -> None:
     """Train; Ctrl-C and SIGTERM end the training after the step that it is at.
 
-    It ends with a line that says how to go on, and the exit status 128 plus the number of the
-    signal. A second Ctrl-C ends it at once.
-
-    Args:
-        runner: The runner.
-        command: What to go on with, by default the command of this process with ``--resume``.
+    It ends with a line that says how to go on, by ``command`` or that of this process with
+    ``--resume``, and the exit status 128 plus the number of the signal. A second Ctrl-C ends it at
+    once.
     """
     received: list[int] = []
 
@@ -65,8 +61,7 @@ def train(runner: Runner, command: str = "") -> None:
         _train(runner)
     except TrainingStopped as stopped:
         if process_rank() == 0:
-            way = command or _command_to_go_on()
-            print(f"{stopped}; go on with: {way}", file=sys.stderr, flush=True)
+            print(f"{stopped}; go on with: {command or _command_to_go_on()}", file=sys.stderr)
         # Workers may end until this process does, and another process may have got the signal.
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
@@ -97,10 +92,8 @@ class _WorkerEndHook(Hook):
             if not stop_request.is_set:
                 time.sleep(SIGNAL_TO_ALL)  # it is received meanwhile
             if not stop_request.is_set:
-                raise UserInputError(
-                    f"{str(error).strip()} If memory ran out, lower num_workers or batch_size of "
-                    "the data loaders; --resume goes on from the last checkpoint"
-                ) from error
+                advice = "If memory ran out, lower num_workers or batch_size of the data loaders"
+                raise UserInputError(f"{str(error).strip()} {advice}; --resume goes on") from error
 
 
 def _command_to_go_on() -> str:
@@ -126,7 +119,9 @@ def _train(runner: Runner) -> None:
     try:
         runner.train()
     except DivergedError as error:
-        raise DivergedError(f"{error}; {_advice(runner)}") from error
+        clips = [hook.clips() for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
+        advice = ": ".join(["lower the learning rate, or look at these clips", *clips])
+        raise DivergedError(f"{error}; {advice}") from error
     except (RuntimeError, ConnectionError, EOFError) as error:
         # SIGTERM of a cluster ends the workers of the data loader, maybe while they give a batch.
         is_worker = not isinstance(error, RuntimeError) or "DataLoader worker" in str(error)
@@ -134,9 +129,3 @@ def _train(runner: Runner) -> None:
         if not (stop_request.is_set and savers and is_worker):
             raise
         raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
-
-
-def _advice(runner: Runner) -> str:
-    """Say what to do about a step that diverged, with the clips of its batch."""
-    clips = [hook.clips() for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
-    return ": ".join(["lower the learning rate, or look at these clips", *clips])

@@ -209,7 +209,7 @@ def test_no_ground_truth(run_tool, files):
         ("--out", "gt.json", "--out gt.json: is an input of this command"),
         ("--out", ".", "--out .: is a folder"),
         ("--plots", "results.json", "--plots results.json: results.json is no folder"),
-        ("--threads", "0", "argument --threads: 0 is not a positive number"),
+        ("--threads", "0", "argument --threads: expected more than 0, got 0"),
     ],
 )
 def test_options_are_checked_before_the_work(run_tool, files, monkeypatch, option, value, expected):

@@ -21,7 +21,7 @@ from broken_inputs.good_inputs import GoodInputs
 from broken_inputs.running import Outcome, run_cases, run_command
 
 from mmttsrn.apis.init_model import init_model  # noqa: F401  for the same reason
-from mmttsrn.cli.user_errors import positive, report_user_errors
+from mmttsrn.cli.user_errors import number_type, report_user_errors
 from mmttsrn.errors import UserInputError
 
 
@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=[*COMMANDS])
     parser.add_argument("--only", default="", help="only cases with this text in their names")
-    parser.add_argument("--jobs", type=positive(int), default=2, help="cases at a time")
+    parser.add_argument("--jobs", type=number_type(int), default=2, help="cases at a time")
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="new folder for inputs and outputs"
     )

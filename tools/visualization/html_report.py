@@ -6,7 +6,7 @@ Pages load nothing and need no other file; open them in any browser.
 import argparse
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors, threshold
+from mmttsrn.cli.user_errors import ArgumentParser, number_type, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.analysis.errors import analyse_errors
 from mmttsrn.evaluation.ytvis import evaluate
@@ -31,8 +31,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--score-thr", type=threshold, default=0.1, help="instances below this score are left out"
     )
-    parser.add_argument("--max-videos", type=positive(int), help="only the first videos")
-    parser.add_argument("--fps", type=positive(float), default=6.0, help="frames a second")
+    parser.add_argument("--max-videos", type=number_type(int), help="only the first videos")
+    parser.add_argument("--fps", type=number_type(float), default=6.0, help="frames a second")
     return parser.parse_args(argv)
 
 

@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors, threshold
+from mmttsrn.cli.user_errors import ArgumentParser, number_type, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
@@ -29,8 +29,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--video-id", type=int, nargs="+", help="only these videos; all without this option"
     )
-    parser.add_argument("--max-videos", type=positive(int), help="only the first videos")
-    parser.add_argument("--fps", type=positive(float), default=6.0, help="frames a second of mp4")
+    parser.add_argument("--max-videos", type=number_type(int), help="only the first videos")
+    parser.add_argument(
+        "--fps", type=number_type(float), default=6.0, help="frames a second of mp4"
+    )
     parser.add_argument("--format", choices=FORMATS, default="mp4", help="what to write")
     parser.add_argument(
         "--with-gt", action="store_true", help="show ground truth to the left of the results"
