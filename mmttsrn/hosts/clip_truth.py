@@ -13,19 +13,12 @@ from mmttsrn.structures import SequenceTargets
 
 @dataclass
 class FrameTruth:
-    """The n instances that a host lists in a frame.
+    """The n instances that a host lists in a frame."""
 
-    Attributes:
-        ids: Which instances they are in the clip.
-        boxes: (n, 4) xyxy in input pixels.
-        labels: (n,) classes.
-        masks: mmdet's ``BitmapMasks`` of n masks, or None.
-    """
-
-    ids: list[int]
-    boxes: Tensor
-    labels: Tensor
-    masks: Any
+    ids: list[int]  # which instances they are in the clip
+    boxes: Tensor  # (n, 4) xyxy in input pixels
+    labels: Tensor  # (n,) classes
+    masks: Any  # mmdet's ``BitmapMasks`` of n masks, or None
 
 
 def clip_truth(

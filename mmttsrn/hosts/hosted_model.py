@@ -78,9 +78,8 @@ class HostedModel(BaseModel):
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Raw outputs of the last decoder layer for N clips of T <= num_frames.
 
-        Returns:
-            Class logits (N, T, Q, K+1), boxes (N, T, Q, 4) and mask logits (N, Q, T, H/4, W/4);
-            None for what the model does not give.
+        They are class logits (N, T, Q, K+1), boxes (N, T, Q, 4) and mask logits
+        (N, Q, T, H/4, W/4); None for what the model does not give.
         """
         predictions = self.core(*self.clips_of(inputs, data_samples))
         return predictions.logits, predictions.boxes, predictions.mask_logits()

@@ -123,9 +123,8 @@ def _frame_folder(video: Video) -> str:
     for name in video.file_names:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
-            raise UserInputError(
-                f"videos with id {video.id}: file_names: {name!r} leaves the image folder"
-            )
+            what = f"videos with id {video.id}: file_names: {name!r}"
+            raise UserInputError(f"{what} leaves the image folder")
     first = PurePosixPath(video.file_names[0])
     folder = first.parent if first.suffix else first.parent.with_suffix("")  # of video.mp4/00000
     return "" if folder.name == "" else folder.as_posix()

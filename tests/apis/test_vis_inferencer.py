@@ -194,5 +194,5 @@ def test_wrong_windows_are_refused_with_the_first_frame(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="its absence cannot be shown with a GPU")
 def test_a_device_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UserInputError, match=r"device='cuda': .*; give auto, cpu, or a device"):
+    with pytest.raises(UserInputError, match="device='cuda': "):
         VISInferencer(RELEASE, device="cuda")

@@ -162,10 +162,8 @@ def clip_model_of(model: nn.Module) -> ClipModel:
         return Mask2FormerClips(model)
     if isinstance(model, MaskTrackRCNN):
         return MaskTrackFrames(model)
-    raise UserInputError(
-        f"model: {type(model).__name__} cannot predict a video here; TTSRN, Mask2FormerVideo and "
-        "MaskTrackRCNN can"
-    )
+    known = "TTSRN, Mask2FormerVideo or MaskTrackRCNN"
+    raise UserInputError(f"model: expected {known}, got {type(model).__name__}")
 
 
 def prepare_frame(model: Any, frame: Tensor) -> Tensor:

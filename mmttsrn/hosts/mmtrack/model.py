@@ -74,15 +74,12 @@ class MMTrackTTSRN(HostedModel, BaseMultiObjectTracker):
 
         Args:
             inputs: Preprocessed frames ``dict(img=(T, 1, 3, H, W))``.
-            data_samples: Meta data of the T frames.
+            data_samples: Meta data of the T frames, which have to be those of one whole video.
             **kwargs: Ignored; part of the host's interface.
 
         Returns:
             ``data_samples``, with the :class:`~mmttsrn.structures.SequenceResults` of the video as
             ``pred_sequences`` of the last one.
-
-        Raises:
-            UserInputError: They are not the frames of one whole video.
         """
         return self._predict_video((frame[0] for frame in inputs["img"]), data_samples)
 
