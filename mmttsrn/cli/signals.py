@@ -120,12 +120,12 @@ def _train(runner: Runner) -> None:
         runner.train()
     except DivergedError as error:
         clips = [hook.clips() for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
-        advice = ": ".join(["lower the learning rate, or look at these clips", *clips])
-        raise DivergedError(f"{error}; {advice}") from error
+        advice = "lower the learning rate, or look at these clips"
+        raise DivergedError(": ".join([f"{error}; {advice}", *clips])) from error
     except (RuntimeError, ConnectionError, EOFError) as error:
         # SIGTERM of a cluster ends the workers of the data loader, maybe while they give a batch.
         is_worker = not isinstance(error, RuntimeError) or "DataLoader worker" in str(error)
         savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
-        if not (stop_request.is_set and savers and is_worker):
-            raise
-        raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
+        if stop_request.is_set and savers and is_worker:
+            raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
+        raise

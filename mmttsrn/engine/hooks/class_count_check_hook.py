@@ -71,8 +71,7 @@ def _check_count(runner: Runner, dataset: object) -> None:
     count = len(metainfo.get("classes") or ())
     # A model of MMDetection names its head after what it does, such as track_head.
     for name, head in bare_model(runner.model).named_children():
-        key, found = f"model.{name}.num_classes", getattr(head, "num_classes", count)
+        found = getattr(head, "num_classes", count)
         if count and found != count:
-            raise UserInputError(
-                f"{key}={found}: set it to {count}, as {metainfo.get('ann_file')} has"
-            )
+            advice = f"set it to {count}, as {metainfo.get('ann_file')} has"
+            raise UserInputError(f"model.{name}.num_classes={found}: {advice}")
