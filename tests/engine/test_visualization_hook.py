@@ -13,7 +13,6 @@ from mmttsrn.engine.hooks import visualization_hook
 from mmttsrn.engine.hooks.visualization_hook import VISVisualizationHook
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet import VISLocalVisualizer
-from mmttsrn.registry import HOOKS
 from mmttsrn.visualization.video_io import write_frame
 
 HEIGHT, WIDTH, NUM_FRAMES = 48, 64, 3
@@ -63,10 +62,6 @@ def _written(tmp_path):
 
 def _names(*folders):
     return [f"{folder}/{frame:05d}.jpg" for folder in folders for frame in range(NUM_FRAMES)]
-
-
-def test_is_built_from_the_registry():
-    assert isinstance(HOOKS.build({"type": "mmttsrn.VISVisualizationHook"}), VISVisualizationHook)
 
 
 def test_frames_of_two_videos_with_equal_basenames(tmp_path):

@@ -155,19 +155,6 @@ def test_steps_give_what_the_whole_video_gives() -> None:
     assert_perfect(again, model.video)
 
 
-def test_two_videos_side_by_side_do_not_mix() -> None:
-    model = PerfectModel(busy_video(), 8, 4)
-    predictors = [VideoPredictor(model, model.video.sizes) for _ in range(2)]
-    parts: list[list] = [[], []]
-    for frame in model.video.frames():
-        for predictor, own in zip(predictors, parts, strict=True):
-            own.append(predictor.step(frame))
-    for predictor, own in zip(predictors, parts, strict=True):
-        own.append(predictor.finish())
-        present = [part for part in own if part is not None]
-        assert_perfect(SequenceResults.join(present, predictor.scores(), SIZE), model.video)
-
-
 def test_state_does_not_grow() -> None:
     """Objects that come and go for 400 frames; those gone longer than the memory are forgotten."""
     masks = np.zeros((80, 400, *SIZE), bool)

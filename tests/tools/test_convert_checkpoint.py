@@ -209,16 +209,3 @@ def test_refusals(refuse, tmp_path, arguments: list[str], message: str) -> None:
         if option not in arguments:
             arguments = [*arguments, option, default]
     assert message in refuse(*arguments)
-
-
-def test_code_in_a_checkpoint_is_refused(refuse, run_tool, tmp_path) -> None:
-    class Planted:
-        def __reduce__(self):
-            return open, (str(tmp_path / "marker"), "w")
-
-    torch.save({"model": {"blocks.0.0.x": torch.zeros(1)}, "args": Planted()}, "source.pth")
-    command = ["source.pth", "--from", "twins", "--to", "ttsrn_ytvis19", "--out", "x.pth"]
-    message = refuse(*command)
-    assert message.startswith("error: source.pth: refused: ")
-    assert "--allow-unsafe-checkpoint" in message
-    assert not (tmp_path / "marker").exists()

@@ -3,14 +3,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tiny_ttsrn import BOX_ONLY, WIDTHS, tiny_config
+from tiny_ttsrn import BOX_ONLY, WIDTHS
 from ttsrn_batches import BATCHES, batch_of, losses_of, prepared
 from vis_samples import clip_sample
 
-from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.clip_truth import padding_mask
 from mmttsrn.hosts.mmdet import TTSRN
-from mmttsrn.registry import MODELS
 
 Builder = Callable[..., TTSRN]
 
@@ -118,15 +116,3 @@ class TestConfig:
 
     def test_overlap_is_half_a_clip_by_default(self, build_tiny: Builder) -> None:
         assert build_tiny(head=dict(num_frames=6)).core.clip_overlap == 3
-
-    @pytest.mark.parametrize(
-        ("changes", "message"),
-        [
-            (dict(neckk={1: 1}), "model: TypeError: .*got an unexpected keyword argument 'neckk'"),
-            (dict(head=None), "model: TypeError: .*missing 1 required positional argument: 'head'"),
-        ],
-    )
-    def test_keys_of_the_model_are_told_in_one_line(self, changes: dict, message: str) -> None:
-        config = {key: part for key, part in {**tiny_config(), **changes}.items() if part}
-        with pytest.raises(UserInputError, match=message):
-            MODELS.build(config)

@@ -8,7 +8,6 @@ from pycocotools import mask as coco_mask
 
 from mmttsrn.formats.frames import read_frame
 from mmttsrn.hosts.mmdet import VISLocalVisualizer
-from mmttsrn.registry import VISUALIZERS
 from mmttsrn.visualization.colors import instance_color
 
 HEIGHT, WIDTH = 96, 160
@@ -54,11 +53,6 @@ def _drawn(image, picture):
         assert is_drawn or np.array_equal(picture[center], image[center])
         flags.append(bool(is_drawn))
     return flags
-
-
-def test_is_built_from_the_registry():
-    config = {"type": "mmttsrn.VISLocalVisualizer", "name": "of_the_registry_test"}
-    assert isinstance(VISUALIZERS.build(config), VISLocalVisualizer)
 
 
 def _rles(masks):
