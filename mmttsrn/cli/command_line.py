@@ -33,11 +33,14 @@ class CfgOptionsAction(DictAction):
         option_string: str | None = None,
     ) -> None:
         """Parse the options into a dict."""
+        for value in values or ():
+            key, equals, _ = value.partition("=")
+            if not equals or not all(key.split(".")):
+                parser.error(f"argument {option_string}: expected KEY=VALUE, got {value!r}")
         try:
             super().__call__(parser, namespace, values, option_string)
-        except (AssertionError, ValueError) as error:  # brackets, or no "="
-            got = " ".join(values or ())
-            parser.error(f"argument {option_string}: expected KEY=VALUE, got {got} ({error})")
+        except AssertionError as error:  # brackets
+            parser.error(f"argument {option_string}: {error}")
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ def refusal(monkeypatch, capsys, tmp_path):
         ),
         ([CONFIG, "--resume", "missing.pth"], "error: missing.pth: there is no such checkpoint"),
         (["mmttsrn::_base_/default_runtime.py"], "no model and no train_dataloader"),
-        ([CONFIG, "--cfg-options", "model"], "expected KEY=VALUE, got model"),
+        ([CONFIG, "--cfg-options", "model"], "expected KEY=VALUE, got 'model'"),
     ],
 )
 def test_train_refuses(refusal, tmp_path, arguments, expected):
