@@ -31,9 +31,8 @@ from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.results import read_results
-from mmttsrn.visualization.render import RenderOptions, check_frames, render_videos
+from mmttsrn.visualization.render import render_videos, require_frames, videos_to_draw
 from mmttsrn.visualization.video_io import require_mp4_encoder
-from mmttsrn.visualization.video_sequences import add_predictions, videos_to_draw
 
 CONFIG_KEYS = ("model", "train_dataloader", "test_dataloader", "test_evaluator", "visualizer")
 GENERATED_DATA: dict[str, Any] = {
@@ -169,7 +168,7 @@ def _load_split(title: str, ann_file: Path, folder: Path, names: tuple[str, ...]
     places = list(dict.fromkeys(place.format(name) for place in IMAGE_PLACES for name in names))
     for place in places:
         if (folder / place / first_frame).is_file():
-            check_frames(videos, folder / place)
+            require_frames(videos, folder / place)
             return Split(title, ann_file, folder / place, truth)
     raise UserInputError(
         f"{ann_file}: frame {first_frame} not found in {folder}; looked in {', '.join(places)}"
@@ -215,14 +214,13 @@ def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float 
     print(f"testing: {split.title} clips", flush=True)
     metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
     results_file = Path(cfg.work_dir) / "results.json"
-    videos = videos_to_draw(split.truth)
-    add_predictions(videos, split.truth, read_results(results_file, split.truth), SCORE_THR)
+    videos = videos_to_draw(split.truth, read_results(results_file, split.truth), SCORE_THR)
     shown = list(videos.values())[:MAX_OVERLAYS]
     if not any(drawn.predicted for drawn in shown):
         print(f"note: no instance in the {split.title} clips reaches score {SCORE_THR}, so none is "
               "drawn")  # fmt: skip
-    options = RenderOptions("mp4", with_ground_truth=split.truth.has_sequences)
-    for _ in render_videos(shown, split.img_root, Path(cfg.work_dir) / "overlay", options):
+    out_dir, has_truth = Path(cfg.work_dir) / "overlay", split.truth.has_sequences
+    for _ in render_videos(shown, split.img_root, out_dir, with_ground_truth=has_truth):
         pass
     return metrics.get("youtube_vis/mAP")
 

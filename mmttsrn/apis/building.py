@@ -13,11 +13,7 @@ from mmttsrn.setup_env import register_all_modules
 def build_from_config(cfg: Config) -> BaseModel:
     """Build the model of a config, of whichever host, with random weights, on the CPU.
 
-    It is for inference. What trains it is left out, so that old weights do not need the losses of
-    their time.
-
-    Raises:
-        UserInputError: The config of the model is wrong.
+    What trains it is left out, so that old weights do not need the losses of their time.
     """
     register_all_modules()
     parts = {key: value for key, value in cfg.model.items() if key != "criterion"}

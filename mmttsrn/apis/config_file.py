@@ -44,20 +44,14 @@ def find_config(name: str) -> Path:
         name: Path of a file; ``mmttsrn::vis/x.py``, a path below the package's configs; or ``x``,
             the file name of one of them. The suffix ``.py`` may be left out of the last two.
 
-    Returns:
-        Path of the file.
-
     Raises:
         UserInputError: No config has this name, or several have.
     """
     if Path(name).is_file():
         return Path(name)
     root = configs_folder()
-    shipped = sorted(
-        path
-        for path in root.rglob("*.py")
-        if not BY_PATH_ONLY.intersection(path.relative_to(root).parts)
-    )
+    paths = sorted(root.rglob("*.py"))
+    shipped = [p for p in paths if not BY_PATH_ONLY.intersection(p.relative_to(root).parts)]
     wanted = name.removeprefix(PREFIX).removesuffix(".py")
     if name.startswith(PREFIX):
         path = root / f"{wanted}.py"
@@ -68,7 +62,7 @@ def find_config(name: str) -> Path:
         return matches[0]
     if matches:
         names = ", ".join(PREFIX + path.relative_to(root).as_posix() for path in matches)
-        raise UserInputError(f"several configs are named {name}: {names}; name one of them")
+        raise UserInputError(f"{name}: expected the name of one config, got that of {names}")
     stems = [path.stem for path in shipped]
     close = difflib.get_close_matches(Path(wanted).stem, stems, n=1)
     hint = f"did you mean {close[0]}?" if close else f"configs: {', '.join(stems)}"

@@ -39,9 +39,8 @@ def init_model(
         allow_unsafe: Read the checkpoint even if that can run code from it.
 
     Returns:
-        The model in evaluation mode: a TT-SRN, or whatever the config names. Its config is ``cfg``,
-        the classes of the checkpoint are in ``dataset_meta``, as MMDetection's ``init_detector``
-        leaves them.
+        The model in evaluation mode, with ``cfg`` and the classes of the checkpoint in
+        ``dataset_meta``, as MMDetection's ``init_detector`` leaves them.
 
     Raises:
         UserInputError: There is no such model, config or checkpoint; a download fails or is not
@@ -64,16 +63,10 @@ def init_model(
 
 def list_models(metafile: str | PathLike[str] | None = None) -> dict[str, ReleasedModel]:
     """Released models of a metafile by name, by default of those that ``model-index.yml`` names."""
-    if metafile is not None:
-        paths = [Path(metafile)]
-    else:
-        root = configs_folder().parent
-        index = yaml.safe_load((root / "model-index.yml").read_text(encoding="utf-8"))
-        paths = [root / path for path in index["Import"]]
-    models: dict[str, ReleasedModel] = {}
-    for path in paths:
-        models |= released_models(path)
-    return models
+    root = configs_folder().parent
+    index = yaml.safe_load((root / "model-index.yml").read_text(encoding="utf-8"))
+    paths = [root / path for path in index["Import"]] if metafile is None else [Path(metafile)]
+    return {name: model for path in paths for name, model in released_models(path).items()}
 
 
 def _read_weights(
@@ -100,8 +93,8 @@ def _config_of(
     """Return the config: that of a release is the one that its checkpoint was trained with."""
     if isinstance(name_or_config, Config):
         return name_or_config
-    if release is not None:
-        if content is not None and "cfg" in (content.get("meta") or {}):
-            return stored_config(content, origin)
-        return load_config(str(configs_folder().parent / release.config))
-    return load_config(str(name_or_config))
+    if release is None:
+        return load_config(str(name_or_config))
+    if content is not None and "cfg" in (content.get("meta") or {}):
+        return stored_config(content, origin)
+    return load_config(str(configs_folder().parent / release.config))

@@ -11,9 +11,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from mmttsrn.apis.vis_inferencer import VISInferencer
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.videos import DEFAULT_FPS, FrameSource, open_source
-from mmttsrn.inference import VideoRun
 from mmttsrn.inference.result_files import (
     OverlayWriter,
     VideoResults,
@@ -33,19 +32,12 @@ SUFFIXES = {"mp4": ".mp4", "html": ".html", "json": ".json", "csv": ".csv", "png
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a video.
-
-    Attributes:
-        num_frames: Frames that were predicted.
-        unreadable: Frames that could not be read and were skipped.
-        num_instances: Instances that were written.
-        written: Files and folders.
-    """
+    """What became of a video."""
 
     num_frames: int
-    unreadable: int
+    unreadable: int  # frames that could not be read and were skipped
     num_instances: int
-    written: list[Path]
+    written: list[Path]  # files and folders
 
 
 def list_videos(inputs: Sequence[str]) -> list[str]:
@@ -62,12 +54,8 @@ def list_videos(inputs: Sequence[str]) -> list[str]:
     for text in inputs:
         path = Path(text)
         if path.suffix == ".txt" and path.is_file():
-            try:
+            with input_errors(str(path)):
                 lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-            except UnicodeDecodeError as error:
-                raise UserInputError(
-                    f"{path}: is no text; expected one path on each line, in UTF-8"
-                ) from error
             named = [line for line in lines if line and not line.startswith("#")]
             if not named:
                 raise UserInputError(f"{path}: names no video; expected one path on each line")
@@ -91,10 +79,8 @@ def result_stems(videos: Sequence[str]) -> list[str]:
     for stem, times in Counter(stems).items():
         if times > 1:
             same = [video for video, other in zip(videos, stems, strict=True) if other == stem]
-            raise UserInputError(
-                f"inputs: results of {' and '.join(same)} would have the same name; run the "
-                "command for each of them, with an --out of its own"
-            )
+            what = f"results of {' and '.join(same)} would have the same name"
+            raise UserInputError(f"inputs: {what}; run the command for each, with its own --out")
     return stems
 
 
@@ -147,7 +133,7 @@ def predict_to_files(
             overlay = stack.enter_context(writer)
         stack.enter_context(_ended_by_ctrl_c(video))
         run = inferencer.run(video, store.state)
-        saver = _Saver(store, run)
+        begun = saved = time.monotonic()
         for part, images in run:
             store.add(part)
             frames = run.frame_results(part, images, inferencer.score_thr)
@@ -156,8 +142,11 @@ def predict_to_files(
                     overlay.add(image, frame.of_classes(class_ids))
                 if on_frame is not None:
                     on_frame(frame, video)
-            saver.save_if_due()
-        saver.save_if_long()  # files are still to be written, which can take long, too
+            if store.job and time.monotonic() - saved >= SAVE_SECONDS:
+                store.save(run.state_dict())
+                saved = time.monotonic()
+        if store.job and time.monotonic() - begun >= SAVE_SECONDS:
+            store.save(run.state_dict())  # writing the files can take long, too
         results = VideoResults(
             video.name,
             run.size,
@@ -176,25 +165,6 @@ def predict_to_files(
                 add_audio(paths["mp4"], video.video)
         num_frames = store.num_frames
     return Summary(num_frames, video.unreadable, len(results.sequences.ids), list(paths.values()))
-
-
-class _Saver:
-    """Keeps the state of a run with the results in its store now and then, if there is a job."""
-
-    def __init__(self, store: ResultStore, run: VideoRun) -> None:
-        self.store, self.run = store, run
-        self.start = self.last = time.monotonic()
-
-    def save_if_due(self) -> None:
-        """Save every ``SAVE_SECONDS``."""
-        if self.store.job and time.monotonic() - self.last >= SAVE_SECONDS:
-            self.store.save(self.run.state_dict())
-            self.last = time.monotonic()
-
-    def save_if_long(self) -> None:
-        """Save where the run has taken so long."""
-        self.last = self.start
-        self.save_if_due()
 
 
 def _draw(results: VideoResults, video: FrameSource, paths: dict[str, Path]) -> None:

@@ -110,29 +110,17 @@ class VISInferencer:
             yield from run.frame_results(part, images, self.score_thr)
 
     def sequences(self, source: Any) -> SequenceResults:
-        """Predict a video.
+        """Predict a whole video: as a call does, with final scores and classes.
 
-        Args:
-            source: See :func:`~mmttsrn.formats.videos.open_source`.
-
-        Returns:
-            The sequences of the whole video, with final scores and classes; ``to_ytvis`` gives
-            them in the format of YouTube-VIS.
-
-        Raises:
-            UserInputError: The source cannot be opened, or a frame not be used.
+        ``to_ytvis`` of the sequences gives them in the format of YouTube-VIS.
         """
         return self.run(source).sequences()
 
     def run(self, source: Any, state: dict[str, Any] | None = None) -> VideoRun:
-        """Begin to predict a video, for those who keep its results themselves.
+        """Begin to predict a video, or go on from the state of an earlier run of the same video.
 
         Runs do not know of each other: several videos may be predicted in turn or in threads,
         unless the model remembers its video itself (``clip_model.has_memory``).
-
-        Args:
-            source: See :func:`~mmttsrn.formats.videos.open_source`.
-            state: Of an earlier run of the same video, to go on from there.
         """
         video = open_source(source, self.broken_frames)
         return VideoRun(
@@ -160,8 +148,8 @@ class VISInferencer:
     def job(self) -> str:
         """What a result depends on besides the video: model, weights, settings and versions.
 
-        Of two inferencers with the same text, one can go on where the other one ended. Empty for a
-        model that remembers the video itself, with which no one can.
+        An inferencer can go on where another one with the same text ended. Empty for a model that
+        remembers the video itself, with which none can.
         """
         if self.clip_model.has_memory:
             return ""
@@ -201,16 +189,7 @@ def class_names(model: Any) -> Sequence[str]:
 
 @input_errors("test_dataloader.dataset.pipeline")
 def _frame_transforms(cfg: Config) -> Compose:
-    """Build the test pipeline of single frames: all but reading and packing.
-
-    Raises:
-        UserInputError: The config has no such pipeline.
-    """
-    pipeline = cfg.get("test_dataloader", {}).get("dataset", {}).get("pipeline")
-    if not pipeline:
-        raise UserInputError(
-            "config: test_dataloader.dataset.pipeline is missing; it says at what size the model "
-            "sees frames"
-        )
+    """Build the test pipeline of single frames: all but reading and packing."""
+    pipeline = cfg.test_dataloader.dataset.pipeline
     steps = [inner for step in pipeline for inner in step.get("transforms", [step])]
     return Compose([step for step in steps if not any(word in step["type"] for word in LEFT_OUT)])

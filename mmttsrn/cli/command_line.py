@@ -80,11 +80,7 @@ def add_override_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def set_work_dir(cfg: Config, work_dir: str | None, config_name: str) -> None:
-    """Set the work folder: that of the command line, of the config, or ``./work_dirs/<config>``.
-
-    Raises:
-        UserInputError: It cannot be written to.
-    """
+    """Set the work folder: that of the command line, of the config, or ``./work_dirs/<config>``."""
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get("work_dir") is None:
@@ -131,10 +127,6 @@ def enable_amp(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner, or the one that ``runner_type`` of the config names.
-
-    Raises:
-        UserInputError: A value of the config is wrong.
-    """
+    """Build the runner, or the one that ``runner_type`` of the config names."""
     with input_errors("config"):
         return RUNNERS.build(cfg) if "runner_type" in cfg else ConfigRunner.from_cfg(cfg)

@@ -19,15 +19,21 @@ def set_cfg_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
     """Merge the options of a command line, by dotted key, into a config.
 
     MMEngine adds a new key in silence, and only the class that is built knows whether it takes it:
-    such a key is set with a warning that names the closest ones.
-
-    Raises:
-        UserInputError: A key leads nowhere, or names a variable that the config has already used.
+    such a key is set with a warning that names the closest ones. A key that leads nowhere, or names
+    a variable that the config has already used, is a ``UserInputError``.
     """
     options = dict(options or {})
     paths = dict(_paths("", cfg.to_dict()))
     for option in options:
-        _check_variable(option, paths)
+        key, _, rest = option.partition(".")
+        if key not in paths or key in RUNNER_KEYS:
+            continue
+        fact = "a variable that the config file has already used, so setting it has no effect"
+        places = [p for p, value in paths.items() if p.endswith(f".{key}") and value == paths[key]]
+        if places:
+            instead = " and ".join(f"{place}.{rest}".rstrip(".") for place in places)
+            raise UserInputError(f"--cfg-options {option}: {key} is {fact}; set {instead}")
+        warn_user(f"--cfg-options {option}: {key} may be {fact}; it is set all the same")
     with input_errors(f"--cfg-options {' '.join(options)}"):
         cfg.merge_from_dict(options)
     for option in options:
@@ -49,19 +55,6 @@ def warn_of_misspelt_keys(cfg: Config, name: str) -> None:
         close = difflib.get_close_matches(key, RUNNER_KEYS, 1, cutoff=0.85)
         if key not in RUNNER_KEYS and close:
             warn_user(f"{name}: {key}: the runner does not read this key; did you mean {close[0]}?")
-
-
-def _check_variable(option: str, paths: Mapping[str, Any]) -> None:
-    """Refuse a top-level key that the runner does not take and whose value stands elsewhere."""
-    key, _, rest = option.partition(".")
-    if key not in paths or key in RUNNER_KEYS:
-        return
-    places = [p for p, value in paths.items() if p.endswith(f".{key}") and value == paths[key]]
-    variable = "a variable that the config file has already used, so setting it has no effect"
-    if places:
-        instead = " and ".join(f"{place}.{rest}" if rest else place for place in places)
-        raise UserInputError(f"--cfg-options {option}: {key} is {variable}; set {instead}")
-    warn_user(f"--cfg-options {option}: {key} may be {variable}; it is set all the same")
 
 
 def _close_paths(new: str, paths: Mapping[str, Any]) -> list[str]:

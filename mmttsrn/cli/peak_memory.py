@@ -31,11 +31,7 @@ class Run(NamedTuple):
 
 
 def peak_memory(command: list[str]) -> Run:
-    """Run a command and measure it.
-
-    Raises:
-        RuntimeError: The command failed; holds the end of what it wrote to stderr.
-    """
+    """Run a command and measure it; one that fails is a RuntimeError with its last lines."""
     start = time.monotonic()
     measured = [sys.executable, "-c", MEASURE, *command]
     run = subprocess.run(measured, capture_output=True, text=True)

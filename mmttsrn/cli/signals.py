@@ -30,8 +30,7 @@ SIGNAL_TO_ALL = 1.0  # seconds that a signal to all processes takes to reach eac
 def tie_children_to_parent() -> None:
     """Let processes that are forked from now on, such as workers of loaders, end with this one.
 
-    They do not hear Ctrl-C, which a terminal sends to all processes: this one ends them. On Linux
-    they are killed when it dies, however it dies.
+    They ignore Ctrl-C, which a terminal sends to all; on Linux they are killed when this one dies.
     """
     os.register_at_fork(after_in_child=_tie_to_parent)
 
@@ -46,12 +45,9 @@ def _tie_to_parent() -> None:
 def train(runner: Runner, command: str = "") -> None:
     """Train; Ctrl-C and SIGTERM end the training after the step that it is at.
 
-    It ends with a line that says how to go on, and the exit status 128 plus the number of the
-    signal. A second Ctrl-C ends it at once.
-
-    Args:
-        runner: The runner.
-        command: What to go on with, by default the command of this process with ``--resume``.
+    It ends with a line that says how to go on, by ``command`` or that of this process with
+    ``--resume``, and the exit status 128 plus the number of the signal. A second Ctrl-C ends it at
+    once.
     """
     received: list[int] = []
 
@@ -69,8 +65,7 @@ def train(runner: Runner, command: str = "") -> None:
         _train(runner)
     except TrainingStopped as stopped:
         if process_rank() == 0:
-            way = command or _command_to_go_on()
-            print(f"{stopped}; go on with: {way}", file=sys.stderr, flush=True)
+            print(f"{stopped}; go on with: {command or _command_to_go_on()}", file=sys.stderr)
         # Workers may end until this process does, and another process may have got the signal.
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
@@ -127,7 +122,9 @@ def _train(runner: Runner) -> None:
     try:
         runner.train()
     except DivergedError as error:
-        raise DivergedError(f"{error}; {_advice(runner)}") from error
+        clips = [hook.clips() for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
+        advice = "lower the learning rate, or look at these clips"
+        raise DivergedError(": ".join([f"{error}; {advice}", *clips])) from error
     except (RuntimeError, ConnectionError, EOFError) as error:
         # SIGTERM of a cluster ends the workers of the data loader, maybe while they give a batch.
         is_worker = not isinstance(error, RuntimeError) or "DataLoader worker" in str(error)
@@ -143,9 +140,3 @@ def _train(runner: Runner) -> None:
 def _worker_end(error: Exception) -> str:
     text = str(error).strip().rstrip(".") or type(error).__name__
     return f"{text}." if "DataLoader worker" in text else f"DataLoader worker ended ({text})."
-
-
-def _advice(runner: Runner) -> str:
-    """Say what to do about a step that diverged, with the clips of its batch."""
-    clips = [hook.clips() for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
-    return ": ".join(["lower the learning rate, or look at these clips", *clips])

@@ -38,9 +38,8 @@ def report_user_errors() -> Iterator[None]:
     """Turn errors that the user can mend into ``error: <line>`` on stderr and exit status 2.
 
     Those are :class:`~mmttsrn.errors.UserInputError` and files that cannot be opened or written;
-    with ``--traceback`` their traceback comes before the line. Any other exception keeps its
-    traceback. It wraps a block or decorates a function. Ctrl-C and SIGTERM end it at once, without
-    a traceback and without files in part.
+    with ``--traceback`` their traceback comes first. Any other exception keeps its traceback. It
+    wraps a block or decorates a function. Ctrl-C and SIGTERM end it at once, without a traceback.
 
     Of several processes the first one speaks. Another one waits for the launcher to end it, and
     speaks only if that does not happen, which means that the first has no such error.
@@ -49,8 +48,9 @@ def report_user_errors() -> Iterator[None]:
         with _end_on_signals():
             yield
     except (UserInputError, OSError) as error:
-        if isinstance(error, OSError) and not _is_file_error(error):
-            raise
+        is_named = isinstance(error, UserInputError | FileNotFoundError) or error.filename
+        if not is_named and isinstance(error, OSError) and error.errno not in FULL_DISK:
+            raise  # about a network, or a bug
         line, rank = _line_of(error), process_rank()
         if rank != 0:
             time.sleep(GRACE_SECONDS)
@@ -83,11 +83,6 @@ def _end_on_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _is_file_error(error: OSError) -> bool:
-    """Whether it is about a file, not about a network or a bug; a full disk names no file."""
-    return bool(error.filename or error.errno in FULL_DISK or isinstance(error, FileNotFoundError))
-
-
 def _line_of(error: UserInputError | OSError) -> str:
     if isinstance(error, OSError):
         return describe(error)
@@ -96,32 +91,20 @@ def _line_of(error: UserInputError | OSError) -> str:
     return rest[-1].partition(": ")[2] if rest else first
 
 
-def positive(kind: type) -> Callable[[str], Any]:
-    """Return a type of command-line arguments: a finite number of a kind, above 0."""
+def number_type(kind: type, above: float = 0, below: float = math.inf) -> Callable[[str], Any]:
+    """Return a type of command-line arguments: a number of a kind between two others."""
 
     def number(text: str) -> Any:
         value = kind(text)
-        if not 0 < value < math.inf:
-            raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        if not above < value < below:
+            raise argparse.ArgumentTypeError(f"expected more than {above}, got {text}")
         return value
 
     return number
 
 
-def threshold(text: str) -> float:
-    """Type of command-line arguments: a number to compare with, so not NaN."""
-    value = float(text)
-    if math.isnan(value):
-        raise argparse.ArgumentTypeError("nan is not a number")
-    return value
-
-
-def seed(text: str) -> int:
-    """Type of command-line arguments: a number that NumPy takes as seed."""
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 2**32 - 1")
-    return value
+threshold = number_type(float, above=-math.inf)
+seed = number_type(int, above=-1, below=2**32)  # what NumPy takes
 
 
 def warn_user(message: str) -> None:

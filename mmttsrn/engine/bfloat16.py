@@ -17,10 +17,6 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Context of the forward pass.
-
-        Args:
-            model: The model that is trained.
-        """
+        """Context of the forward pass."""
         with super().optim_context(model), torch.autocast("cpu", dtype=torch.bfloat16):
             yield

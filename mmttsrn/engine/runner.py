@@ -38,9 +38,6 @@ class ConfigRunner(Runner):
 
     Messages of the start, which fill hundreds of lines with the environment, the config and the
     hooks, go to the log file only.
-
-    Raises:
-        UserInputError: A value of the config is wrong.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

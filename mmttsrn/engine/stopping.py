@@ -4,25 +4,14 @@ from pathlib import Path
 
 
 class TrainingStopped(Exception):
-    """A training has ended before its time, as it was asked to, and can be gone on with.
-
-    Attributes:
-        steps: Steps of the whole training that are done.
-        checkpoint: Holds them.
-    """
+    """A training has ended before its time, as it was asked to, and can be gone on with."""
 
     def __init__(self, steps: int, checkpoint: Path) -> None:
         super().__init__(f"stopped after {steps} iterations; saved {checkpoint}")
-        self.steps = steps
-        self.checkpoint = checkpoint
 
 
 class StopRequest:
-    """Whether someone has asked the training of this process to stop.
-
-    Attributes:
-        is_set: It is to stop after the step that it is at.
-    """
+    """Whether (``is_set``) the training of this process is to stop after the step that it is at."""
 
     is_set = False
 

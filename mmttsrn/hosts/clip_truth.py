@@ -13,19 +13,12 @@ from mmttsrn.structures import SequenceTargets
 
 @dataclass
 class FrameTruth:
-    """The n instances that a host lists in a frame.
+    """The n instances that a host lists in a frame."""
 
-    Attributes:
-        ids: Which instances they are in the clip.
-        boxes: (n, 4) xyxy in input pixels.
-        labels: (n,) classes.
-        masks: mmdet's ``BitmapMasks`` of n masks, or None.
-    """
-
-    ids: list[int]
-    boxes: Tensor
-    labels: Tensor
-    masks: Any
+    ids: list[int]  # which instances they are in the clip
+    boxes: Tensor  # (n, 4) xyxy in input pixels
+    labels: Tensor  # (n,) classes
+    masks: Any  # mmdet's ``BitmapMasks`` of n masks, or None
 
 
 def clip_truth(
@@ -82,17 +75,14 @@ def clip_truth(
     return targets
 
 
-def padding_mask(
-    shape: tuple[int, int, int, int], sizes: Sequence[Sequence[tuple[int, int]]], device: Any
-) -> Tensor:
+def padding_mask(frames: Tensor, sizes: Sequence[Sequence[tuple[int, int]]]) -> Tensor:
     """(N, T, H, W) bool, true where a frame is padding.
 
     Args:
-        shape: N, T, H, W.
+        frames: (N, T, 3, H, W).
         sizes: Height and width without padding of the T frames of each of N clips; empty for none.
-        device: Where it is to be.
     """
-    mask = torch.zeros(shape, dtype=torch.bool, device=device)
+    mask = torch.zeros_like(frames[:, :, 0], dtype=torch.bool)
     for clip_mask, clip_sizes in zip(mask, sizes, strict=len(sizes) > 0):
         for frame_mask, (height, width) in zip(clip_mask, clip_sizes, strict=True):
             frame_mask[height:] = True

@@ -55,10 +55,6 @@ class HostedModel(BaseModel):
         if init_cfg:
             initialize(self, init_cfg)
 
-    def prepare_frame(self, frame: Tensor) -> Tensor:
-        """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the device of the model."""
-        raise NotImplementedError
-
     def clips_of(self, inputs: Any, data_samples: Any) -> tuple[Tensor, Tensor]:
         """Preprocessed frames (N, T, 3, H, W) of a batch, and where they are padding (N, T, H, W).
 
@@ -71,16 +67,7 @@ class HostedModel(BaseModel):
         raise NotImplementedError
 
     def loss(self, inputs: Any, data_samples: Any, **kwargs: object) -> dict[str, Tensor]:
-        """Losses of a batch of clips.
-
-        Args:
-            inputs: Preprocessed frames of N clips, as the host has them.
-            data_samples: Annotations of each clip.
-            **kwargs: Ignored; part of the host's interface.
-
-        Returns:
-            Losses by name.
-        """
+        """Losses by name of a batch of clips, preprocessed and annotated as the host has them."""
         with_masks = self.core.criterion is not None and self.core.criterion.needs_masks
         frames, padding = self.clips_of(inputs, data_samples)
         targets = [t.to(frames.device) for t in self.targets_of(data_samples, with_masks)]
@@ -91,9 +78,8 @@ class HostedModel(BaseModel):
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Raw outputs of the last decoder layer for N clips of T <= num_frames.
 
-        Returns:
-            Class logits (N, T, Q, K+1), boxes (N, T, Q, 4) and mask logits (N, Q, T, H/4, W/4);
-            None for what the model does not give.
+        They are class logits (N, T, Q, K+1), boxes (N, T, Q, 4) and mask logits
+        (N, Q, T, H/4, W/4); None for what the model does not give.
         """
         predictions = self.core(*self.clips_of(inputs, data_samples))
         return predictions.logits, predictions.boxes, predictions.mask_logits()

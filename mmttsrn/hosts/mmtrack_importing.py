@@ -34,12 +34,7 @@ ABSENT_LAYER = ("Transformer", "STARK of MMTracking needs mmdet.models.layers.Tr
 
 
 def import_mmtrack() -> ModuleType:
-    """Import MMTracking with all modules that its registries need.
-
-    It does nothing where MMTracking has been imported already.
-
-    Returns:
-        The package.
+    """Import MMTracking with all modules that its registries need, unless that was done before.
 
     Raises:
         ImportError: It, or what it imports, is not installed; one line with the command to run.
@@ -60,10 +55,8 @@ def import_mmtrack() -> ModuleType:
             for module in MODULES:
                 importlib.import_module(f"mmtrack.{module}")
     except ImportError as error:
-        raise ImportError(
-            f"the host mmtrack cannot be imported ({error}); install what it needs with: "
-            f"{SETUP_COMMAND}"
-        ) from error
+        why = f"the host mmtrack cannot be imported ({error})"
+        raise ImportError(f"{why}; install what it needs with: {SETUP_COMMAND}") from error
     return sys.modules["mmtrack"]
 
 

@@ -29,26 +29,15 @@ TRAIL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class VideoResults:
-    """The results of a video, which are on disk.
-
-    Attributes:
-        name: Of the video.
-        size: Height and width H, W.
-        fps: Frames per second; None where that is not known.
-        classes: Names of the classes.
-        store: What is seen in each frame.
-        sequences: Sequences to write, with their final scores and classes.
-        file_names: Names of the frames for readers of frames, see
-            :func:`~mmttsrn.formats.frames.read_frame`; None where the frames are not on disk.
-    """
+    """The results of a video, which are on disk."""
 
     name: str
-    size: tuple[int, int]
-    fps: float | None
+    size: tuple[int, int]  # height, width
+    fps: float | None  # None where that is not known
     classes: Sequence[str]
-    store: ResultStore
-    sequences: SequenceScores
-    file_names: Sequence[str] | None = None
+    store: ResultStore  # what is seen in each frame
+    sequences: SequenceScores  # to be written, with their final scores and classes
+    file_names: Sequence[str] | None = None  # for ``read_frame``; None if they are not on disk
 
     def rows(self) -> Iterator[tuple[int, float, int]]:
         """Id, score and class of each sequence."""
@@ -138,9 +127,8 @@ def write_csv(results: VideoResults, path: Path) -> None:
                 areas = mask_utils.area(frame.rles())
             assert frame.scores is not None
             columns = (frame.instance_ids.tolist(), frame.names, frame.scores.tolist())
-            for identity, name, score, box, area in zip(
-                *columns, frame.boxes.tolist(), areas, strict=True
-            ):
+            rows = zip(*columns, frame.boxes.tolist(), areas, strict=True)
+            for identity, name, score, box, area in rows:
                 box = [f"{value:.2f}" for value in box]
                 table.writerow([number, identity, name, f"{score:.4f}", *box, area])
 

@@ -6,12 +6,11 @@ import pickle
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import torch
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.output_files import partial_file
 from mmttsrn.structures import EncodedFrames
 
@@ -24,21 +23,13 @@ create table seen (
 
 
 class SeenInstance(NamedTuple):
-    """An instance in a frame.
-
-    Attributes:
-        frame: Number of the frame.
-        id: Which sequence of the video it is.
-        score: Its score in the frame.
-        box: x1, y1, x2, y2 in pixels.
-        counts: Its mask as compressed RLE; None from a model without masks.
-    """
+    """An instance in a frame."""
 
     frame: int
-    id: int
-    score: float
-    box: tuple[float, float, float, float]
-    counts: str | None
+    id: int  # which sequence of the video it is
+    score: float  # in the frame
+    box: tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
+    counts: str | None  # the mask as compressed RLE; None from a model without masks
 
 
 class ResultStore:
@@ -64,12 +55,8 @@ class ResultStore:
         saved = self._read_state() if resume and path.exists() else None
         if saved is None:
             self._remove()
-        try:
+        with input_errors(f"{path.parent}: cannot be written to"):
             self._connection = sqlite3.connect(path)
-        except sqlite3.OperationalError as error:
-            raise UserInputError(
-                f"{path.parent}: cannot be written to ({error}); choose another place"
-            ) from error
         # Survives the end of the process; not that of the machine, for which it would be slow.
         self._connection.execute("pragma synchronous = off")
         self._connection.execute("pragma journal_mode = wal")
@@ -97,12 +84,7 @@ class ResultStore:
         """Use the store in a ``with`` statement, whose end removes it."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Remove the files, unless something can go on with them."""
         self._connection.close()
         is_over = kind is None or issubclass(kind, UserInputError)
@@ -146,7 +128,5 @@ class ResultStore:
 
     def _select(self, condition: str, value: int) -> Iterator[SeenInstance]:
         query = f"select * from seen where {condition}"
-        for frame, identity, score, x1, y1, x2, y2, counts in self._connection.execute(
-            query, (value,)
-        ):
-            yield SeenInstance(frame, identity, score, (x1, y1, x2, y2), counts)
+        for frame, identity, score, *box, counts in self._connection.execute(query, (value,)):
+            yield SeenInstance(frame, identity, score, tuple(box), counts)

@@ -1,7 +1,7 @@
 """The one way to predict a video: frames in, one by one, results out as they become final."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.models.task_modules import ClipLinker, LinkedVideo, PostProcessor, VideoScoring
+from mmttsrn.models.task_modules import ClipLinker, PostProcessor
 from mmttsrn.structures import (
     EncodedFrames,
     FrameSizes,
@@ -50,41 +50,12 @@ class ClipModel(Protocol):
         """Sequences of a clip of these frames; ``padding_mask`` is (H, W) bool."""
 
 
-@dataclass
-class VideoState:
-    """All that a predictor knows of a video; bounded, however long the video is.
-
-    Attributes:
-        link: State of the linking.
-        scoring: State of the scores.
-        next_end: Last frame of the next clip.
-        num_frames: Frames so far.
-        maps: ``ClipModel.frame_maps`` of the last frames, up to a clip of them.
-        waiting: Frames (3, H, W) after these, which no clip has had yet.
-    """
-
-    link: LinkedVideo
-    scoring: VideoScoring
-    next_end: int
-    num_frames: int = 0
-    maps: list[Any] = field(default_factory=list)
-    waiting: list[Tensor] = field(default_factory=list)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give the same as tensors, numbers, lists and dicts; tensors are not copied."""
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
-        return own | dict(link=self.link.state_dict(), scoring=self.scoring.state_dict())
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a :meth:`state_dict`."""
-        self.link.load_state_dict(state["link"])
-        self.scoring.load_state_dict(state["scoring"])
-        for name in ("next_end", "num_frames", "maps", "waiting"):
-            setattr(self, name, state[name])
+# What a predictor knows of a video besides the states of linking and scoring.
+STATE = ("next_end", "num_frames", "maps", "waiting")
 
 
 class VideoPredictor:
-    """Predicts a video frame by frame, in clips that overlap.
+    """Predicts a video frame by frame, in clips that overlap; what it keeps has a bounded size.
 
     A clip ends every ``window - overlap`` frames. With ``latency`` frames of delay, a frame becomes
     final with the first clip that ends at least as many frames after it as the delay leaves:
@@ -119,30 +90,42 @@ class VideoPredictor:
         self.window = model.clip_length if window is None else window
         if overlap is None:
             overlap = min(model.clip_overlap, self.window - 1)
-        latency = self.window - 1 if latency is None else latency
+        self.latency = self.window - 1 if latency is None else latency
         for name, value, least, most in (
             ("window", self.window, 1, model.clip_length),
             ("overlap", overlap, 0, self.window - 1),
-            ("latency", latency, 0, self.window - 1),
+            ("latency", self.latency, 0, self.window - 1),
         ):
             if not least <= value <= most:
-                raise UserInputError(f"{name}={value} must be {least} to {most} frames")
-        self.latency = latency
-        self.step_length = min(self.window - overlap, latency + 1)
+                raise UserInputError(f"{name}: expected {least} to {most} frames, got {value}")
+        self.step_length = min(self.window - overlap, self.latency + 1)
         # Frames at the end of a clip that are not final yet.
-        self.held_back = latency + 1 - self.step_length
+        self.held_back = self.latency + 1 - self.step_length
         height, width = sizes.unpadded
         self._padding_mask = torch.ones(sizes.padded, dtype=torch.bool)
         self._padding_mask[:height, :width] = False
-        self.state = self._new_state()
-
-    def _new_state(self) -> VideoState:
-        link, scoring = self.model.clip_linker.start(), self.model.post_processor.start(self.sizes)
-        return VideoState(link, scoring, next_end=self.latency)
+        self.reset()
 
     def reset(self) -> None:
         """Begin another video with frames of the same sizes."""
-        self.state = self._new_state()
+        self.link = self.model.clip_linker.start()
+        self.scoring = self.model.post_processor.start(self.sizes)
+        self.next_end = self.latency  # last frame of the next clip
+        self.num_frames = 0
+        self.maps: list[Any] = []  # ``frame_maps`` of the last frames, up to a clip of them
+        self.waiting: list[Tensor] = []  # frames (3, H, W) after these, which no clip has had yet
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is known of the video: tensors, not copied, numbers, lists and dicts."""
+        own = {name: getattr(self, name) for name in STATE}
+        return own | dict(link=self.link.state_dict(), scoring=self.scoring.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state_dict`."""
+        self.link.load_state_dict(state["link"])
+        self.scoring.load_state_dict(state["scoring"])
+        for name in STATE:
+            setattr(self, name, state[name])
 
     def step(self, frame: Tensor) -> EncodedFrames | None:
         """Take in the next frame.
@@ -153,41 +136,26 @@ class VideoPredictor:
         Returns:
             The next frames that became final; None if there are none.
         """
-        state = self.state
-        state.waiting.append(frame)
-        state.num_frames += 1
-        if state.num_frames - 1 < state.next_end:
+        self.waiting.append(frame)
+        self.num_frames += 1
+        if self.num_frames - 1 < self.next_end:
             return None
-        state.next_end += self.step_length
+        self.next_end += self.step_length
         self._predict_clip()
-        return self._release(state.num_frames - self.held_back)
+        return self._release(self.num_frames - self.held_back)
 
     def finish(self) -> EncodedFrames | None:
-        """Give the last frames; None if all are given.
-
-        Raises:
-            UserInputError: There was no frame.
-        """
-        state = self.state
-        if not state.num_frames:
-            raise UserInputError("the video has no frame")
-        if state.waiting:
+        """Give the last frames; None if all are given."""
+        if self.waiting:
             self._predict_clip()
-        return self._release(state.num_frames)
+        return self._release(self.num_frames)
 
     def scores(self, ids: Tensor | None = None) -> SequenceScores:
         """Sequences that are results so far, of all or among ``ids``; final after ``finish``."""
-        return self.state.scoring.scores(ids)
+        return self.scoring.scores(ids)
 
     def predict(self, frames: Iterable[Tensor]) -> SequenceResults:
-        """Predict a whole video.
-
-        Args:
-            frames: See :meth:`step`.
-
-        Returns:
-            Its sequences.
-        """
+        """Predict a whole video of frames as :meth:`step` takes them."""
         self.reset()
         parts = [*map(self.step, frames), self.finish()]
         present = [part for part in parts if part is not None]
@@ -196,21 +164,38 @@ class VideoPredictor:
     @torch.no_grad()
     def _predict_clip(self) -> None:
         """Predict the clip that ends with the last frame."""
-        state, model = self.state, self.model
-        state.maps += model.frame_maps(torch.stack(state.waiting))
-        padding_mask = self._padding_mask.to(state.waiting[0].device)
-        state.waiting = []
-        del state.maps[: -self.window]
-        length = len(state.maps)
+        model = self.model
+        self.maps += model.frame_maps(torch.stack(self.waiting))
+        padding_mask = self._padding_mask.to(self.waiting[0].device)
+        self.waiting = []
+        del self.maps[: -self.window]
+        length = len(self.maps)
         filled = max(length, self.window) if model.fill_clips else length
         order = reflect_frames(np.arange(filled), length)
-        sequences = model.predict_clip(
-            [state.maps[i] for i in order], padding_mask, self.with_masks
-        )
-        state.link.add(state.num_frames - length, sequences.frames(0, length))
+        sequences = model.predict_clip([self.maps[i] for i in order], padding_mask, self.with_masks)
+        self.link.add(self.num_frames - length, sequences.frames(0, length))
 
     def _release(self, stop: int) -> EncodedFrames | None:
-        state = self.state
-        if stop <= state.link.released:
+        if stop <= self.link.released:
             return None
-        return state.scoring.add(state.link.release(stop))
+        return self.scoring.add(self.link.release(stop))
+
+
+def predict_video(
+    model: ClipModel,
+    frames: Iterable[Tensor],
+    unpadded: tuple[int, int],
+    original: tuple[int, int],
+) -> SequenceResults:
+    """Predict a whole video whose frames a host's data loader gives.
+
+    Args:
+        model: What predicts its clips.
+        frames: T frames (3, H, W) as the model sees them.
+        unpadded: Height and width of these without padding.
+        original: Height and width of the frames of the video.
+    """
+    frames = iter(frames)
+    first = next(frames)
+    sizes = FrameSizes((first.shape[-2], first.shape[-1]), unpadded, original)
+    return VideoPredictor(model, sizes).predict(chain([first], frames))

@@ -32,8 +32,8 @@ class VideoRun:
             for frame in run.frame_results(part, images):
                 ...
 
-    A part comes as soon as nothing changes it any more, with its t frames, RGB (H, W, 3), uint8.
-    :meth:`scores` says which of its sequences are results, finally after the last part.
+    A part comes as soon as nothing changes it any more. :meth:`scores` says which of its sequences
+    are results, finally after the last part.
 
     Args:
         model: What predicts clips.
@@ -75,11 +75,7 @@ class VideoRun:
         self._predictor: VideoPredictor | None = None
 
     def __iter__(self) -> Iterator[tuple[EncodedFrames, list[np.ndarray]]]:
-        """Predict the video.
-
-        Raises:
-            UserInputError: It has no frame, a frame cannot be used, or a setting does not fit.
-        """
+        """Predict the video; without a frame that is a ``UserInputError``."""
         waiting: deque[np.ndarray] = deque()  # frames without final results
 
         def given(part: EncodedFrames | None) -> Iterator[tuple[EncodedFrames, list[np.ndarray]]]:
@@ -94,9 +90,9 @@ class VideoRun:
             if self._predictor is None:
                 self._predictor = VideoPredictor(self.model, sizes, **self.settings)
                 if self._state is not None:
-                    self._predictor.state.load_state_dict(self._state)
-                known = self._predictor.state.num_frames
-                self.num_frames = self._predictor.state.link.released
+                    self._predictor.load_state_dict(self._state)
+                known = self._predictor.num_frames
+                self.num_frames = self._predictor.link.released
             if index >= self.num_frames:
                 waiting.append(image)
             if index >= known:
@@ -112,8 +108,7 @@ class VideoRun:
     @property
     def predictor(self) -> VideoPredictor:
         """What predicts the video, once its first frame was read."""
-        if self._predictor is None:
-            raise RuntimeError(f"{self.name}: iterate over the run first")
+        assert self._predictor is not None
         return self._predictor
 
     @property
@@ -127,15 +122,14 @@ class VideoRun:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs to go on after the parts so far."""
-        return self.predictor.state.state_dict()
+        return self.predictor.state_dict()
 
     def frame_results(
         self, part: EncodedFrames, images: Sequence[np.ndarray], score_thr: float = 0.0
     ) -> Iterator[FrameResults]:
-        """Results of each frame of the part that the iteration has just given.
+        """Results of each frame of the part that has just been given, as they are known now.
 
-        Scores and classes are those that are known now; sequences whose score is below
-        ``score_thr`` are left out.
+        Sequences whose score is below ``score_thr`` are left out.
         """
         now = self.scores(part.ids)
         rows = {identity: row for row, identity in enumerate(part.ids.tolist())}

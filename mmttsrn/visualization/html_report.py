@@ -27,32 +27,16 @@ NUM_WORST = 5
 
 @dataclass
 class _Instance:
-    """An instance as the page has it.
+    """An instance as the page has it."""
 
-    Attributes:
-        name: Its class.
-        score: Its score; 1 for ground truth.
-        label: What is written beside it.
-        thumb: Picture of it where it is largest, JPEG.
-        area: Pixels of its box there.
-        spans: First and last frames of the stretches in which it is visible.
-        seen: Box and outlines by picture of the page.
-    """
-
-    name: str
-    score: float
+    name: str  # of its class
+    score: float  # 1 for ground truth
     label: str
-    thumb: bytes = b""
-    area: float = 0.0
+    thumb: str = ""  # picture of it where it is largest, JPEG in base64
+    area: float = 0.0  # pixels of its box there
+    # First and last frames of the stretches in which it is visible.
     spans: list[list[int]] = field(default_factory=list)
-    seen: dict[int, dict[str, Any]] = field(default_factory=dict)
-
-    def add_frame(self, number: int) -> None:
-        """Note that it is visible in a frame."""
-        if self.spans and self.spans[-1][1] in (number - 1, number):
-            self.spans[-1][1] = number
-        else:
-            self.spans.append([number, number])
+    seen: dict[int, dict[str, Any]] = field(default_factory=dict)  # by picture of the page
 
 
 class HtmlReport:
@@ -120,9 +104,10 @@ class HtmlReport:
             self._write()
 
     def _write(self) -> None:
+        pictures = f", every {self.step}. one shown" if self.step > 1 else ""
         content = {
             "title": self.title,
-            "about": _about(self.num_frames, self.step, len(self._found)),
+            "about": f"{self.num_frames} frames{pictures}, {len(self._found)} instances",
             "width": self.size[1],
             "height": self.size[0],
             "num_frames": self.num_frames,
@@ -159,17 +144,18 @@ def _collect(
         identity = int(frame.instance_ids[row])
         instance = known.setdefault(identity, _Instance(name, score, name + rest))
         instance.name, instance.score, instance.label = name, score, name + rest
-        instance.add_frame(number)
+        if instance.spans and instance.spans[-1][1] >= number - 1:
+            instance.spans[-1][1] = number
+        else:
+            instance.spans.append([number, number])
         box = frame.boxes[row].double().numpy()
         area = float((box[2] - box[0]) * (box[3] - box[1]))
         if image is not None and area > 1.2 * instance.area:
             instance.area, instance.thumb = area, _thumbnail(image, box)
         if picture is not None:
             outlines = [] if frame.masks is None else _outlines(frame.masks[row], scale)
-            instance.seen[picture] = {
-                "box": [round(value, 1) for value in (box * scale).tolist()],
-                "polygons": outlines,
-            }
+            corners = [round(value, 1) for value in (box * scale).tolist()]
+            instance.seen[picture] = {"box": corners, "polygons": outlines}
 
 
 def _outlines(mask: np.ndarray, scale: float) -> list[list[float]]:
@@ -183,14 +169,14 @@ def _outlines(mask: np.ndarray, scale: float) -> list[list[float]]:
     ]
 
 
-def _thumbnail(image: np.ndarray, box: np.ndarray) -> bytes:
+def _thumbnail(image: np.ndarray, box: np.ndarray) -> str:
     height, width = image.shape[:2]
     x1, y1 = (max(int(value), 0) for value in box[:2])
     x2, y2 = min(math.ceil(box[2]), width), min(math.ceil(box[3]), height)
     part = image[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)]
     shrink = THUMB_SIZE / max(part.shape[:2])
     size = [max(round(side * shrink), 1) for side in part.shape[1::-1]]
-    return _encode(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
+    return _jpeg(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
 
 
 def _best_overlaps(found: FrameResults, true: FrameResults) -> list[float]:
@@ -211,11 +197,6 @@ def _worst_frames(overlaps: Sequence[tuple[int, float]]) -> list[tuple[int, floa
     return sorted(means, key=lambda pair: pair[1])[:NUM_WORST]
 
 
-def _about(num_frames: int, step: int, num_instances: int) -> str:
-    pictures = f", every {step}. one shown" if step > 1 else ""
-    return f"{num_frames} frames{pictures}, {num_instances} instances"
-
-
 def _as_json(instances: dict[int, _Instance]) -> list[dict[str, Any]]:
     """Instances, the best first."""
     rows = sorted(instances.items(), key=lambda pair: -pair[1].score)
@@ -226,7 +207,7 @@ def _as_json(instances: dict[int, _Instance]) -> list[dict[str, Any]]:
             "label": instance.label,
             "score": instance.score,
             "color": "#{:02x}{:02x}{:02x}".format(*instance_color(identity)),
-            "thumb": base64.b64encode(instance.thumb).decode(),
+            "thumb": instance.thumb,
             "spans": instance.spans,
             "seen": instance.seen,
         }
@@ -235,12 +216,6 @@ def _as_json(instances: dict[int, _Instance]) -> list[dict[str, Any]]:
 
 
 def _jpeg(image: np.ndarray) -> str:
-    return base64.b64encode(_encode(image)).decode()
-
-
-def _encode(image: np.ndarray) -> bytes:
-    """JPEG of an RGB image."""
-    _, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    )
-    return data.tobytes()
+    """JPEG of an RGB image in base64."""
+    bgr, quality = cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    return base64.b64encode(cv2.imencode(".jpg", bgr, quality)[1].tobytes()).decode()

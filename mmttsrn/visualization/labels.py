@@ -15,15 +15,10 @@ Rect = tuple[int, int, int, int]  # x1, y1, x2, y2; x2 and y2 exclusive
 
 @dataclass(frozen=True)
 class Font:
-    """Size of the label text.
+    """Size of the label text."""
 
-    Attributes:
-        scale: OpenCV font scale.
-        thickness: Stroke width in pixels.
-    """
-
-    scale: float
-    thickness: int
+    scale: float  # of OpenCV
+    thickness: int  # of the strokes, in pixels
 
     @classmethod
     def for_frame(cls, height: int, width: int) -> "Font":
@@ -40,8 +35,7 @@ class Font:
 def fit_label(name: str, suffix: str, max_width: int, font: Font) -> str:
     """Shorten ``name`` until ``name + suffix`` fits into ``max_width`` pixels.
 
-    Returns:
-        The label; the bare suffix where no letter of the name fits; empty where even that does not.
+    Where no letter of the name fits, the suffix is left; empty where even that does not.
     """
     if font.measure(name + suffix)[0] <= max_width:
         return name + suffix

@@ -31,8 +31,8 @@ class OverlayStyle:
     min_side: int = 360
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha is {self.alpha}, expected a number from 0 to 1")
+        if not (0 <= self.alpha <= 1 and self.line_width >= 1):
+            raise ValueError(f"{self}: expected alpha from 0 to 1 and line_width of 1 or more")
 
     def zoom(self, height: int, width: int) -> int:
         """Whole factor by which a frame of ``height`` x ``width`` is enlarged."""
@@ -56,20 +56,6 @@ def drawing_order(frame: FrameResults) -> list[int]:
     return rows if scores is None else sorted(rows, key=lambda row: -scores[row])
 
 
-def mask_box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Box x1, y1, x2, y2 (exclusive end) around the pixels of a non-empty mask (H, W)."""
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def enlarge(image: np.ndarray, zoom: int) -> np.ndarray:
-    """Copy of an image (H, W, 3), enlarged by a whole factor."""
-    if zoom == 1:
-        return image.copy()
-    height, width = image.shape[:2]
-    return cv2.resize(image, (width * zoom, height * zoom), interpolation=cv2.INTER_CUBIC)
-
-
 def draw_masks(
     canvas: np.ndarray, masks: np.ndarray, ids: Sequence[int], style: OverlayStyle
 ) -> None:
@@ -85,8 +71,8 @@ def draw_masks(
     for mask, instance_id in zip(masks, ids, strict=True):
         color = instance_color(instance_id)
         drawn = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-        x1, y1, x2, y2 = mask_box(drawn)
-        region, inside = canvas[y1:y2, x1:x2], drawn[y1:y2, x1:x2].astype(bool)
+        x, y, w, h = cv2.boundingRect(drawn)
+        region, inside = canvas[y : y + h, x : x + w], drawn[y : y + h, x : x + w].astype(bool)
         blended = (1 - style.alpha) * region[inside] + style.alpha * np.asarray(color)
         region[inside] = np.rint(blended).astype(np.uint8)
         contours, _ = cv2.findContours(drawn, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -148,7 +134,7 @@ def draw_instances(
     """
     style = style or OverlayStyle()
     zoom = style.zoom(*image.shape[:2])
-    canvas = enlarge(image, zoom)
+    canvas = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     order = drawing_order(frame)
     if frame.masks is not None:
         bottom_up = order[::-1]

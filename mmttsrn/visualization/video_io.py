@@ -4,14 +4,53 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import partial_file
+
+FORMATS = ("mp4", "jpg", "both")
+
+
+def write_overlays(
+    out_dir: Path,
+    stem: str,
+    frames: Iterable[tuple[str, np.ndarray]],
+    output_format: str,
+    fps: float,
+) -> list[Path]:
+    """Write the drawn frames of a video, each as soon as it is drawn.
+
+    Args:
+        out_dir: Folder to write to.
+        stem: Path of the mp4 below the folder, without suffix.
+        frames: Path of each frame below the folder, whose suffix becomes ``.jpg``, and RGB pixels
+            (H, W, 3), uint8, all of one size.
+        output_format: ``mp4``, ``jpg`` or ``both``.
+        fps: Frames per second of the mp4.
+
+    Returns:
+        What was written: the mp4 and the folder of the frames.
+    """
+    written: dict[Path, None] = {}  # in order, each once
+    with ExitStack() as stack:
+        mp4 = None
+        if output_format != "jpg":
+            mp4 = stack.enter_context(Mp4Writer(out_dir / f"{stem}.mp4", fps))
+            written[mp4.path] = None
+        for name, frame in frames:
+            if mp4 is not None:
+                mp4.write(frame)
+            if output_format != "mp4":
+                path = out_dir / PurePosixPath(name).with_suffix(".jpg")
+                write_frame(path, frame)
+                written.setdefault(path.parent)
+    return list(written)
 
 
 def write_frame(path: str | os.PathLike, frame: np.ndarray) -> None:
@@ -27,11 +66,7 @@ def write_frame(path: str | os.PathLike, frame: np.ndarray) -> None:
 
 
 def require_mp4_encoder() -> None:
-    """Find out, before any long work, whether this OpenCV can write mp4.
-
-    Raises:
-        UserInputError: It cannot.
-    """
+    """Refuse, before any long work, an OpenCV that cannot write mp4."""
     with tempfile.TemporaryDirectory() as folder:
         _open_mp4(Path(folder) / "probe.mp4", fps=1.0, width=64, height=64).release()
 
@@ -42,8 +77,7 @@ def _open_mp4(path: Path, fps: float, width: int, height: int) -> cv2.VideoWrite
     if not writer.isOpened():
         raise UserInputError(
             f"{path}: OpenCV cannot open an mp4 (mp4v) writer for {width}x{height} at {fps:g} fps; "
-            "check these, that the folder is writable and that opencv-python-headless has "
-            "FFmpeg, or write jpg frames instead"
+            "check that the folder is writable and that OpenCV has FFmpeg, or write jpg frames"
         )
     return writer
 
@@ -60,50 +94,40 @@ class Mp4Writer(ExitStack):
         fps: Frames per second.
 
     Raises:
-        ValueError: ``fps`` is not positive, or a frame differs in size from the first.
-        UserInputError: This OpenCV cannot encode mp4, or the file cannot be written or read back.
+        UserInputError: This OpenCV cannot encode mp4, the file cannot be written or read back, or a
+            frame differs in size from the first.
     """
 
     def __init__(self, path: str | os.PathLike, fps: float) -> None:
         super().__init__()
-        if not fps > 0:
-            raise ValueError(f"fps is {fps}, expected a positive number")
         self.path = Path(path)
         self.fps = fps
         self._writer: cv2.VideoWriter | None = None
-        self._shape: tuple[int, ...] = ()
+        self._shape: tuple[int, ...] | None = None
         self._num_frames = 0
 
     def write(self, frame: np.ndarray) -> None:
         """Append one RGB frame (H, W, 3), uint8."""
+        self._shape = self._shape or frame.shape
+        if frame.shape != self._shape:
+            raise UserInputError(f"{self.path}: expected frames {self._shape}, got {frame.shape}")
         bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
         padded = cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
         if self._writer is None:
-            self._shape = frame.shape
             part = self.enter_context(partial_file(self.path))
             self._writer = _open_mp4(part, self.fps, padded.shape[1], padded.shape[0])
             self.push(lambda kind, *_: None if kind else self._check(part))
             self.callback(self._writer.release)
-        if frame.shape != self._shape:
-            raise ValueError(
-                f"{self.path}: frame of shape {frame.shape} in a video of shape {self._shape}"
-            )
         self._writer.write(cv2.cvtColor(padded, cv2.COLOR_RGB2BGR))
         self._num_frames += 1
 
     def _check(self, written: Path) -> None:
-        """Read first and last frame back: OpenCV says nothing when a disk is full."""
+        """Read the last frame back: OpenCV says nothing when a disk is full."""
         capture = cv2.VideoCapture(str(written))
-        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        is_whole = count == self._num_frames
-        for number in {0, count - 1} if is_whole else ():
-            capture.set(cv2.CAP_PROP_POS_FRAMES, number)
-            is_whole &= capture.read()[0]
-        capture.release()
-        if not is_whole:
-            raise UserInputError(
-                f"{self.path}: cannot be read back after writing; check the space on the disk"
-            )
+        is_whole = capture.get(cv2.CAP_PROP_FRAME_COUNT) == self._num_frames
+        capture.set(cv2.CAP_PROP_POS_FRAMES, self._num_frames - 1)
+        if not (is_whole and capture.read()[0]):
+            raise UserInputError(f"{self.path}: cannot be read back; check the space on the disk")
 
 
 def add_audio(video: Path, source: Path) -> bool:

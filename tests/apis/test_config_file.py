@@ -45,28 +45,6 @@ def test_a_name_of_several_configs_lists_them(tmp_path, monkeypatch):
         find_config("same")
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("model = dict(\n", "SyntaxError"),
-        ("a = 1\nmodel = undefined\n", "NameError: name 'undefined' is not defined"),
-        ("_base_ = ['missing.py']\n", "missing.py"),
-        ("custom_imports = dict(imports=['no_such_module'])\n", "ModuleNotFoundError"),
-        ("raise SystemExit(0)\n", "ends the program"),
-        ("a = 1\n", "no model and no train_cfg in this config"),
-    ],
-)
-def test_faults_of_a_config_are_told_in_one_line(tmp_path, text, reason):
-    path = tmp_path / "config.py"
-    path.write_text(text)
-    with pytest.raises(UserInputError) as error:
-        load_config(str(path), required_keys=("model", "train_cfg"))
-    message = str(error.value)
-    assert message.startswith(str(path))
-    assert reason in message
-    assert "\n" not in message
-
-
 @pytest.mark.skipif(
     find_spec("mmtrack") is not None, reason="tells what is said without mmtrack, which is here"
 )

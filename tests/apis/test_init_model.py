@@ -137,13 +137,3 @@ def test_config_alone_gives_random_weights():
     model = init_model("ttsrn_tiny_shapes")
     assert model.dataset_meta == {}
     assert not model.training
-
-
-def test_checkpoint_of_another_model(released):
-    with pytest.raises(UserInputError, match="a checkpoint of another model"):
-        init_model("ttsrn_ytvis19", released.checkpoint)
-
-
-def test_unknown_name():
-    with pytest.raises(UserInputError, match=r"no such config file; did you mean ttsrn_tiny_shap"):
-        init_model("ttsrn_tiny_shpes")

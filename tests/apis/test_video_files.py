@@ -176,5 +176,5 @@ def test_folders_of_videos_are_searched_and_others_are_a_video(tmp_path: Path) -
 def test_a_list_of_videos_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "videos.txt"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserInputError, match=r"videos\.txt: is no text"):
+    with pytest.raises(UserInputError, match=r"videos\.txt: UnicodeDecodeError"):
         list_videos([str(path)])

@@ -171,27 +171,6 @@ def test_the_model_of_mmdetection_runs_window_by_window(frames: np.ndarray) -> N
     assert all(len(result) <= 10 for result in results)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (dict(model="ttsrn_nothing"), "there is no such config"),
-        (dict(model=RELEASE, weights="nowhere.pth"), "nowhere.pth"),
-        (dict(model="mask2former-no"), "there is no such config"),
-    ],
-)
-def test_what_does_not_fit_is_refused(settings: dict, message: str) -> None:
-    with pytest.raises(UserInputError, match=message):
-        VISInferencer(device="cpu", **settings)
-
-
-def test_wrong_windows_are_refused_with_the_first_frame(
-    inferencer: VISInferencer, frames: np.ndarray
-) -> None:
-    wrong = VISInferencer(inferencer.model, device="cpu", window=99)
-    with pytest.raises(UserInputError, match="window=99 must be 1 to 4 frames"):
-        list(wrong(frames))
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="its absence cannot be shown with a GPU")
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(UserInputError, match=r"device='cuda': give auto, cpu, or a device"):

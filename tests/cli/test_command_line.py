@@ -79,13 +79,6 @@ def test_own_model_wrapper_is_kept(started):
     assert cfg.model_wrapper_cfg.device_ids is None
 
 
-def test_one_process_needs_no_group(started):
-    cfg = Config(dict(env_cfg=dict(dist_cfg=dict(backend="nccl"))))
-    prepare_distributed(cfg, "none", local_rank=0)
-    assert started == []
-    assert "model_wrapper_cfg" not in cfg
-
-
 def test_gpu_processes_are_left_to_mmengine(started, monkeypatch):
     monkeypatch.setattr(command_line, "get_device", lambda: "cuda")
     cfg = Config(dict(env_cfg=dict(dist_cfg=dict(backend="nccl"))))

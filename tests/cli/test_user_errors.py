@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from mmttsrn.cli import user_errors
 from mmttsrn.cli.user_errors import (
     ArgumentParser,
-    positive,
+    number_type,
     report_user_errors,
     seed,
     threshold,
@@ -119,8 +119,8 @@ def test_sigterm_and_ctrl_c_end_a_command_without_a_traceback(capsys):
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
-        (positive(int), "3", ["0", "-1", "x"]),
-        (positive(float), "0.5", ["0", "nan", "inf", "1e999"]),
+        (number_type(int), "3", ["0", "-1", "x"]),
+        (number_type(float), "0.5", ["0", "nan", "inf", "1e999"]),
         (threshold, "-0.5", ["nan", "x"]),
         (seed, "4294967295", ["-1", "4294967296", "1.5"]),
     ],

@@ -118,7 +118,7 @@ def train_in_process(rank: int, folder: Path, port: int, batch: int) -> None:
         build(folder, [ask], f"stop_{rank}").train()
         end = "whole"
     except TrainingStopped as stopped:
-        end = f"stopped after {stopped.steps} in batch {ask.seen[-1]}"
+        end = f"{str(stopped).partition(' iterations')[0]} in batch {ask.seen[-1]}"
     (folder / f"{rank}.txt").write_text(end)
 
 

@@ -101,5 +101,5 @@ def test_classes_of_the_data_are_those_of_the_checkpoint(folder, run_tool):
         torch.save(content, CHECKPOINT)
         status, _, err = run_tool(*arguments)
         assert status == expected
-    assert "are not those of the checkpoint, ['a', 'b', 'c', 'd']; test on these" in err[-1]
+    assert "expected the classes of the checkpoint, ['a', 'b', 'c', 'd'], got" in err[-1]
     assert run_tool(*arguments, "--allow-class-mismatch")[0] == 0

@@ -82,22 +82,10 @@ def test_one_json_for_everything(demo, tmp_path, capsys):
     assert "no held-out clips" in capsys.readouterr().out
 
 
-def test_folder_without_annotations_lists_what_was_looked_for(demo, tmp_path):
-    with pytest.raises(UserInputError, match=r"expected one of train\.json, annot"):
-        demo.find_splits(tmp_path)
-
-
 def test_folder_without_images_lists_where_it_looked(demo, tmp_path):
     _write_split(tmp_path / "train.json", tmp_path / "elsewhere")
     message = r"frame clip/00000\.jpg not found in .*; looked in train/JPEGImages, JPEGImages,"
     with pytest.raises(UserInputError, match=message):
-        demo.find_splits(tmp_path)
-
-
-def test_single_missing_frame(demo, tmp_path):
-    _write_split(tmp_path / "train.json", tmp_path / "JPEGImages")
-    (tmp_path / "JPEGImages/clip/00001.jpg").unlink()
-    with pytest.raises(UserInputError, match=r"clip/00001\.jpg: frame of video 1 not found"):
         demo.find_splits(tmp_path)
 
 
@@ -220,21 +208,14 @@ def test_outputs_and_last_lines(run, tmp_path, shapes):
     status, lines, errors = run("--data", str(shapes))
     assert status == 0, errors
     written = {path.relative_to(work_dir).as_posix() for path in work_dir.rglob("*.*")}
-    assert written == {
-        "mine.json",
-        *["results.json", "results.zip", "overlay/clip_000.mp4"],
-    }
+    assert written == {"mine.json", "results.json", "results.zip", "overlay/clip_000.mp4"}
+    capture = cv2.VideoCapture(str(work_dir / "overlay/clip_000.mp4"))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 2 * 96 * 6  # beside the ground truth
     assert "demo finished in 0 min" in lines[-5]
     assert f"{work_dir}/iter_3.pth" in lines[-4]
     assert f"{work_dir}/results.zip" in lines[-3]
     assert lines[-1].split() == ["mask", "AP,", "held-out", "clips", "1.000"]
-
-
-def test_overlay_videos_have_ground_truth_beside_the_results(run, tmp_path, shapes):
-    run("--data", str(shapes))
-    capture = cv2.VideoCapture(str(tmp_path / "work/overlay/clip_000.mp4"))
-    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
-    assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 2 * 96 * 6
 
 
 def test_held_out_clips_without_ground_truth(run, tmp_path):
@@ -251,16 +232,6 @@ def test_wrong_data_is_one_line(run, tmp_path):
     assert status == 2
     assert len(errors) == 1
     assert errors[0].startswith(f"error: --data {tmp_path}/nothing: expected one of train.json")
-
-
-def test_wrong_config_is_one_line(run, shapes, tmp_path):
-    broken = tmp_path / "broken.py"
-    broken.write_text("_base_ = ['mmttsrn::vis/ttsrn_tiny_shapes.py']\nmodel = dict(head=None)\n")
-    for name, message in (("no_such_config", "no_such_config: "), (broken, "config: Attribute")):
-        status, _, errors = run("--data", str(shapes), "--config", str(name))
-        assert status == 2
-        assert len(errors) == 1
-        assert errors[0].startswith(f"error: {message}")
 
 
 class _Signal(Hook):

@@ -181,7 +181,7 @@ def test_no_ground_truth(run_tool, files):
             "results.json",
             "results.json: results.json is not a folder to write",
         ),
-        ("--threads", "0", "argument --threads: 0 is not a positive number"),
+        ("--threads", "0", "argument --threads: expected more than 0, got 0"),
     ],
 )
 def test_options_are_checked_before_the_work(run_tool, files, monkeypatch, option, value, expected):

@@ -116,8 +116,8 @@ def test_only_some_classes_and_good_scores(run_tool, videos: Path, tmp_path: Pat
     [
         (("nowhere.mp4", *MODEL), "nowhere.mp4: no such file or folder"),
         (("{b}", *MODEL, "--classes", "horse"), "--classes horse: the model does not know it"),
-        (("{b}", *MODEL, "--window", "9"), "window=9 must be 1 to 4 frames"),
-        (("{b}", *MODEL, "--latency", "4"), "latency=4 must be 0 to 3 frames"),
+        (("{b}", *MODEL, "--window", "9"), "window: expected 1 to 4 frames, got 9"),
+        (("{b}", *MODEL, "--latency", "4"), "latency: expected 0 to 3 frames, got 4"),
         (("{b}", *MODEL, "--out", "{b}"), "is the input itself"),
         (("{b}", "{a}", *MODEL, "--out", "x.mp4"), "names one file for 2 videos"),
         (("{b}", "--model", "nothing"), "nothing: there is no such config"),

@@ -5,10 +5,7 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-from mmttsrn.visualization.video_io import write_frame
 
 TOOL = Path(__file__).parents[2] / "tools" / "visualization" / "html_report.py"
 
@@ -59,11 +56,3 @@ def test_a_file_in_place_of_the_folder_is_refused(report, vis_files):
     code, _, errors = report(out="taken/deeper")
     assert code == 2
     assert "is not a folder" in errors[-1]
-
-
-def test_a_frame_of_another_size_is_refused(report, vis_files):
-    frame = next((vis_files / "frames").rglob("*.jpg"))
-    write_frame(frame, np.zeros((5, 7, 3), np.uint8))
-    code, _, errors = report()
-    assert code == 2
-    assert f"{frame}: frame is 7x5, but the annotation file says" in errors[-1]

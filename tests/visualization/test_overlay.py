@@ -8,7 +8,6 @@ from mmttsrn.visualization.overlay import (
     Trails,
     draw_instances,
     draw_masks,
-    mask_box,
 )
 
 ORIGINAL_SIZE = OverlayStyle(min_side=0)
@@ -130,13 +129,10 @@ def test_small_frames_are_enlarged(size, min_side, zoom):
     assert (inside != 0).any(-1).all()
 
 
-def test_mask_box_is_half_open():
-    assert mask_box(_masks((40, 30, 80, 60))[0]) == (40, 30, 80, 60)
-
-
-def test_wrong_opacity():
-    with pytest.raises(ValueError, match="alpha"):
-        OverlayStyle(alpha=1.5)
+@pytest.mark.parametrize("kwargs", [{"alpha": 1.5}, {"line_width": 0}])
+def test_wrong_style(kwargs):
+    with pytest.raises(ValueError, match="expected alpha from 0 to 1 and line_width of 1"):
+        OverlayStyle(**kwargs)
 
 
 def test_a_trail_follows_the_centre_and_ends(image):

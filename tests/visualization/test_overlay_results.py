@@ -100,32 +100,6 @@ def test_wrong_options_are_one_line(overlay, vis_files, options, message):
     assert not (vis_files / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "message"),
-    [
-        (
-            "instances.json",
-            lambda content: content.pop("videos") and None,
-            "videos: expected an object with this list",
-        ),
-        (
-            "results.json",
-            lambda results: results[3].update(video_id=9),
-            "entry 3: video_id: expected an id of",
-        ),
-    ],
-)
-def test_wrong_files_are_one_line(overlay, vis_files, edit_json, name, change, message):
-    edit_json(name, change)
-    code, _, errors = overlay()
-    assert code == 2
-    assert len(errors) == 1
-    assert errors[0].startswith("error: ")
-    assert name in errors[0]
-    assert message in errors[0]
-    assert not (vis_files / "out").exists()
-
-
 def test_ground_truth_that_is_not_there(overlay, edit_json):
     edit_json("instances.json", lambda content: content.pop("annotations") and None)
     code, _, errors = overlay("--with-gt")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors
+from mmttsrn.cli.user_errors import ArgumentParser, number_type, report_user_errors
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation import Evaluation
 from mmttsrn.evaluation.analysis import report
@@ -63,7 +63,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="take all classes as one, in everything that is printed and written",
     )
-    parser.add_argument("--threads", type=positive(int), help="all cores by default")
+    parser.add_argument("--threads", type=number_type(int), help="all cores by default")
     return parser.parse_args(argv)
 
 

@@ -6,7 +6,7 @@ Pages load nothing and need no other file; open them in any browser.
 import argparse
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors, threshold
+from mmttsrn.cli.user_errors import ArgumentParser, number_type, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.analysis.errors import analyse_errors
 from mmttsrn.evaluation.ytvis import evaluate
@@ -14,12 +14,7 @@ from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.output_files import check_output_folder
 from mmttsrn.formats.results import Results, read_results
 from mmttsrn.visualization.html_report import HtmlReport
-from mmttsrn.visualization.render import check_frames, read_frame_of
-from mmttsrn.visualization.video_sequences import (
-    add_predictions,
-    unique_stems,
-    videos_to_draw,
-)
+from mmttsrn.visualization.render import output_stems, require_frames, videos_to_draw
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -36,8 +31,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--score-thr", type=threshold, default=0.1, help="instances below this score are left out"
     )
-    parser.add_argument("--max-videos", type=positive(int), help="only the first videos")
-    parser.add_argument("--fps", type=positive(float), default=6.0, help="frames a second")
+    parser.add_argument("--max-videos", type=number_type(int), help="only the first videos")
+    parser.add_argument("--fps", type=number_type(float), default=6.0, help="frames a second")
     return parser.parse_args(argv)
 
 
@@ -60,21 +55,18 @@ def main(argv: list[str] | None = None) -> None:
     check_output_folder(args.out, "--out")
     truth = read_ground_truth(args.ann_file, need_frames=True)
     results = read_results(args.results_file, truth)
-    videos = videos_to_draw(truth)
-    add_predictions(videos, truth, results, args.score_thr)
-    chosen = list(videos.values())[: args.max_videos]
+    chosen = list(videos_to_draw(truth, results, args.score_thr).values())[: args.max_videos]
     if not chosen:
         raise UserInputError(f"{args.ann_file}: videos: is empty; nothing to show")
-    check_frames([drawn.video for drawn in chosen], args.img_root)
-    stems = unique_stems([drawn.video for drawn in chosen])
+    require_frames([drawn.video for drawn in chosen], args.img_root)
+    stems = output_stems([drawn.video for drawn in chosen])
     for drawn in chosen:
         video = drawn.video
         path = args.out / f"{stems[video.id]}.html"
         numbers = compare(truth, results, video.id) if truth.has_sequences else None
         title = f"{stems[video.id]} (video {video.id})"
         with HtmlReport(path, title, video.length, args.fps, numbers) as report:
-            for index, name in enumerate(video.file_names):
-                image = read_frame_of(video, Path(args.img_root) / name)
+            for index, image in enumerate(drawn.images(args.img_root)):
                 true = drawn.frame(index, video.sequences) if numbers else None
                 report.add(image, drawn.frame(index, drawn.predicted), true)
         print(path, flush=True)

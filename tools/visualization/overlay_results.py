@@ -4,18 +4,12 @@ import argparse
 import time
 from pathlib import Path
 
-from mmttsrn.cli.user_errors import ArgumentParser, positive, report_user_errors, threshold
+from mmttsrn.cli.user_errors import ArgumentParser, number_type, report_user_errors, threshold
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
-from mmttsrn.visualization.overlay_files import FORMATS
-from mmttsrn.visualization.render import RenderOptions, render_videos
-from mmttsrn.visualization.video_io import require_mp4_encoder
-from mmttsrn.visualization.video_sequences import (
-    VideoSequences,
-    add_predictions,
-    videos_to_draw,
-)
+from mmttsrn.visualization.render import VideoSequences, render_videos, videos_to_draw
+from mmttsrn.visualization.video_io import FORMATS, require_mp4_encoder
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -35,8 +29,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--video-id", type=int, nargs="+", help="only these videos; all without this option"
     )
-    parser.add_argument("--max-videos", type=positive(int), help="only the first videos")
-    parser.add_argument("--fps", type=positive(float), default=6.0, help="frames a second of mp4")
+    parser.add_argument("--max-videos", type=number_type(int), help="only the first videos")
+    parser.add_argument(
+        "--fps", type=number_type(float), default=6.0, help="frames a second of mp4"
+    )
     parser.add_argument("--format", choices=FORMATS, default="mp4", help="what to write")
     parser.add_argument(
         "--with-gt", action="store_true", help="show ground truth to the left of the results"
@@ -70,8 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.format != "jpg":
         require_mp4_encoder()
     truth = read_ground_truth(args.ann_file, need_frames=True)
-    videos = videos_to_draw(truth)
-    add_predictions(videos, truth, read_results(args.results_file, truth), args.score_thr)
+    videos = videos_to_draw(truth, read_results(args.results_file, truth), args.score_thr)
     chosen = select_videos(videos, args.video_id, args.max_videos)
     if args.with_gt and not truth.has_sequences:
         raise UserInputError(
@@ -79,9 +74,8 @@ def main(argv: list[str] | None = None) -> None:
         )
     if not any(drawn.predicted for drawn in chosen):
         print(f"note: no instance of these videos reaches --score-thr {args.score_thr}")
-    options = RenderOptions(args.format, args.fps, args.with_gt)
     start = time.monotonic()
-    written = render_videos(chosen, args.img_root, args.out, options)
+    written = render_videos(chosen, args.img_root, args.out, args.format, args.fps, args.with_gt)
     for number, (drawn, paths) in enumerate(zip(chosen, written, strict=True), start=1):
         counts = f"{drawn.video.length} frames, {len(drawn.predicted)} instances"
         print(f"[{number}/{len(chosen)}] {' and '.join(map(str, paths))}: {counts}", flush=True)

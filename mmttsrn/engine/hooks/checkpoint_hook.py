@@ -32,10 +32,7 @@ class SafeWriteCheckpointHook(CheckpointHook):
 
     Args:
         *args: Arguments of :class:`mmengine.hooks.CheckpointHook`.
-        **kwargs: The same.
-
-    Raises:
-        UserInputError: It does not take one of them.
+        **kwargs: The same; one that it does not take is a ``UserInputError``.
     """
 
     file_backend: Any
@@ -62,9 +59,6 @@ class SafeWriteCheckpointHook(CheckpointHook):
         """Save after ``step`` steps, wherever in an epoch, unless that was just done.
 
         In a run whose checkpoints are by epoch, this one is removed with the next of them.
-
-        Returns:
-            The checkpoint.
         """
         if self.last_ckpt is None or self._last_step != step:
             regular = self.filename_tmpl, self.max_keep_ckpts

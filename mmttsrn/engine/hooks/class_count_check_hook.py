@@ -19,10 +19,9 @@ ALLOW_FLAG = "--allow-class-mismatch"
 class ClassCountCheckHook(Hook):
     """Stops a run whose model does not predict the classes of its data set, before it starts.
 
-    Its head has to have as many; a head is a part of the model, a direct child, with
-    ``num_classes``. In a test the checkpoint, if it names the classes that it was trained on, has
-    to name the same ones, unless the data set is class-agnostic. Where it has them in another
-    order, :class:`~mmttsrn.datasets.YouTubeVISVideos` takes that.
+    Its head, a direct child of the model with ``num_classes``, has to have as many. In a test the
+    checkpoint, if it names the classes that it was trained on, has to name the same ones, unless
+    the data set is class-agnostic; :class:`~mmttsrn.datasets.YouTubeVISVideos` takes its order.
 
     Args:
         allow_class_mismatch: Do not compare the names.
@@ -63,20 +62,16 @@ class ClassCountCheckHook(Hook):
                     user.dataset_meta = dataset.metainfo
                 print_log("classes are those of the checkpoint, in its order", logger="current")
         elif trained != classes:
-            raise UserInputError(
-                f"{metainfo.get('ann_file', 'the data')}: classes {classes} are not those of the "
-                f"checkpoint, {trained}; test on these, or with {ALLOW_FLAG} if only names differ"
-            )
+            what = f"{metainfo.get('ann_file')}: expected the classes of the checkpoint, {trained}"
+            raise UserInputError(f"{what}, got {classes}; if only names differ, use {ALLOW_FLAG}")
 
 
 def _check_count(runner: Runner, dataset: object) -> None:
     metainfo = getattr(dataset, "metainfo", {})
-    classes = metainfo.get("classes")
+    count = len(metainfo.get("classes") or ())
     # A model of MMDetection names its head after what it does, such as track_head.
     for name, head in bare_model(runner.model).named_children():
-        predicted = getattr(head, "num_classes", None)
-        if classes is not None and predicted not in (None, len(classes)):
-            raise UserInputError(
-                f"model.{name}.num_classes={predicted}, but {metainfo.get('ann_file', 'the data')} "
-                f"has {len(classes)} classes; set model.{name}.num_classes={len(classes)}"
-            )
+        found = getattr(head, "num_classes", count)
+        if count and found != count:
+            advice = f"set it to {count}, as {metainfo.get('ann_file')} has"
+            raise UserInputError(f"model.{name}.num_classes={found}: {advice}")

@@ -26,19 +26,12 @@ class PredictionProgressHook(Hook):
         self.interval = interval
         self.total = 0
 
-    def _begin(self, loader: Any) -> None:
+    def _before_epoch(self, runner: Runner, mode: str = "train") -> None:
         self.start = self.last = time.monotonic()
         self.frames = self.total = 0
-        if isinstance(loader.dataset, YouTubeVISVideos):
-            self.total = loader.dataset.count_frames() // get_world_size()
-
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Begin."""
-        self._begin(runner.test_dataloader)
-
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Begin."""
-        self._begin(runner.val_dataloader)
+        dataset = getattr(runner, f"{mode}_dataloader").dataset
+        if isinstance(dataset, YouTubeVISVideos):
+            self.total = dataset.count_frames() // get_world_size()
 
     def _after_iter(
         self,

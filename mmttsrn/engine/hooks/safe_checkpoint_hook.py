@@ -17,11 +17,10 @@ from mmttsrn.registry import HOOKS
 class SafeCheckpointHook(Hook):
     """From the start of a run to its end, MMEngine runs no code from checkpoints that it reads.
 
-    Of the checkpoints in the work folder the latest one that can be read is resumed. The runner
-    reads ``load_from``, ``resume`` and the ``init_cfg`` of modules after ``before_run``.
-    ``tools/train.py`` and ``tools/test.py`` do all this by themselves, and there the hook does
-    nothing; this one is for the launchers of MMDetection and mim, and for scripts. After a run that
-    fails, the process goes on reading safely.
+    Of the checkpoints in the work folder the latest one that can be read is resumed.
+    ``tools/train.py`` and ``tools/test.py`` do all this by themselves; the hook is for the
+    launchers of MMDetection and mim, and for scripts. After a run that fails, the process goes on
+    reading safely.
     """
 
     priority = "VERY_HIGH"

@@ -21,8 +21,8 @@ class StepSeedHook(Hook):
     have drawn, with any number of workers of the data loader. An epoch that was stopped in the
     middle is finished with the samples that are left of it.
 
-    It needs :class:`~mmttsrn.datasets.YouTubeVISVideos` as the data set, batches of one size and
-    one of MMEngine's training loops; without, a line in the log says that resuming is not exact.
+    It needs :class:`~mmttsrn.datasets.YouTubeVISVideos`, batches of one size and one of MMEngine's
+    training loops; without, a line in the log says that resuming is not exact.
     """
 
     priority = "VERY_HIGH"

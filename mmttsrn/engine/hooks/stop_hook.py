@@ -31,7 +31,13 @@ class StopHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Stop if that was asked for."""
-        self._stop(runner, runner.iter + 1)
+        is_asked = stop_request.is_set
+        if get_world_size() > 1:
+            flag = _on_device_of(runner, is_asked)
+            all_reduce(flag, op="max")
+            is_asked = bool(flag.item())
+        if is_asked:
+            self._save_and_stop(runner, runner.iter + 1)
 
     def before_val(self, runner: Runner) -> None:
         """Find out how many batches of the validation all processes have."""
@@ -70,15 +76,6 @@ class StopHook(Hook):
             return False
         before[1].wait()
         return bool(before[0].item())
-
-    def _stop(self, runner: Runner, steps: int) -> None:
-        is_asked = stop_request.is_set
-        if get_world_size() > 1:
-            flag = _on_device_of(runner, is_asked)
-            all_reduce(flag, op="max")
-            is_asked = bool(flag.item())
-        if is_asked:
-            self._save_and_stop(runner, steps)
 
     def _save_and_stop(self, runner: Runner, steps: int) -> None:
         saver = next((h for h in runner.hooks if isinstance(h, SafeWriteCheckpointHook)), None)

@@ -16,8 +16,7 @@ from mmttsrn.formats.frames import read_frame
 from mmttsrn.registry import HOOKS
 from mmttsrn.structures import SequenceResults, video_results
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
-from mmttsrn.visualization.overlay_files import FORMATS, write_overlays
-from mmttsrn.visualization.video_io import require_mp4_encoder
+from mmttsrn.visualization.video_io import FORMATS, require_mp4_encoder, write_overlays
 
 
 @HOOKS.register_module()
@@ -26,9 +25,8 @@ class VISVisualizationHook(Hook):
 
     ``<video>`` is the folder of the video's frames below the image folder of the dataset. Every
     rank writes the videos it tests. Without ``test_out_dir`` frames go to the visualizer's
-    backends, as those of validation do. The config needs
-    ``visualizer=dict(type="mmttsrn.VISLocalVisualizer")``. Samples of any host will do that have
-    ``pred_sequences``.
+    backends, as those of validation do. Frames look as ``mmttsrn.VISLocalVisualizer`` says, if that
+    is the visualizer of the config. Samples of any host will do that have ``pred_sequences``.
 
     Args:
         draw: Whether to draw at all.
@@ -43,8 +41,8 @@ class VISVisualizationHook(Hook):
         backend_args: Arguments of the file backend that frames are read with.
 
     Raises:
-        UserInputError: The visualizer of the runner is of another kind, ``output_format`` is
-            unknown, or mp4 is asked for and this OpenCV cannot write it.
+        UserInputError: ``output_format`` is unknown, or mp4 is asked for and this OpenCV cannot
+            write it.
     """
 
     def __init__(
@@ -60,9 +58,7 @@ class VISVisualizationHook(Hook):
         backend_args: dict | None = None,
     ) -> None:
         if output_format not in FORMATS:
-            raise UserInputError(
-                f"output_format is {output_format!r}, expected one of {', '.join(FORMATS)}"
-            )
+            raise UserInputError(f"output_format: expected {FORMATS}, got {output_format!r}")
         self.draw = draw
         self.frame_interval = frame_interval
         self.score_thr = score_thr
@@ -73,13 +69,9 @@ class VISVisualizationHook(Hook):
         self.fps = fps
         self.backend_args = backend_args
         self._visualizer: Visualizer = Visualizer.get_current_instance()
+        self._style = getattr(self._visualizer, "style", OverlayStyle())
         self._folder_owners: dict[str, tuple[int | str | None, str]] = {}
         self._frames_shown = 0
-        if draw and not isinstance(getattr(self._visualizer, "style", None), OverlayStyle):
-            raise UserInputError(
-                f"visualizer is {type(self._visualizer).__name__}; VISVisualizationHook needs "
-                'visualizer=dict(type="mmttsrn.VISLocalVisualizer") in the config'
-            )
         if draw and test_out_dir is not None and output_format != "jpg":
             require_mp4_encoder()
 
@@ -97,14 +89,7 @@ class VISVisualizationHook(Hook):
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Write the overlays of the videos of this iteration.
-
-        Args:
-            runner: The runner of the test.
-            batch_idx: Index of the batch in the test loop.
-            data_batch: Data from the data loader.
-            outputs: Samples, of which one per video has ``pred_sequences``.
-        """
+        """Write the overlays of the videos of this iteration."""
         if self.draw and self.test_out_dir is not None:
             for video in video_results(outputs):
                 self._write_video(runner, video)
@@ -134,7 +119,7 @@ class VISVisualizationHook(Hook):
             path = video.frame_paths[index]
             image = read_frame(path, self.backend_args)
             shown = video.frame(index, classes, self.score_thr)
-            yield index, path, draw_instances(image, shown, self._visualizer.style)
+            yield index, path, draw_instances(image, shown, self._style)
 
     def _write_video(self, runner: Runner, video: SequenceResults) -> None:
         dataset = runner.test_dataloader.dataset

@@ -1,8 +1,7 @@
 """MMDetection as host: what takes its samples or extends its classes."""
 
 from mmttsrn.hosts.mmdet.dataset import YouTubeVISDataset
-from mmttsrn.hosts.mmdet.mask2former import Mask2FormerVideo
-from mmttsrn.hosts.mmdet.model import TTSRN
+from mmttsrn.hosts.mmdet.model import TTSRN, Mask2FormerVideo
 from mmttsrn.hosts.mmdet.transforms import ClipPhotoMetricDistortion
 from mmttsrn.hosts.mmdet.visualizer import VISLocalVisualizer
 

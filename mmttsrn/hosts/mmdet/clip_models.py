@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.hosted_model import HostedModel
-from mmttsrn.hosts.mmdet import samples
 from mmttsrn.inference import ClipModel
 from mmttsrn.models import ClipLinker, InstanceQueryPostProcessor
 from mmttsrn.models.task_modules import LinkedVideo, PostProcessor
@@ -156,25 +155,20 @@ def _codes(ids: Tensor) -> Tensor:
 
 
 def clip_model_of(model: nn.Module) -> ClipModel:
-    """Return what predicts the clips of a model.
-
-    Raises:
-        UserInputError: No video can be predicted with models of this class.
-    """
+    """Return what predicts the clips of a model; models of other classes are refused."""
     if isinstance(model, HostedModel):
         return model.core
     if isinstance(model, Mask2FormerVideo):
         return Mask2FormerClips(model)
     if isinstance(model, MaskTrackRCNN):
         return MaskTrackFrames(model)
-    raise UserInputError(
-        f"model: {type(model).__name__} cannot predict a video here; TTSRN, Mask2FormerVideo and "
-        "MaskTrackRCNN can"
-    )
+    known = "TTSRN, Mask2FormerVideo or MaskTrackRCNN"
+    raise UserInputError(f"model: expected {known}, got {type(model).__name__}")
 
 
-def prepare_frame(model: nn.Module, frame: Tensor) -> Tensor:
+def prepare_frame(model: Any, frame: Tensor) -> Tensor:
     """Normalise and pad a frame (3, H, W) in BGR of 0 to 255, on the device of a host's model."""
-    if isinstance(model, HostedModel):
+    if hasattr(model, "prepare_frame"):  # that of MMTracking
         return model.prepare_frame(frame)
-    return samples.prepare_frame(model, frame)
+    data = dict(inputs=[frame[None]], data_samples=None)
+    return model.data_preprocessor(data)["inputs"][0, 0]

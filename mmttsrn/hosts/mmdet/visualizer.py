@@ -12,17 +12,16 @@ from pycocotools import mask as mask_utils
 
 from mmttsrn.registry import VISUALIZERS
 from mmttsrn.structures import FrameResults
-from mmttsrn.visualization.overlay import OverlayStyle, draw_instances, enlarge
+from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
 
 
 @VISUALIZERS.register_module()
 class VISLocalVisualizer(TrackLocalVisualizer):
     """Draws masks, boxes and labels ``class score #id``, one colour per instance through a clip.
 
-    Differs from its base: drawing is OpenCV's, colours are well separated and depend on the
-    instance id alone, ground truth (``instances_ids``, as the packer writes it) and predictions
-    (``instances_id``) are both understood, and instances that are hidden in the frame are not
-    drawn.
+    Differs from its base: drawing is OpenCV's, colours depend on the instance id alone, ground
+    truth (``instances_ids``, as the packer writes it) and predictions (``instances_id``) are both
+    understood, and instances that are hidden in the frame are not drawn.
 
     Args:
         name: Name of the visualizer.
@@ -48,36 +47,23 @@ class VISLocalVisualizer(TrackLocalVisualizer):
         super().__init__(name, image, vis_backends, save_dir, line_width, alpha)
         self.style = OverlayStyle(alpha=alpha, line_width=line_width, min_side=min_side)
 
-    def draw_frame(
-        self,
-        image: np.ndarray,
-        instances: InstanceData,
-        classes: tuple[str, ...] | None = None,
-        score_thr: float = 0.0,
-    ) -> np.ndarray:
-        """Draw the instances of one frame; unlike ``add_datasample`` this works on every rank.
+    def _draw_instances(self, image: np.ndarray, instances: InstanceData) -> np.ndarray:
+        """Draw the instances of one frame.
 
         Args:
             image: RGB frame (H, W, 3), uint8.
             instances: n instances: ``labels`` (n,), ``instances_id`` or ``instances_ids`` (n,),
                 and of ``masks`` (bool tensor (n, H, W), mask structure or list of RLE dicts),
                 ``bboxes`` (n, 4) xyxy, ``scores`` (n,) whatever there is.
-            classes: Class names by label.
-            score_thr: Instances with ``scores`` below it are not drawn.
 
         Returns:
             RGB frame (zoom * H, zoom * W, 3), uint8.
         """
         if "labels" not in instances:  # the packer's empty ground truth
-            return enlarge(image, self.style.zoom(*image.shape[:2]))
-        if "scores" in instances:
-            instances = instances[instances.scores.cpu() >= score_thr]
-        frame = _frame_results(instances, (image.shape[0], image.shape[1]), classes or ())
+            instances = InstanceData(labels=[], instances_id=[], bboxes=torch.zeros(0, 4))
+        classes = (self.dataset_meta or {}).get("classes") or ()
+        frame = _frame_results(instances, (image.shape[0], image.shape[1]), classes)
         return draw_instances(image, frame, self.style)
-
-    def _draw_instances(self, image: np.ndarray, instances: InstanceData) -> np.ndarray:
-        """Draw for ``add_datasample``, which has cut off low scores, on the main rank."""
-        return self.draw_frame(image, instances, (self.dataset_meta or {}).get("classes"))
 
     def add_datasample(
         self,
@@ -88,11 +74,7 @@ class VISLocalVisualizer(TrackLocalVisualizer):
         draw_pred: bool = True,
         **kwargs: Any,
     ) -> None:
-        """Draw one frame and give it to the backends or write it; see the base class.
-
-        Ground truth and predictions are drawn if the sample has them: a test sample without
-        annotations is not an error.
-        """
+        """Do as the base class; a sample without annotations is not an error."""
         draw_gt = draw_gt and data_sample is not None and "gt_instances" in data_sample
         super().add_datasample(name, image, data_sample, draw_gt, draw_pred, **kwargs)
 

@@ -7,7 +7,7 @@ from typing import Any
 from mmtrack.evaluation import YouTubeVISMetric
 from mmtrack.registry import METRICS as MMTRACK_METRICS
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.evaluation.ytvis import evaluate
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
@@ -28,24 +28,18 @@ class MMTrackYouTubeVISMetric(YouTubeVISMetric):
     that has ``np.float``) in full precision, and classes may be named ``classes``.
 
     It takes each frame's ``pred_track_instances``, and ground truth from its meta data
-    ``instances``. For models of mmttsrn, :class:`~mmttsrn.evaluation.metrics.YouTubeVISMetric` is
-    the one to take, which has the scores of whole sequences and areas from the file.
+    ``instances``. For models of mmttsrn, take
+    :class:`~mmttsrn.evaluation.metrics.YouTubeVISMetric`.
 
     Args:
         **kwargs: Arguments of the base class.
     """
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep what is predicted and true in each frame of a batch.
-
-        Raises:
-            UserInputError: The samples have no predictions of frames.
-        """
+        """Keep what is predicted and true in each frame of a batch."""
         if any("pred_track_instances" not in sample for sample in data_samples):
-            raise UserInputError(
-                "the samples have no pred_track_instances; for MMTrackTTSRN set "
-                "model.frame_results=True, or evaluate by mmttsrn.YouTubeVISMetric"
-            )
+            advice = "set model.frame_results=True, or evaluate by mmttsrn.YouTubeVISMetric"
+            raise UserInputError(f"the samples have no pred_track_instances; {advice}")
         super().process(data_batch, data_samples)
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -64,12 +58,8 @@ class MMTrackYouTubeVISMetric(YouTubeVISMetric):
         truth = read_ground_truth(self.format_gts([true for _, true in results]))
         stats = evaluate(truth, read_results(entries, truth)).stats
         items = self.metric_items or DEFAULT_ITEMS
-        unknown = [item for item in items if NAMES.get(item, item) not in stats]
-        if unknown:
-            raise UserInputError(
-                f"metric_items: {unknown[0]!r} is unknown; expected names out of {list(stats)}"
-            )
-        return {f"segm_{item}": stats[NAMES.get(item, item)] for item in items}
+        with input_errors("metric_items"):
+            return {f"segm_{item}": stats[NAMES.get(item, item)] for item in items}
 
     def format_gts(self, gts: Sequence[list]) -> dict[str, Any]:
         """Return the ground truth of all videos in YouTube-VIS format."""

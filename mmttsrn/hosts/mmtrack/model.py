@@ -17,7 +17,7 @@ from mmttsrn.hosts.mmtrack.samples import (
     stacked_frames,
     store_results,
 )
-from mmttsrn.hosts.prediction import predict_video
+from mmttsrn.inference.video_predictor import predict_video
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import SequenceTargets
 
@@ -53,9 +53,7 @@ class MMTrackTTSRN(HostedModel, BaseMultiObjectTracker):
         if isinstance(inputs, Tensor):  # outside of MMTracking's loops
             inputs = dict(img=inputs)
         frames = stacked_frames(inputs, data_samples)
-        n, t, _, h, w = frames.shape
-        sizes = [image_sizes(sample) for sample in data_samples or ()]
-        return frames, padding_mask((n, t, h, w), sizes, frames.device)
+        return frames, padding_mask(frames, [image_sizes(s) for s in data_samples or ()])
 
     def targets_of(
         self, data_samples: list[TrackDataSample], with_masks: bool
@@ -76,15 +74,12 @@ class MMTrackTTSRN(HostedModel, BaseMultiObjectTracker):
 
         Args:
             inputs: Preprocessed frames ``dict(img=(T, 1, 3, H, W))``.
-            data_samples: Meta data of the T frames.
+            data_samples: Meta data of the T frames, which have to be those of one whole video.
             **kwargs: Ignored; part of the host's interface.
 
         Returns:
             ``data_samples``, with the :class:`~mmttsrn.structures.SequenceResults` of the video as
             ``pred_sequences`` of the last one.
-
-        Raises:
-            UserInputError: They are not the frames of one whole video.
         """
         return self._predict_video((frame[0] for frame in inputs["img"]), data_samples)
 

@@ -87,20 +87,14 @@ def _frame_truth(truth: InstanceData, frame: int) -> FrameTruth:
 
 
 def check_whole_video(samples: Sequence[TrackDataSample]) -> None:
-    """Check that samples are the frames of a video in order, all of them.
-
-    Raises:
-        UserInputError: They are not.
-    """
+    """Refuse samples that are not all the frames of a video, in order."""
     first = samples[0]
     numbers = [sample.get("frame_id") for sample in samples]
     ids = {sample.get("video_id") for sample in samples}
-    if numbers != list(range(first.get("video_length", -1))) or len(ids) > 1:
-        raise UserInputError(
-            f"video {first.get('video_id')}: a test batch holds {len(samples)} frames from number "
-            f"{numbers[0]}, expected all {first.get('video_length')}; the model predicts whole "
-            f"videos: set {WHOLE_VIDEOS}"
-        )
+    length, found = first.get("video_length", -1), f"{len(samples)} from number {numbers[0]}"
+    if numbers != list(range(length)) or len(ids) > 1:
+        what = f"video {first.get('video_id')}: expected all {length} frames in one batch"
+        raise UserInputError(f"{what}, got {found}; set {WHOLE_VIDEOS}")
 
 
 def store_results(
@@ -108,14 +102,9 @@ def store_results(
 ) -> None:
     """Give the samples of a video's frames its results.
 
-    The last one gets them as a whole, as ``pred_sequences``, which is meta data to the host.
-
-    Args:
-        samples: T samples.
-        results: Those of the video.
-        in_frames: Whether each sample gets ``pred_track_instances`` as well, as models of
-            MMTracking give them: ``bboxes``, ``scores``, ``labels``, ``instances_id``, and
-            ``masks`` (n, H, W) in full size.
+    The last one gets them as a whole, as ``pred_sequences``, which is meta data to the host. With
+    ``in_frames`` each one gets ``pred_track_instances`` as well, as models of MMTracking give
+    them: ``bboxes``, ``scores``, ``labels``, ``instances_id``, and full ``masks`` (n, H, W).
     """
     known = replace(
         results,

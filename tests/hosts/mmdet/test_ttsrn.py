@@ -3,14 +3,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tiny_ttsrn import BOX_ONLY, WIDTHS, tiny_config
+from tiny_ttsrn import BOX_ONLY, WIDTHS
 from ttsrn_batches import BATCHES, batch_of, losses_of, prepared
 from vis_samples import clip_sample
 
-from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.clip_truth import padding_mask
 from mmttsrn.hosts.mmdet import TTSRN
-from mmttsrn.hosts.mmdet.samples import padding_mask_of
-from mmttsrn.registry import MODELS
 
 Builder = Callable[..., TTSRN]
 
@@ -27,7 +25,6 @@ class TestForward:
 
     def test_without_samples_nothing_is_padding(self, build_tiny: Builder) -> None:
         model, clip = build_tiny(), torch.rand(1, 3, 3, 64, 96)
-        assert not padding_mask_of(clip, None).any()
         samples = [clip_sample([], size=(64, 96))]
         for a, b in zip(
             model(clip, mode="tensor"), model(clip, samples, mode="tensor"), strict=True
@@ -36,9 +33,7 @@ class TestForward:
 
     def test_padding_mask_marks_what_lies_outside_the_frames(self) -> None:
         clips = torch.rand(2, 3, 3, 64, 96)
-        mask = padding_mask_of(
-            clips, [clip_sample([], size=(64, 96)), clip_sample([], size=(40, 90))]
-        )
+        mask = padding_mask(clips, [[(64, 96)] * 3, [(40, 90)] * 3])
         assert not mask[0].any()
         assert not mask[1, :, :40, :90].any()
         assert mask[1, :, 40:].all()
@@ -60,7 +55,7 @@ class TestForward:
         """From the backbone's maps on; the backbone itself sees the padding of the frames."""
         model = build_tiny()
         clips = torch.rand(1, 3, 3, 64, 96)
-        padding = padding_mask_of(clips, [clip_sample([], size=(32, 64))])
+        padding = padding_mask(clips, [[(32, 64)] * 3])
         maps = [m[None] for m in model.backbone(clips[0])]
         garbage = [m.clone() for m in maps]
         garbage[-1][..., 1:, :] = 1e3
@@ -121,15 +116,3 @@ class TestConfig:
 
     def test_overlap_is_half_a_clip_by_default(self, build_tiny: Builder) -> None:
         assert build_tiny(head=dict(num_frames=6)).core.clip_overlap == 3
-
-    @pytest.mark.parametrize(
-        ("changes", "message"),
-        [
-            (dict(neckk={1: 1}), "model: TypeError: .*got an unexpected keyword argument 'neckk'"),
-            (dict(head=None), "model: TypeError: .*missing 1 required positional argument: 'head'"),
-        ],
-    )
-    def test_keys_of_the_model_are_told_in_one_line(self, changes: dict, message: str) -> None:
-        config = {key: part for key, part in {**tiny_config(), **changes}.items() if part}
-        with pytest.raises(UserInputError, match=message):
-            MODELS.build(config)

@@ -120,22 +120,6 @@ def test_a_shorter_video_goes_back_and_forth(build_tiny: Builder) -> None:
         assert np.array_equal(a.frame_masks(t), b.frame_masks(t))
 
 
-def test_clips_of_a_long_video_overlap(
-    build_tiny: Builder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = build_tiny(clip_overlap=2)
-    numbered, seen = with_frame_numbers(model, monkeypatch), []
-    predict_clip = model.core.predict_clip
-
-    def record(maps: list, padding_mask: Tensor, with_masks: bool):
-        seen.append([numbered(frame) for frame in maps])
-        return predict_clip(maps, padding_mask, with_masks)
-
-    monkeypatch.setattr(model.core, "predict_clip", record)
-    model.predict(numbered_video(6), [clip_sample([], 6)])
-    assert seen == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
-
-
 def test_the_backbone_sees_each_frame_once(build_tiny: Builder) -> None:
     model, seen = build_tiny(clip_overlap=2), []
     model.backbone.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
@@ -231,8 +215,3 @@ def test_step_of_the_runner(build_tiny: Builder, step: str) -> None:
         assert seen == [1] * num_frames
         (expected,) = predict(model, batch)
         assert_close_results(sample.pred_sequences, expected.pred_sequences)
-
-
-def test_step_leaves_no_graph(build_tiny: Builder) -> None:
-    (sample,) = build_tiny().test_step(batch_of(([], (64, 96))))
-    assert not sample.pred_sequences.scores.requires_grad

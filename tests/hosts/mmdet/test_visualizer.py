@@ -8,7 +8,6 @@ from pycocotools import mask as coco_mask
 
 from mmttsrn.formats.frames import read_frame
 from mmttsrn.hosts.mmdet import VISLocalVisualizer
-from mmttsrn.registry import VISUALIZERS
 from mmttsrn.visualization.colors import instance_color
 
 HEIGHT, WIDTH = 96, 160
@@ -56,11 +55,6 @@ def _drawn(image, picture):
     return flags
 
 
-def test_is_built_from_the_registry():
-    config = {"type": "mmttsrn.VISLocalVisualizer", "name": "of_the_registry_test"}
-    assert isinstance(VISUALIZERS.build(config), VISLocalVisualizer)
-
-
 def _rles(masks):
     return [coco_mask.encode(np.asfortranarray(mask.numpy().astype(np.uint8))) for mask in masks]
 
@@ -72,40 +66,35 @@ def _rles(masks):
 )
 @pytest.mark.parametrize("ids_key", ["instances_id", "instances_ids"])
 def test_forms_of_masks_and_ids(visualizer, image, masks, ids_key):
-    picture = visualizer.draw_frame(image, _instances(ids_key, masks=masks), ("cat", "dog"))
+    picture = visualizer._draw_instances(image, _instances(ids_key, masks=masks))
     assert _drawn(image, picture) == [True, True]
-
-
-def test_score_threshold(visualizer, image):
-    instances = _instances(scores=torch.tensor([0.9, 0.2]))
-    assert _drawn(image, visualizer.draw_frame(image, instances, None, 0.3)) == [True, False]
 
 
 def test_empty_mask_is_not_drawn_though_it_has_a_box(visualizer, image):
     masks = _masks()
     masks[0] = False
-    picture = visualizer.draw_frame(image, _instances(masks=masks))
+    picture = visualizer._draw_instances(image, _instances(masks=masks))
     assert np.array_equal(picture[:, :80], image[:, :80])
     assert _drawn(image, picture) == [False, True]
 
 
 def test_no_instances(visualizer, image):
-    assert np.array_equal(visualizer.draw_frame(image, InstanceData()), image)
+    assert np.array_equal(visualizer._draw_instances(image, InstanceData()), image)
     none = _instances()[torch.zeros(2, dtype=torch.bool)]
-    assert np.array_equal(visualizer.draw_frame(image, none), image)
+    assert np.array_equal(visualizer._draw_instances(image, none), image)
 
 
 def test_box_only_model(visualizer, image):
     instances = _instances()
     del instances.masks
-    picture = visualizer.draw_frame(image, instances)
+    picture = visualizer._draw_instances(image, instances)
     assert tuple(picture[79, 40]) == instance_color(3)
     assert np.array_equal(picture[60, 40], image[60, 40])
 
 
 def test_masks_of_another_size_are_an_error(visualizer, image):
     with pytest.raises(ValueError, match="reshape"):
-        visualizer.draw_frame(image[:48, :80], _instances())
+        visualizer._draw_instances(image[:48, :80], _instances())
 
 
 @pytest.mark.parametrize("with_gt", [True, False])
@@ -124,5 +113,5 @@ def test_add_datasample(visualizer, image, tmp_path, with_gt):
 
 
 def test_small_frames_are_enlarged_by_default(image):
-    picture = VISLocalVisualizer().draw_frame(image, _instances())
+    picture = VISLocalVisualizer()._draw_instances(image, _instances())
     assert picture.shape == (4 * HEIGHT, 4 * WIDTH, 3)

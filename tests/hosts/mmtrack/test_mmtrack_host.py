@@ -276,7 +276,7 @@ def test_it_validates_twice(data: Path, tmp_path: Path) -> None:
 def test_a_batch_that_is_no_whole_video_is_refused(data: Path, tmp_path: Path) -> None:
     cfg = config_of("mmtrack", data, tmp_path)
     del cfg.test_dataloader["batch_sampler"]
-    with pytest.raises(UserInputError, match=r"1 frames from number 0.*EntireVideoBatchSampler"):
+    with pytest.raises(UserInputError, match=r"got 1 from number 0.*EntireVideoBatchSampler"):
         Runner.from_cfg(cfg).test()
 
 

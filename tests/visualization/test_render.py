@@ -4,14 +4,12 @@ import pytest
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import Video, read_ground_truth
 from mmttsrn.formats.results import read_results
-from mmttsrn.visualization.video_sequences import add_predictions, unique_stems, videos_to_draw
+from mmttsrn.visualization.render import output_stems, videos_to_draw
 
 
 def _load(folder, score_thr=0.3):
     truth = read_ground_truth(folder / "instances.json")
-    videos = videos_to_draw(truth)
-    add_predictions(videos, truth, read_results(folder / "results.json", truth), score_thr)
-    return videos
+    return videos_to_draw(truth, read_results(folder / "results.json", truth), score_thr)
 
 
 def _video(video_id, file_names):
@@ -71,43 +69,10 @@ def test_file_without_ground_truth(vis_files, edit_json):
 )
 def test_no_two_videos_share_an_output(file_names, stems):
     videos = [_video(index, names) for index, names in enumerate(file_names, start=1)]
-    assert list(unique_stems(videos).values()) == stems
+    assert list(output_stems(videos).values()) == stems
 
 
 @pytest.mark.parametrize("name", ["../a/0.jpg", "/a/0.jpg"])
 def test_output_never_leaves_its_folder(name):
     with pytest.raises(UserInputError, match="leaves the image folder"):
-        unique_stems([_video(1, [name])])
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda results: {"results": results}, "expected a list of"),
-        (
-            lambda results: results[0].update(video_id=7),
-            "entry 0: video_id: expected an id of videos in",
-        ),
-        (
-            lambda results: results[0]["segmentations"][2].update(size=[64, 48]),
-            r"entry 0: segmentations\[2\]: RLE size: expected",
-        ),
-        (
-            lambda results: results[1]["segmentations"][2].update(counts="1"),
-            r"entry 1: segmentations\[2\]: RLE counts: expected",
-        ),
-    ],
-)
-def test_wrong_results(vis_files, edit_json, change, message):
-    edit_json("results.json", change)
-    with pytest.raises(UserInputError, match=rf"results\.json: .*{message}"):
-        _load(vis_files)
-
-
-def test_results_that_are_missing_or_no_json(vis_files):
-    (vis_files / "results.json").write_text("[{")
-    with pytest.raises(UserInputError, match=r"results\.json: JSONDecodeError"):
-        _load(vis_files)
-    (vis_files / "results.json").unlink()
-    with pytest.raises(UserInputError, match=r"results\.json: No such file"):
-        _load(vis_files)
+        output_stems([_video(1, [name])])
