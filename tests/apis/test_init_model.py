@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from planted import plant_call, plant_getattr
+from planted import plant_call
 from published import CLASSES, check_outputs, training_checkpoint, zoo
 
 from mmttsrn.apis import init_model
@@ -43,14 +43,6 @@ def expected(released):
     """Outputs of the model that was trained."""
     model = init_model(stored_config(released.content, ""), released.checkpoint)
     return check_outputs(model)
-
-
-def test_weights_that_are_no_numbers_are_refused(released, tmp_path):
-    content = torch.load(released.checkpoint, weights_only=False)
-    content["state_dict"]["neck.level_embed"] = torch.tensor(float("nan"))
-    torch.save(content, tmp_path / "x.pth")
-    with pytest.raises(UserInputError, match=r"x\.pth: 1 of its \d+ tensors hold NaN .*level_emb"):
-        init_model(stored_config(content, ""), tmp_path / "x.pth")
 
 
 def assert_same(outputs, expected):
@@ -114,15 +106,6 @@ def test_one_other_byte_is_a_hash_mismatch(released, tmp_path, position, by_name
         init_model(*arguments, metafile=metafile)
     assert str(damaged) in str(error.value)
     assert published.name.split("-")[1][:8] in str(error.value)
-
-
-@pytest.mark.parametrize("plant", [plant_call, plant_getattr])
-def test_checkpoint_that_would_run_code_is_refused(tmp_path, plant):
-    marker = tmp_path / "marker"
-    path = plant(tmp_path / "x.pth", marker)
-    with pytest.raises(UserInputError, match="refused"):
-        init_model("ttsrn_tiny_shapes", path)
-    assert not marker.exists()
 
 
 def test_override(tmp_path):

@@ -49,25 +49,6 @@ def test_an_image_is_rgb(image: Path) -> None:
     assert read_frame(str(image)).shape == (40, 60, 3)
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (lambda whole: whole[: len(whole) // 2], "image is cut off"),
-        (lambda whole: b"", "image cannot be decoded (0 bytes)"),
-        (lambda whole: b"not an image", "image cannot be decoded"),
-        (None, "No such file"),
-    ],
-)
-def test_unreadable_images_are_named(image: Path, content, problem: str) -> None:
-    whole = image.read_bytes()
-    image.unlink()
-    if content:
-        image.write_bytes(content(whole))
-    with pytest.raises(UserInputError) as caught:
-        read_frame(image)
-    assert str(caught.value).startswith(f"{image}: {problem}")
-
-
 @pytest.mark.parametrize("miss", [0, -5, 5])
 def test_frames_of_a_video_are_those_of_reading_it_from_the_start(
     video: Path, miss: int, monkeypatch: pytest.MonkeyPatch

@@ -63,21 +63,6 @@ def test_nan_is_read_as_python_writes_it(tmp_path: Path) -> None:
     assert entry["score"] != entry["score"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "[", '[{"a": 1}', '[{"a": "', "[{]}", '{"videos": [{"id": 1}, ', "[{}] []", "}{"]
-    + [text % ("[" * depth + "]" * depth) for text in DEEP for depth in (980, 100_000)]
-    + ['[{"a":' * 100_000],
-    ids=lambda text: text[:20],
-)
-def test_broken_json_is_named_in_one_line(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "file.json"
-    path.write_text(text)
-    with pytest.raises(UserInputError, match=r"file\.json: \w+Error: .+") as caught:
-        read_json(path, repr)
-    assert "\n" not in str(caught.value)
-
-
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserInputError, match=r"none\.json: No such file"):
         read_json(tmp_path / "none.json", lambda entry: entry)

@@ -8,7 +8,6 @@ import pytest
 import torch
 from perfect_model import PerfectModel, PlantedVideo, switches
 
-from mmttsrn.errors import UserInputError
 from mmttsrn.evaluation.ytvis import evaluate_ytvis
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.inference import VideoPredictor
@@ -180,19 +179,3 @@ def test_live_scores_are_those_of_the_frames_so_far() -> None:
         now = predictor.scores(part.ids[part.visible[:, -1]])
         assert (now.scores > 0.9).all()
         assert len(now.ids) == model.video.masks[:, predictor.num_frames - 1].any((1, 2)).sum()
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (dict(window=0), "window: expected 1 to 8 frames, got 0"),
-        (dict(window=9), "window: expected 1 to 8 frames, got 9"),
-        (dict(overlap=8), "overlap: expected 0 to 7 frames, got 8"),
-        (dict(overlap=-1), "overlap: .* got -1"),
-        (dict(latency=8), "latency: expected 0 to 7 frames, got 8"),
-        (dict(window=3, latency=3), "latency: expected 0 to 2 frames, got 3"),
-    ],
-)
-def test_numbers_out_of_range_are_refused(settings: dict[str, int], message: str) -> None:
-    with pytest.raises(UserInputError, match=message):
-        run(PerfectModel(busy_video(5)), **settings)

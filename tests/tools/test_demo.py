@@ -227,13 +227,6 @@ def test_held_out_clips_without_ground_truth(run, tmp_path):
     assert any(line.startswith("note: no instance in the held-out clips") for line in lines)
 
 
-def test_wrong_data_is_one_line(run, tmp_path):
-    status, _, errors = run("--data", str(tmp_path / "nothing"))
-    assert status == 2
-    assert len(errors) == 1
-    assert errors[0].startswith(f"error: --data {tmp_path}/nothing: expected one of train.json")
-
-
 class _Signal(Hook):
     """Sends a signal after a step."""
 

@@ -109,31 +109,3 @@ def test_only_some_classes_and_good_scores(run_tool, videos: Path, tmp_path: Pat
         rows = list(csv.DictReader(file))
     assert {row["class"] for row in rows} in ({"square"}, {"star"}, {"square", "star"})
     assert all(float(row["score"]) >= 0.2 for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("nowhere.mp4", *MODEL), "nowhere.mp4: no such file or folder"),
-        (("{b}", *MODEL, "--classes", "horse"), "--classes horse: the model does not know it"),
-        (("{b}", *MODEL, "--window", "9"), "window: expected 1 to 4 frames, got 9"),
-        (("{b}", *MODEL, "--latency", "4"), "latency: expected 0 to 3 frames, got 4"),
-        (("{b}", *MODEL, "--out", "{b}"), "is the input itself"),
-        (("{b}", "{a}", *MODEL, "--out", "x.mp4"), "names one file for 2 videos"),
-        (("{b}", "--model", "nothing"), "nothing: there is no such config"),
-        (("{b}", *MODEL, "--no-video"), "--no-video needs one of"),
-        (("{empty}", *MODEL), "names no video"),
-    ],
-)
-def test_wrong_use_is_one_line(
-    run_tool, videos: Path, tmp_path: Path, monkeypatch, options: tuple, message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty.txt").write_text("\n# nothing\n")
-    places = {"{a}": videos / "a.mp4", "{b}": videos / "b.mp4", "{empty}": tmp_path / "empty.txt"}
-    before = {path: path.read_bytes() for path in videos.rglob("*.mp4")}
-    status, _, errors = run_tool("inference.py", *(places.get(o, o) for o in options))
-    assert status == 2
-    assert message in errors[-1]
-    assert {path: path.read_bytes() for path in videos.rglob("*.mp4")} == before
-    assert not list(tmp_path.rglob("*.partial*"))

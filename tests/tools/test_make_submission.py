@@ -40,33 +40,3 @@ def test_a_broken_entry_leaves_nothing(run_tool, files):
     expected = f"expected an id of videos in {files[0]}, such as 1, got 404"
     assert errors == [f"error: {files[1]}: entry 1: video_id: {expected}"]
     assert {path.name for path in files[0].parent.iterdir()} == {"videos.json", "results.json"}
-
-
-def test_truncated_json(run_tool, files):
-    files[1].write_text(files[1].read_text()[:-20])
-    status, _, errors = run_tool(TOOL, *files)
-    assert status == 2
-    assert len(errors) == 1
-    assert errors[0].startswith(f"error: {files[1]}: JSONDecodeError")
-
-
-@pytest.mark.parametrize(
-    ("out", "expected"),
-    [
-        ("out.json", "argument --out: expected a name that ends with .zip, got 'out.json'"),
-        ("videos.json/out.zip", "videos.json is not a folder"),
-    ],
-)
-def test_outputs_are_checked_first(run_tool, files, monkeypatch, out, expected):
-    monkeypatch.chdir(files[0].parent)
-    files[1].write_text("broken")
-    status, _, errors = run_tool(TOOL, *files, "--out", out)
-    assert status == 2
-    assert expected in errors[-1]
-
-
-def test_missing_file(run_tool, files):
-    status, _, errors = run_tool(TOOL, files[0], "missing.json")
-    assert (status, errors) == (
-        2, ["error: missing.json: No such file or directory"],
-    )  # fmt: skip

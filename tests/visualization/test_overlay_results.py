@@ -84,22 +84,6 @@ def test_nothing_above_the_threshold_is_said(overlay):
     assert "note: no instance of these videos reaches --score-thr 0.95" in lines
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--video-id", "1", "5"], "--video-id 5: not a video of the annotation file; it has the"),
-        (["--img-root", "nowhere"], "frame of video 1 not found"),
-    ],
-)
-def test_wrong_options_are_one_line(overlay, vis_files, options, message):
-    code, _, errors = overlay(*options)
-    assert code == 2
-    assert len(errors) == 1
-    assert errors[0].startswith("error: ")
-    assert message in errors[0]
-    assert not (vis_files / "out").exists()
-
-
 def test_ground_truth_that_is_not_there(overlay, edit_json):
     edit_json("instances.json", lambda content: content.pop("annotations") and None)
     code, _, errors = overlay("--with-gt")
