@@ -10,7 +10,6 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.formats import json_stream
 from mmttsrn.formats.json_stream import read_json
 
-DEEP = ["[%s]", '{"videos": [%s]}', '[{"a": %s}]']
 # Strings with what could be taken for structure.
 texts = st.text(st.sampled_from('ab{}[]"\\,:$é\n'), max_size=8)
 values = st.recursive(

@@ -1,6 +1,5 @@
 """The commands as a user runs them: their errors come before anything is built or written."""
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,22 +7,6 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-CONFIG = "ttsrn_tiny_shapes"
-
-
-@pytest.fixture
-def refusal(monkeypatch, capsys, tmp_path):
-    """Run a tool in an empty folder and return the line with which it refuses its arguments."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(tool: str, *arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", [tool, *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            runpy.run_path(str(TOOLS / tool), run_name="__main__")
-        assert exit_.value.code == 2
-        return capsys.readouterr().err.strip().splitlines()[-1]
-
-    return run
 
 
 CHECKED = [

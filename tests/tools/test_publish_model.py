@@ -6,7 +6,7 @@ from pathlib import Path
 
 import modelindex
 import pytest
-from planted import plant_call
+from planted import plant_call, plant_getattr
 from published import zoo
 
 from mmttsrn.apis import init_model
@@ -99,3 +99,17 @@ def test_latest_checkpoint_of_the_work_folder_is_read_safely(run, tmp_path):
     )  # fmt: skip
     assert status == 2, output  # read, but not a whole training checkpoint
     assert marker.exists()
+
+
+@pytest.mark.parametrize("plant", [plant_call, plant_getattr])
+@pytest.mark.parametrize("opener", OPENERS)
+def test_planted_checkpoint_is_refused(run, tmp_path, opener, plant):
+    marker = tmp_path / "marker"
+    path = plant(tmp_path / "x.pth", marker)
+    status, output = run(*OPENERS[opener](path))
+    assert status == 2, output
+    last = output.strip().splitlines()[-1]
+    assert last.startswith(f"error: {path}: refused: it asks for ")
+    assert "--allow-unsafe-checkpoint" in last
+    assert not marker.exists()
+    assert list(tmp_path.iterdir()) == [path]
