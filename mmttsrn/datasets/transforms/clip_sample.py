@@ -44,8 +44,9 @@ class ClipSample(BaseTransform):
         collect_video_keys: Sequence[str] = ("video_id", "video_length"),
     ) -> None:
         low, high = (stride, stride) if isinstance(stride, int) else stride
-        if not 1 <= low <= high:
-            raise UserInputError(f"stride: expected >= 1, or (low, high), got {stride}")
+        if not 1 <= low <= high or num_frames < 1:
+            found = f"num_frames={num_frames}, stride={stride}"
+            raise UserInputError(f"ClipSample: expected 1 or more, and low <= high, got {found}")
         self.collect_video_keys = list(collect_video_keys)
         self.num_frames = num_frames
         self.stride = (low, high)
