@@ -99,7 +99,7 @@ def predict_to_files(
 ) -> Summary:
     """Predict a video and write its results, each file whole or not at all.
 
-    What is known so far is kept beside the results every ``SAVE_SECONDS``, for a file or folder
+    What is known so far is kept next to the results every ``SAVE_SECONDS``, for a file or folder
     and a model that does not remember the video itself, and removed when they are written.
 
     The overlay and the page (html) of a file or folder are drawn when all is known, from a second

@@ -31,7 +31,7 @@ class ReleasedModel:
 
 
 def released_models(path: Path) -> dict[str, ReleasedModel]:
-    """Read the models of a metafile by name; weights by a relative path lie beside it.
+    """Read the models of a metafile by name; a relative path of weights starts at its folder.
 
     Raises:
         UserInputError: It is not a metafile, or an entry lacks a field that loading needs.

@@ -32,7 +32,7 @@ class WholeFileBackend(LocalBackend):
         self.noted: list[str] = []
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
-        """Write a file beside its place, to the disk, and move it there."""
+        """Write a file next to its place, to the disk, and move it there."""
         with partial_file(Path(filepath)) as partial, partial.open("wb") as file:
             file.write(obj)
             file.flush()
@@ -58,7 +58,7 @@ def is_whole(path: Path) -> bool:
 
 
 def point_to(checkpoint: Path) -> None:
-    """Name a checkpoint in ``last_checkpoint`` beside it, so that the folder can be moved."""
+    """Name a checkpoint in ``last_checkpoint`` next to it, so that the folder can be moved."""
     replace_file(checkpoint.with_name(POINTER), lambda partial: partial.write_text(checkpoint.name))
 
 

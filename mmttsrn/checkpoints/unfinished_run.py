@@ -1,7 +1,7 @@
 """Note of a run that a program does not finish at once, so that the same program goes on with it.
 
 It stands in the work folder from the start of a run until everything that the program does with it
-is done. ``last_checkpoint`` beside it is of that run: an older one is removed when the run starts.
+is done. ``last_checkpoint`` next to it is of that run: an older one is removed when the run starts.
 """
 
 import json

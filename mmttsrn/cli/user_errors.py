@@ -1,4 +1,4 @@
-"""How a command tells its user what is wrong: one line, no traceback, exit status 2."""
+"""How a command reports what is wrong to its user: one line, no traceback, exit status 2."""
 
 import argparse
 import errno

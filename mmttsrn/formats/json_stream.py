@@ -22,7 +22,7 @@ Transform = Callable[[Any], Any]
 
 
 class _NotSplittable(Exception):
-    """The file is no strict json, or has braces in strings that look like structure."""
+    """The file is not strict json, or has braces in strings that look like structure."""
 
 
 def read_json(
@@ -40,7 +40,7 @@ def read_json(
         backend_args: Arguments of the mmengine file backend.
 
     Raises:
-        UserInputError: The file cannot be read or is no valid json.
+        UserInputError: The file cannot be read or is not valid json.
     """
     with input_errors(os.fspath(path)), _open(path, backend_args) as file:
         try:

@@ -31,7 +31,7 @@ def check_output_folder(path: Path, option: str) -> None:
 
 @contextmanager
 def partial_file(path: Path) -> Iterator[Path]:
-    """Write a file beside its place and move it there, so that it is never there in part.
+    """Write a file next to its place and move it there, so that it is never there in part.
 
     Args:
         path: The file; its folder is made where it is missing.

@@ -70,7 +70,7 @@ class FrameSource:
         """Read the frames.
 
         Raises:
-            UserInputError: A frame is of another size than the first one, or is no image; or it
+            UserInputError: A frame is of another size than the first one, or not an image; or it
                 cannot be read and ``broken`` is ``"refuse"``.
         """
         size: tuple[int, ...] | None = None

@@ -1,4 +1,4 @@
-"""Import of MMTracking 1.0.0rc1 beside today's MMCV and MMDetection.
+"""Import of MMTracking 1.0.0rc1 next to today's MMCV and MMDetection.
 
 Its ``__init__`` holds nothing but assertions on their versions (mmcv < 2.0, mmdet < 3.0), so it is
 not executed: the package is put among Python's modules, with its version, and its modules are

@@ -184,7 +184,7 @@ class OverlayWriter(Mp4Writer):
 
 @contextmanager
 def _partial_folder(folder: Path) -> Iterator[Path]:
-    """Fill a folder beside its place and move it there, in place of what was there."""
+    """Fill a folder next to its place and move it there, in place of what was there."""
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

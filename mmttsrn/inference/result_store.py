@@ -36,7 +36,7 @@ class ResultStore:
     """The visible instances of a video, by frame or by sequence.
 
     Args:
-        path: A file that exists while the store is open. It stays, with another one beside it that
+        path: A file that exists while the store is open. It stays, with another one next to it that
             holds the state, when the program ends before its time and :meth:`save` was called.
         job: What is computed, so that a store goes on with results of the same job only.
         resume: Go on with what is there. Without, or when that is from another job, it is dropped.

@@ -85,7 +85,7 @@ def _open_mp4(path: Path, fps: float, width: int, height: int) -> cv2.VideoWrite
 class Mp4Writer(ExitStack):
     """Writes RGB frames to an mp4 file; use it in a ``with`` statement.
 
-    The file appears under its name only when it is complete: frames go to a file beside it that
+    The file appears under its name only when it is complete: frames go to a file next to it that
     is renamed at the end and removed if an exception ends the block. Frames of odd height
     or width get a repeated last row or column, because the codec needs even sizes.
 

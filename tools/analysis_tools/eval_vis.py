@@ -37,7 +37,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--by-size",
         action="store_true",
-        help="numbers by area, and by occlusion where the json tells it",
+        help="numbers by area, and by occlusion where the json has it",
     )
     parser.add_argument(
         "--by-length",

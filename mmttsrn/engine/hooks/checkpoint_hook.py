@@ -1,4 +1,4 @@
-"""Checkpoints of a training, of which there is a readable one at any time."""
+"""Checkpoints of a training; a readable one is there at any time."""
 
 from inspect import signature
 from pathlib import Path
@@ -26,7 +26,7 @@ WITHIN_EPOCH = "iter_{}.pth"
 class SafeWriteCheckpointHook(CheckpointHook):
     """MMEngine's hook, safe against an end of the process at any moment.
 
-    A checkpoint is written beside its place and moved there; the ones that are not kept are removed
+    A checkpoint is written next to its place and moved there; the ones not kept are removed
     when the new one is there whole; ``last_checkpoint`` names it relative to the work folder, which
     can be moved. On other storage than local files it is MMEngine's hook.
 

@@ -38,7 +38,7 @@ class YouTubeVISMetric(BaseMetric):
             directory of the running Runner, and no files when there is no Runner.
         classwise: Whether to log AP per class.
         class_agnostic: Whether to evaluate a second time with all classes taken as one, for a
-            model that tells several classes apart.
+            model that distinguishes several classes.
         backend_args: Arguments of the mmengine file backend that reads the json.
         **kwargs: Arguments of :class:`mmengine.evaluator.BaseMetric` (``collect_device``,
             ``prefix``, ``youtube_vis`` by default, ``collect_dir``).

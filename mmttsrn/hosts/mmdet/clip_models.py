@@ -23,7 +23,7 @@ CODE_BITS = 32  # of track ids
 class Mask2FormerClips:
     """mmdet's ``Mask2FormerVideo``, clip by clip, so that memory is bounded.
 
-    Scores are those of Mask2Former for video (2021): class probabilities, of which the best ten
+    Scores are those of Mask2Former for video (2021): class probabilities; the best ten
     pairs of query and class are kept. Under autocast only the backbone runs in lower precision:
     MMCV's multi-scale deformable attention has no bfloat16 on a GPU.
 

@@ -29,7 +29,7 @@ def store_results(sample: TrackDataSample, results: SequenceResults) -> None:
     """Give a video's sample its results, as ``pred_sequences``.
 
     They are meta data to the host, whose tensor-like methods (``cpu()``, ``to()``) leave out data
-    that is no list of tensors.
+    that is not a list of tensors.
     """
     frame = sample[0]
     known = replace(

@@ -21,7 +21,7 @@ class MMTrackVisualizationHook(TrackVisualizationHook):
     counts frames, and a test writes ``<work_dir>/<timestamp>/<test_out_dir>/<video>/<frame>``,
     where the base puts folders into each other and frames of all videos under one name. With
     ``visualizer=dict(type="mmttsrn.VISLocalVisualizer")``, ground truth with ``BitmapMasks`` is
-    drawn as well, of which the visualizer of MMTracking makes an error.
+    drawn as well; the visualizer of MMTracking fails on it.
 
     It takes each frame's ``pred_track_instances``. For models of mmttsrn,
     :class:`~mmttsrn.engine.hooks.VISVisualizationHook` is the one to take.

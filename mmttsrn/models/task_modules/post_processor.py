@@ -73,7 +73,7 @@ class PostProcessor:
         max_pixels: Most mask pixels resized at a time; bounds the memory.
 
     Raises:
-        UserInputError: ``mask_thr`` is no probability.
+        UserInputError: ``mask_thr`` is not a probability.
     """
 
     scoring: ClassVar[type[VideoScoring]]
