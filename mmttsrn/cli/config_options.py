@@ -58,7 +58,7 @@ def warn_of_misspelt_keys(cfg: Config, name: str) -> None:
 
 
 def _close_paths(new: str, paths: Mapping[str, Any]) -> list[str]:
-    """Return keys of the config that a new one may be meant for: its siblings, or keys of its name."""
+    """Return keys of the config that a new one may be meant for: siblings, or keys of its name."""
     parent, _, key = new.rpartition(".")
     siblings = {p.rpartition(".")[2]: p for p in paths if p.rpartition(".")[0] == parent}
     close = [siblings[name] for name in difflib.get_close_matches(key, siblings)]

@@ -93,11 +93,13 @@ def _line_of(error: UserInputError | OSError) -> str:
 
 def number_type(kind: type, above: float = 0, below: float = math.inf) -> Callable[[str], Any]:
     """Return a type of command-line arguments: a number of a kind between two others."""
+    limits = [f"above {above}"] * (above > -math.inf) + [f"below {below}"] * (below < math.inf)
+    expected = " and ".join(["expected a finite number", *limits])
 
     def number(text: str) -> Any:
         value = kind(text)
         if not above < value < below:
-            raise argparse.ArgumentTypeError(f"expected more than {above}, got {text}")
+            raise argparse.ArgumentTypeError(f"{expected}, got {text}")
         return value
 
     return number

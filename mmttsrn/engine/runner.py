@@ -15,7 +15,7 @@ from mmttsrn.errors import input_errors
 # Key of the config that a method of the runner reads.
 KEYS = {
     "setup_env": "env_cfg or --launcher",
-    "set_randomness": "randomness",
+    "set_randomness": "randomness.seed",
     "build_logger": "log_level",
     "build_log_processor": "log_processor",
     "build_visualizer": "visualizer",

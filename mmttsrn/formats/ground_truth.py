@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from reprlib import repr as short_repr
 from typing import Any
 
+from msgspec import UNSET
+
 from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.encoded_masks import Counts, mask_counts
 from mmttsrn.formats.intervals import MaskIntervals, RunLengthError, decode_intervals
@@ -216,13 +218,13 @@ def _refuse_repeated(place: str, key: str, values: Sequence[Any]) -> None:
 
 
 def _video(place: str, entry: VideoEntry, need_frames: bool) -> Video:
-    files = entry.file_names or []
+    files = [] if entry.file_names is UNSET else entry.file_names
     if entry.width * entry.height > MAX_PIXELS:
         expected = f"expected at most {MAX_PIXELS} pixels a frame"
         raise UserInputError(f"{place}.width: {expected}, got {entry.width}x{entry.height}")
-    if not files and (need_frames or entry.length is None):
+    if not files and (need_frames or entry.length is UNSET):
         raise UserInputError(f"{place}.file_names: expected the paths of its frames, got none")
-    length = entry.length or len(files)
+    length = len(files) if entry.length is UNSET else entry.length
     if files and length != len(files):
         raise UserInputError(f"{place}.file_names: expected {length} (length), got {len(files)}")
     is_long = entry.long if entry.is_long is None else entry.is_long

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.encoded_masks import pack_masks
@@ -37,8 +37,8 @@ class VideoEntry(Struct):
     id: Id
     width: Side
     height: Side
-    length: Annotated[int, Meta(ge=1)] | None = None
-    file_names: list[str] | None = None
+    length: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    file_names: Annotated[list[str], Meta(min_length=1)] | UnsetType = UNSET
     is_long: bool | int | None = None
     long: bool | int | None = None
 

@@ -35,7 +35,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Config:
             dict(type="Nothing", _delete_=True),
             "model.init_cfg: .*Nothing",
         ),
-        ("randomness.seed", -1, "randomness: "),
+        ("randomness.seed", -1, "randomness.seed: "),
         ("log_level", "LOUD", "log_level: KeyError: LOUD"),
         ("visualizer.type", "Nothing", "visualizer: KeyError: Nothing"),
         ("custom_hooks", [dict(type="Nothing")], "custom_hooks: KeyError: Nothing"),

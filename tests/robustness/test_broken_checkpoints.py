@@ -154,13 +154,13 @@ RESUMED: dict[str, tuple[Callable[[dict], dict], list[str]]] = {
 }
 PUBLISHED: dict[str, tuple[Callable[[dict], dict], list[str]]] = {
     "no meta": (other("meta", MISSING), ["meta"]),
-    "meta a list": (other("meta", [1]), []),
+    "meta a list": (other("meta", [1]), ["meta"]),
     "no config": (other("meta.cfg", MISSING), ["cfg"]),
     "config a number": (other("meta.cfg", 5), ["cfg"]),
     "config of text": (other("meta.cfg", "this is no config"), ["cfg"]),
     "config a program": (other("meta.cfg", "open('code_ran', 'w')\nmodel = dict()"), ["cfg"]),
     "type of a function": (other("meta.cfg", "model = dict(type='os.system')"), ["cfg"]),
-    "classes a number": (other("meta.dataset_meta.classes", 5), ["meta"]),
+    "classes a number": (other("meta.dataset_meta.classes", 5), ["classes"]),
     "classes too few": (other("meta.dataset_meta.classes", ["disc"]), ["classes"]),
 }
 

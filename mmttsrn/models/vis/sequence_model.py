@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModule
 from mmengine.registry import Registry
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.models.layers import resize_padding_mask
@@ -26,7 +26,10 @@ FrameMaps = tuple[Tensor, ...]  # maps (C_i, h_i, w_i) of one frame
 def _part(name: str, cfg: dict, registry: Registry = MODELS) -> Any:
     """Build a part; an exception names it."""
     with input_errors(f"model.{name}"):
-        return registry.build(cfg)
+        built = registry.build(cfg)
+        if registry is MODELS and not isinstance(built, nn.Module):
+            raise TypeError(f"expected a module, got {built!r}")
+        return built
 
 
 class SequenceModel(BaseModule):
