@@ -1,11 +1,17 @@
 """Errors that a user can mend."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 # Exit status of a command that has explained an error to its user in one line.
 USER_ERROR_STATUS = 2
 LONGEST_LINE = 900
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the user and password of URLs."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "***@", text)
 
 
 class UserInputError(ValueError):

@@ -32,7 +32,6 @@ from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import render_videos, require_frames, videos_to_draw
-from mmttsrn.visualization.video_io import require_mp4_encoder
 
 CONFIG_KEYS = ("model", "train_dataloader", "test_dataloader", "test_evaluator", "visualizer")
 GENERATED_DATA: dict[str, Any] = {
@@ -242,7 +241,6 @@ def summary(
 def run(args: argparse.Namespace) -> None:
     """Run the demo."""
     start = time.monotonic()
-    require_mp4_encoder()
     work_dir = Path(args.work_dir)
     folder = Path(args.data) if args.data else work_dir / "data"
     if args.data is None:

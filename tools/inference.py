@@ -21,20 +21,24 @@ from tqdm import tqdm
 
 from mmttsrn.apis.video_files import (
     Summary,
-    list_videos,
     predict_to_files,
     result_paths,
-    result_stems,
 )
 from mmttsrn.apis.vis_inferencer import VISInferencer
 from mmttsrn.cli.command_line import add_override_argument
-from mmttsrn.cli.user_errors import ArgumentParser, process_rank, report_user_errors, threshold
+from mmttsrn.cli.user_errors import (
+    ArgumentParser,
+    process_rank,
+    report_user_errors,
+    threshold,
+    warn_user,
+)
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import check_output_folder
+from mmttsrn.formats.video_lists import list_videos, result_stems
 from mmttsrn.formats.videos import BROKEN_FRAMES, FrameSource
 from mmttsrn.structures import FrameResults
 from mmttsrn.visualization.overlay import draw_instances
-from mmttsrn.visualization.video_io import require_mp4_encoder
 
 INTERRUPTED = 130  # exit status of a program that was ended by Ctrl-C
 
@@ -105,7 +109,10 @@ def plan(args: argparse.Namespace) -> dict[str, dict[str, Path]]:
     """
     kinds = [] if args.no_video else ["mp4"]
     kinds += [kind for kind in ("json", "csv", "png", "html") if getattr(args, kind)]
-    videos = list_videos(args.inputs)
+    videos, left_out = list_videos(args.inputs)
+    if left_out:
+        names = ", ".join(left_out[:5]) + ", ..." * (len(left_out) > 5)
+        warn_user(f"{len(left_out)} files that are no videos are left out: {names}")
     if args.out.suffix.lower() == ".mp4":
         if len(videos) > 1:
             raise UserInputError(
@@ -181,6 +188,7 @@ def require_windows() -> None:
 def report(video: str, summary: Summary, speed: float) -> None:
     """Print what became of a video, and what it cost."""
     skipped = f", {summary.unreadable} unreadable frames skipped" if summary.unreadable else ""
+    skipped += f", {summary.ends_early}" if summary.ends_early else ""
     written = ", ".join(map(str, summary.written))
     gpu = ""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
@@ -200,8 +208,6 @@ def main(argv: list[str] | None = None) -> int:
     """
     args = parse_args(argv)
     jobs = plan(args)
-    if not args.no_video:
-        require_mp4_encoder()
     if args.show:
         require_windows()
     if args.resume:

@@ -3,7 +3,6 @@
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from mmttsrn.apis.vis_inferencer import VISInferencer
-from mmttsrn.errors import UserInputError, input_errors
+from mmttsrn.errors import UserInputError
+from mmttsrn.formats.output_files import short_name
 from mmttsrn.formats.videos import DEFAULT_FPS, FrameSource, open_source
 from mmttsrn.inference.result_files import (
     OverlayWriter,
@@ -23,9 +23,7 @@ from mmttsrn.inference.result_files import (
 from mmttsrn.inference.result_store import ResultStore
 from mmttsrn.structures import FrameResults, SequenceScores
 from mmttsrn.visualization.html_report import HtmlReport
-from mmttsrn.visualization.video_io import add_audio
 
-VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 SAVE_SECONDS = 30.0
 SUFFIXES = {"mp4": ".mp4", "html": ".html", "json": ".json", "csv": ".csv", "png": ""}
 
@@ -36,52 +34,9 @@ class Summary:
 
     num_frames: int
     unreadable: int  # frames that could not be read and were skipped
+    ends_early: str  # how much is missing of a video file that is cut off; else empty
     num_instances: int
     written: list[Path]  # files and folders
-
-
-def list_videos(inputs: Sequence[str]) -> list[str]:
-    """Videos that a command line names.
-
-    Args:
-        inputs: Sources as of :func:`~mmttsrn.formats.videos.open_source`; folders of video
-            files, which are searched through; text files (``.txt``) with a source on each line.
-
-    Raises:
-        UserInputError: A folder has neither videos nor images, or a text file no line.
-    """
-    videos: list[str] = []
-    for text in inputs:
-        path = Path(text)
-        if path.suffix == ".txt" and path.is_file():
-            with input_errors(str(path)):
-                lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-            named = [line for line in lines if line and not line.startswith("#")]
-            if not named:
-                raise UserInputError(f"{path}: names no video; expected one path on each line")
-            videos += named
-        elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
-            videos += [str(p) for p in found] or [text]
-        else:
-            videos.append(text)
-    return videos
-
-
-def result_stems(videos: Sequence[str]) -> list[str]:
-    """Name of the results of each video: its own, with its folder where several have one name."""
-    stems = [Path(video).stem or "video" for video in videos]
-    stems = ["".join(c if c.isalnum() or c in "-_. " else "_" for c in stem) for stem in stems]
-    count = Counter(stems)
-    for index, video in enumerate(videos):
-        if count[stems[index]] > 1:
-            stems[index] = f"{Path(video).parent.name}_{stems[index]}"
-    for stem, times in Counter(stems).items():
-        if times > 1:
-            same = [video for video, other in zip(videos, stems, strict=True) if other == stem]
-            what = f"results of {' and '.join(same)} would have the same name"
-            raise UserInputError(f"inputs: {what}; run the command for each, with its own --out")
-    return stems
 
 
 def result_paths(stem: Path, kinds: Sequence[str]) -> dict[str, Path]:
@@ -125,7 +80,7 @@ def predict_to_files(
     anchor = next(iter(paths.values()))
     job = f"{video.identity} {inferencer.job}" if video.identity and inferencer.job else ""
     with ExitStack() as stack:
-        name = f".{anchor.name}.results.partial"
+        name = f".{short_name(anchor.name)}.results.partial"
         store = stack.enter_context(ResultStore(anchor.with_name(name), job, resume and bool(job)))
         overlay = None
         if video.is_live and "mp4" in paths:
@@ -139,7 +94,8 @@ def predict_to_files(
             frames = run.frame_results(part, images, inferencer.score_thr)
             for image, frame in zip(images, frames, strict=True):
                 if overlay is not None:
-                    overlay.add(image, frame.of_classes(class_ids))
+                    shown = video.seconds[frame.index] if video.seconds else None
+                    overlay.add(image, frame.of_classes(class_ids), shown)
                 if on_frame is not None:
                     on_frame(frame, video)
             if store.job and time.monotonic() - saved >= SAVE_SECONDS:
@@ -154,6 +110,7 @@ def predict_to_files(
             inferencer.classes,
             store,
             _wanted(run.scores(), inferencer.score_thr, class_ids),
+            video.seconds,
             video.file_names(store.num_frames),
         )
         for kind, write in (("json", write_json), ("csv", write_csv), ("png", write_pngs)):
@@ -161,28 +118,33 @@ def predict_to_files(
                 write(results, paths[kind])
         if not video.is_live:
             _draw(results, open_source(source, inferencer.broken_frames), paths)
-            if "mp4" in paths and video.video is not None:
-                add_audio(paths["mp4"], video.video)
-        num_frames = store.num_frames
-    return Summary(num_frames, video.unreadable, len(results.sequences.ids), list(paths.values()))
+    return Summary(
+        store.num_frames,
+        video.unreadable,
+        video.ends_early,
+        len(results.sequences.ids),
+        list(paths.values()),
+    )
 
 
 def _draw(results: VideoResults, video: FrameSource, paths: dict[str, Path]) -> None:
     """Write overlay and page, if wanted, while the video is read again."""
     fps, length = results.fps or DEFAULT_FPS, results.store.num_frames
     with ExitStack() as stack:
-        outputs: list[OverlayWriter | HtmlReport] = []
+        overlay = report = None
         if "mp4" in paths:
-            outputs.append(stack.enter_context(OverlayWriter(paths["mp4"], fps)))
+            writer = OverlayWriter(paths["mp4"], fps, sound=video.video)
+            overlay = stack.enter_context(writer)
         if "html" in paths:
-            report = HtmlReport(paths["html"], results.name, length, fps)
-            outputs.append(stack.enter_context(report))
-        if not outputs:
+            report = stack.enter_context(HtmlReport(paths["html"], results.name, length, fps))
+        if overlay is report is None:
             return
         for number, image in zip(range(length), video, strict=False):
             frame = results.frame(number)
-            for output in outputs:
-                output.add(image, frame)
+            if overlay is not None:
+                overlay.add(image, frame, results.seconds[number] if results.seconds else None)
+            if report is not None:
+                report.add(image, frame)
 
 
 @contextmanager

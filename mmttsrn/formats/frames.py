@@ -14,12 +14,11 @@ import numpy as np
 from mmengine import fileio
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.video_file import DecodedFrame, VideoFile, to_rgb
 
 MAX_OPEN_VIDEOS = 4
 # Frames that are decoded on the way to a later one; a jump is faster over longer distances.
 MAX_PASSED_FRAMES = 64
-# Failures in a row after which a video counts as ended.
-MAX_UNREADABLE = 50
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -41,7 +40,9 @@ def read_frame(path: str | os.PathLike, backend_args: dict | None = None) -> np.
     """
     path = os.fspath(path)
     place = split_video_frame(path)
-    image = _read_video(*place) if place else _read_image(path, backend_args)
+    if place:
+        return _read_video(*place)
+    image = _read_image(path, backend_args)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
 
 
@@ -89,62 +90,67 @@ def _read_image(path: str, backend_args: dict | None) -> np.ndarray:
 
 
 def _read_video(path: str, index: int) -> np.ndarray:
-    # A capture must not be shared by threads, nor by processes that were forked.
+    # A decoder must not be shared by threads, nor by processes that were forked.
     reader = (os.getpid(), threading.get_ident())
     image = _open_video(path, os.stat(path).st_mtime_ns, *reader).read(index)
     if image is None:
-        raise UserInputError(f"{path}/{index:05d}: OpenCV cannot read this frame of the video")
+        raise UserInputError(f"{path}/{index:05d}: the video has no such frame that can be decoded")
     return image
 
 
-class _VideoFile:
-    """An open video file; the n-th frame is the one that reading from the start gives.
+class _FramesByNumber:
+    """A video file whose n-th frame is the one that reading from the start gives.
 
-    OpenCV counts frames by their times, so that its jumps miss in videos whose frames are not
-    evenly spaced. After a jump, the time of the frame there says which one it is.
+    After a jump, the time of the frame there says which one it is.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._numbers: dict[float, int] | None = None  # of the frames, by their time
-        self._open()
+        self._ticks: list[int | None] = []  # of all frames, once the file was read through
+        self._current: DecodedFrame | None = None
+        self._file = VideoFile(path)
+        self._rewind()
 
     def read(self, index: int) -> np.ndarray | None:
-        """BGR image (H, W, 3) of a frame, uint8; None where there is none."""
+        """RGB image (H, W, 3) of a frame, uint8; None where there is none."""
         if not self._next - 1 <= index < self._next + MAX_PASSED_FRAMES:
             self._jump(index)
         while self._next <= index:
-            if not self._advance():
+            self._current = next(self._frames, None)
+            if self._current is None:
+                self._rewind()
                 return None
-        return self._capture.retrieve()[1]
+            self._next += 1
+        assert self._current is not None
+        return to_rgb(self._current.picture)
 
-    def _open(self) -> None:
-        self._capture = cv2.VideoCapture(self.path)
+    def _rewind(self) -> None:
+        self._file.close()
+        self._file = VideoFile(self.path)
+        self._frames = iter(self._file)
         self._next = 0  # frame that is decoded next
-
-    def _advance(self) -> bool:
-        """Decode the next frame; those that cannot be read do not count."""
-        done = any(self._capture.grab() for _ in range(MAX_UNREADABLE))
-        self._next += done
-        return done
 
     def _jump(self, index: int) -> None:
         """Go to a frame or to one before it."""
-        if self._numbers is None:
-            self._open()
-            self._numbers = {}
-            while self._advance():
-                self._numbers[self._capture.get(cv2.CAP_PROP_POS_MSEC)] = self._next - 1
-        self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-        found = None
-        if self._advance():
-            found = self._numbers.get(self._capture.get(cv2.CAP_PROP_POS_MSEC))
-        if found is None or found > index:
-            self._open()
+        self._rewind()
+        if not self._ticks:
+            self._ticks = [frame.ticks for frame in self._frames]
+            if not self._file.has_times(len(self._ticks)):
+                self._ticks = [None] * len(self._ticks)
+            self._rewind()
+        ticks = self._ticks[index] if index < len(self._ticks) else None
+        if ticks is None:
+            return
+        self._file.seek(ticks)
+        # What comes before the first key frame lacks frames that it was made from.
+        found = next((frame for frame in self._frames if frame.picture.key_frame), None)
+        numbers = [n for n, known in enumerate(self._ticks) if found and known == found.ticks]
+        if len(numbers) == 1 and numbers[0] <= index:
+            self._current, self._next = found, numbers[0] + 1
         else:
-            self._next = found + 1
+            self._rewind()
 
 
 @lru_cache(MAX_OPEN_VIDEOS)
-def _open_video(path: str, changed: int, process: int, thread: int) -> _VideoFile:
-    return _VideoFile(path)
+def _open_video(path: str, changed: int, process: int, thread: int) -> _FramesByNumber:
+    return _FramesByNumber(path)

@@ -1,5 +1,6 @@
 """Files that a command writes: checked before its work, whole or not there after it."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from typing import Any
 
 from mmttsrn.errors import UserInputError
 
+# Bytes of a name that leave room for suffixes and marks: file systems take 255.
+MAX_NAME = 200
 # In the names of files that are being written.
 PARTIAL_MARK = ".partial"
 
@@ -24,9 +27,27 @@ def check_output_file(path: Path, option: str, inputs: Iterable[str | os.PathLik
 
 def check_output_folder(path: Path, option: str) -> None:
     """Refuse a folder, which need not exist, that cannot be written to."""
+    check_name(path)
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise UserInputError(f"{option} {path}: {existing} is not a folder to write to")
+
+
+def check_name(path: str | os.PathLike) -> None:
+    """Refuse a name that no json, page or library could repeat."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserInputError(f"{path}: this name is not UTF-8; rename it") from error
+
+
+def short_name(name: str) -> str:
+    """Return a name, one that is too long for a file cut off and with a hash of all of it."""
+    encoded = name.encode()
+    if len(encoded) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return f"{encoded[: MAX_NAME - 9].decode(errors='ignore')}~{digest}"
 
 
 @contextmanager
@@ -41,7 +62,8 @@ def partial_file(path: Path) -> Iterator[Path]:
         its place; when an exception ends it, the file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.stem}.{os.getpid()}{PARTIAL_MARK}{path.suffix}")
+    name = f"{short_name(path.stem)}.{os.getpid()}{PARTIAL_MARK}{path.suffix}"
+    partial = path.with_name(name)
     try:
         yield partial
         os.replace(partial, path)

@@ -4,6 +4,8 @@ import glob
 import hashlib
 import os
 import re
+import time
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +15,15 @@ import cv2
 import numpy as np
 
 from mmttsrn.errors import UserInputError, input_errors
-from mmttsrn.formats.frames import MAX_UNREADABLE, read_frame
+from mmttsrn.formats.frames import read_frame
+from mmttsrn.formats.output_files import check_name
+from mmttsrn.formats.video_file import VideoFile, to_rgb
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 BROKEN_FRAMES = ("skip", "refuse")
 DEFAULT_FPS = 30.0
+# A frame rate counts as constant when the times of the frames are that near to it.
+SAME_RATE = 0.01
 
 
 @dataclass
@@ -26,11 +32,14 @@ class FrameSource:
 
     Attributes:
         name: What it is called in messages.
-        fps: Frames per second; None where that is not known.
-        num_frames: Length, as far as it is known before reading.
+        rate: Frames per second as far as they are known before reading.
+        num_frames: Length, likewise.
+        seconds: When each frame so far is shown, from the first one on; empty where no times are
+            known, as for images.
         broken: What happens to a frame that cannot be read: ``"skip"`` leaves it out and counts it,
             ``"refuse"`` ends the reading.
         unreadable: Frames that were left out so far.
+        ends_early: How much is missing of a file that is cut off, once it is read; else empty.
         identity: A text that is another one when the files are; empty where no files are read.
         is_live: Whether its frames come only once, with the time: a camera, a stream, an iterator.
         reader: The frames, RGB (H, W, 3), uint8.
@@ -39,15 +48,27 @@ class FrameSource:
     """
 
     name: str
-    fps: float | None = None
+    rate: float | None = None
     num_frames: int | None = None
+    seconds: array = field(default_factory=lambda: array("d"))
     broken: str = "skip"
     unreadable: int = 0
+    ends_early: str = ""
     identity: str = ""
     is_live: bool = False
     reader: Iterator[np.ndarray] = field(default_factory=lambda: iter(()))
     files: list[Path] = field(default_factory=list)
     video: Path | None = None
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second: the mean of what was read where that is not the promised rate."""
+        shown = self.seconds[-1] if len(self.seconds) > 1 else 0.0
+        if not shown:
+            return self.rate
+        mean = (len(self.seconds) - 1) / shown
+        is_constant = self.rate is not None and abs(mean / self.rate - 1) < SAME_RATE
+        return self.rate if is_constant else mean
 
     def file_names(self, num_frames: int) -> list[str] | None:
         """Names of the first frames below the folder that the video lies in.
@@ -90,10 +111,10 @@ def open_source(source: Any, broken: str = "skip") -> FrameSource:
     """Open a video.
 
     Args:
-        source: Path of a video file; folder of images, read in the order of their names; pattern
-            of images (``frames/*.jpg``); number of a camera, or URL of a stream, that OpenCV
-            opens; array or tensor (T, H, W, 3); or an iterator of frames. Frames are RGB (or grey)
-            and uint8.
+        source: Path of a video file, or URL of a stream, that FFmpeg knows; folder of images, read
+            in the order of their names; pattern of images (``frames/*.jpg``); number of a camera
+            that OpenCV knows; array or tensor (T, H, W, 3); or an iterator of frames. Frames are
+            RGB (or grey) and uint8.
         broken: What happens to a frame that cannot be read, one of ``BROKEN_FRAMES``.
 
     Returns:
@@ -109,9 +130,13 @@ def open_source(source: Any, broken: str = "skip") -> FrameSource:
     if isinstance(source, (str, os.PathLike)):
         opened = _open_path(os.fspath(source))
     elif isinstance(source, int):
-        opened = _open_capture(source, f"camera {source}")
+        opened = _open_camera(source)
     else:
         length = len(source) if hasattr(source, "__len__") else None
+        shape = tuple(getattr(source, "shape", ()))
+        if len(shape) == 3 and shape[-1] in (3, 4):
+            expected = "source: expected frames (T, H, W, 3), or grey ones (T, H, W)"
+            raise UserInputError(f"{expected}, got one picture {shape}; give source[None]")
         if not isinstance(source, Iterable) or length == 0:
             what = "an empty video" if length == 0 else f"a {type(source).__name__}"
             raise UserInputError(f"source: expected a path, URL, camera or frames, got {what}")
@@ -124,26 +149,45 @@ def open_source(source: Any, broken: str = "skip") -> FrameSource:
 
 def _open_path(text: str) -> FrameSource:
     path = Path(text)
-    if "://" in text:
-        return _open_capture(text, text)
+    check_name(path)
+    if "://" in text and not path.exists():
+        return _open_video(text)
     if text.isdecimal() and not path.exists():
-        return _open_capture(int(text), f"camera {text}")
+        return _open_camera(int(text))
     if path.is_dir():
-        files = [str(p) for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
-        problem = f"no images ({' '.join(IMAGE_SUFFIXES)}) in this folder"
+        files, problem = image_files(path), f"no images ({' '.join(IMAGE_SUFFIXES)}) in this folder"
     elif not path.exists() and glob.has_magic(text):
-        files, problem = glob.glob(text), "no file matches this pattern"
+        files, problem = _matching_files(path), "no file matches this pattern"
     elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
         files, problem = [text], ""
     else:
         return _open_file(path)
     if not files:
         raise UserInputError(f"{text}: {problem}")
-    files.sort(key=_natural)
+    for file in files:
+        check_name(file)
+    files.sort(key=natural_order)
     source = FrameSource(text, num_frames=len(files), identity=_identity(files))
     source.files = [Path(file).absolute() for file in files]
     source.reader = _read_images(source)
     return source
+
+
+def image_files(folder: Path) -> list[str]:
+    """Paths of the images in a folder, less the hidden ones that some systems put there."""
+    return [
+        str(path)
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    ]
+
+
+def _matching_files(pattern: Path) -> list[str]:
+    """Files of a pattern, whose parts are literal as far as such folders exist."""
+    parts, literal = list(pattern.parts), Path()
+    while parts and (literal / parts[0]).exists():
+        literal /= parts.pop(0)
+    return glob.glob(os.path.join(glob.escape(str(literal)), *parts))
 
 
 def _read_images(source: FrameSource) -> Iterator[np.ndarray]:
@@ -168,7 +212,7 @@ def _identity(files: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _natural(name: str) -> tuple[list[str | int], str]:
+def natural_order(name: str) -> tuple[list[str | int], str]:
     """Key that puts ``frame_2`` before ``frame_10``."""
     return [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", name)], name
 
@@ -179,51 +223,63 @@ def _open_file(path: Path) -> FrameSource:
     with input_errors(str(path)), path.open("rb") as file:
         if not file.read(1):
             raise UserInputError(f"{path}: is an empty file")
-    source = _open_capture(str(path), str(path))
+    source = _open_video(path)
     source.identity = _identity([str(path)])
     source.video = path.absolute()
     return source
 
 
-def _open_capture(where: str | int, name: str) -> FrameSource:
-    """Open what OpenCV reads; phone videos are turned upright by it."""
-    capture = cv2.VideoCapture(where)
-    if not capture.isOpened():
-        hint = "the file is cut off or in a format that OpenCV lacks: convert it with ffmpeg"
-        if isinstance(where, int) or "://" in where:
-            hint = "check number or address, permissions and network"
-        raise UserInputError(f"{name}: OpenCV cannot open it as a video; {hint}")
-    fps, length = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    source = FrameSource(
-        name,
-        fps=fps if 0 < fps < 1000 else None,
-        num_frames=length if length > 0 else None,
-        is_live=isinstance(where, int) or (length <= 0 and "://" in where),
-    )
-    source.reader = _read_capture(capture, source)
+def _open_video(where: str | Path) -> FrameSource:
+    file = VideoFile(where)
+    source = FrameSource(file.name, file.rate, file.length, is_live=file.is_live)
+    source.reader = _read_video(file, source)
     return source
 
 
-def _read_capture(capture: cv2.VideoCapture, source: FrameSource) -> Iterator[np.ndarray]:
-    """Frames of a file or stream; those that cannot be read are skipped and counted."""
+def _read_video(file: VideoFile, source: FrameSource) -> Iterator[np.ndarray]:
+    """Frames of a file or stream; those that cannot be decoded are skipped and counted."""
+    undecodable = 0
+
+    def leave_out() -> None:
+        nonlocal undecodable
+        if file.undecodable > undecodable:
+            place = f"{source.name}: after frame {len(source.seconds) - 1}"
+            source.leave_out(file.undecodable - undecodable, f"{place}: cannot be decoded")
+            undecodable = file.undecodable
+
     try:
-        read = failures = 0
-        while failures <= MAX_UNREADABLE:
-            ok, frame = capture.read()
-            if ok:
-                if failures:
-                    source.leave_out(failures, f"{source.name}: frame {read} cannot be decoded")
-                read, failures = read + 1, 0
-                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-                continue
-            failures += 1
-            if source.num_frames is None or read + source.unreadable + failures > source.num_frames:
-                break
-        missing = (source.num_frames or 0) - read - source.unreadable
-        if read and missing > 0:
-            source.leave_out(missing, f"{source.name}: frame {read} cannot be decoded")
-        if not read:
-            raise UserInputError(f"{source.name}: no frame can be read; convert it with ffmpeg")
+        for frame in file:
+            leave_out()
+            source.seconds.append(frame.seconds)
+            yield to_rgb(frame.picture)
+        leave_out()
+        if not source.seconds:
+            raise UserInputError(f"{source.name}: no frame can be decoded; convert it with ffmpeg")
+        source.ends_early = file.ends_early
+        if file.ends_early and source.broken == "refuse":
+            raise UserInputError(f"{source.name}: {file.ends_early}")
+    finally:
+        file.close()
+
+
+def _open_camera(number: int) -> FrameSource:
+    """Open a camera by OpenCV, which knows those of all systems by number."""
+    capture, name = cv2.VideoCapture(number), f"camera {number}"
+    if not capture.isOpened():
+        raise UserInputError(f"{name}: OpenCV cannot open it; check number and permissions")
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    source = FrameSource(name, rate if 0 < rate < 1000 else None, is_live=True)
+    source.reader = _read_camera(capture, source)
+    return source
+
+
+def _read_camera(capture: cv2.VideoCapture, source: FrameSource) -> Iterator[np.ndarray]:
+    begun = None
+    try:
+        while (read := capture.read())[0]:
+            begun = begun or time.monotonic()
+            source.seconds.append(time.monotonic() - begun)
+            yield cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
     finally:
         capture.release()
 

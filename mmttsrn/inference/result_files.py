@@ -37,6 +37,7 @@ class VideoResults:
     classes: Sequence[str]
     store: ResultStore  # what is seen in each frame
     sequences: SequenceScores  # to be written, with their final scores and classes
+    seconds: Sequence[float] = ()  # when each frame is shown; empty where that is not known
     file_names: Sequence[str] | None = None  # for ``read_frame``; None if they are not on disk
 
     def rows(self) -> Iterator[tuple[int, float, int]]:
@@ -76,6 +77,8 @@ def write_json(results: VideoResults, path: Path) -> None:
     video = {"id": 1, "name": results.name, "width": width, "height": height, "length": length}
     if results.fps is not None:
         video["fps"] = results.fps
+    if results.seconds:
+        video["seconds"] = [round(value, 6) for value in results.seconds]
     if results.file_names is not None:
         video["file_names"] = list(results.file_names)
     categories = [{"id": i, "name": name} for i, name in enumerate(results.classes, 1)]
@@ -119,7 +122,8 @@ def write_csv(results: VideoResults, path: Path) -> None:
     """Write a table with a row for each instance and frame."""
     with partial_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["frame", "instance_id", "class", "score", "x1", "y1", "x2", "y2", "area"])
+        head = ["frame", "seconds", "instance_id", "class", "score", "x1", "y1", "x2", "y2", "area"]
+        table.writerow(head)
         for number in range(results.store.num_frames):
             frame = results.frame(number)
             areas: Sequence[Any] = [""] * len(frame)
@@ -127,10 +131,11 @@ def write_csv(results: VideoResults, path: Path) -> None:
                 areas = mask_utils.area(frame.rles())
             assert frame.scores is not None
             columns = (frame.instance_ids.tolist(), frame.names, frame.scores.tolist())
+            seconds = f"{results.seconds[number]:.3f}" if results.seconds else ""
             rows = zip(*columns, frame.boxes.tolist(), areas, strict=True)
             for identity, name, score, box, area in rows:
                 box = [f"{value:.2f}" for value in box]
-                table.writerow([number, identity, name, f"{score:.4f}", *box, area])
+                table.writerow([number, seconds, identity, name, f"{score:.4f}", *box, area])
 
 
 def write_pngs(results: VideoResults, folder: Path) -> None:
@@ -169,17 +174,20 @@ class OverlayWriter(Mp4Writer):
 
     Args:
         path: The mp4.
-        fps: Frames per second.
+        fps: Frames per second, for frames that come without their time.
         with_trails: Whether a line shows where each instance has been.
+        sound: A video file whose sound the mp4 gets.
     """
 
-    def __init__(self, path: Path, fps: float, with_trails: bool = True) -> None:
-        super().__init__(path, fps)
+    def __init__(
+        self, path: Path, fps: float, with_trails: bool = True, sound: Path | None = None
+    ) -> None:
+        super().__init__(path, fps, sound)
         self.trails = Trails(round(TRAIL_SECONDS * fps)) if with_trails else None
 
-    def add(self, image: np.ndarray, frame: FrameResults) -> None:
-        """Append the next frame, RGB (H, W, 3), uint8."""
-        self.write(draw_instances(image, frame, trails=self.trails))
+    def add(self, image: np.ndarray, frame: FrameResults, seconds: float | None = None) -> None:
+        """Append the next frame, RGB (H, W, 3), uint8, that is shown at a time after the first."""
+        self.write(draw_instances(image, frame, trails=self.trails), seconds)
 
 
 @contextmanager

@@ -85,7 +85,8 @@ class HtmlReport:
         self._number += 1
         if not self._pictures:
             self.scale = min(1.0, MAX_WIDTH / image.shape[1])
-            self.size = (round(image.shape[0] * self.scale), round(image.shape[1] * self.scale))
+            height, width = (max(round(side * self.scale), 1) for side in image.shape[:2])
+            self.size = (height, width)
         picture = None
         if number % self.step == 0:
             picture = len(self._pictures)

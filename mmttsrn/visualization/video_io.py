@@ -1,13 +1,14 @@
 """Writing of overlay frames and videos."""
 
+import math
 import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 
@@ -15,6 +16,11 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import partial_file
 
 FORMATS = ("mp4", "jpg", "both")
+# The second is what builds of FFmpeg without the first have.
+ENCODER = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+ENCODER_OPTIONS = {"preset": "superfast", "bf": "0"}
+UNIT = Fraction(1, 60_000)  # second; what times of frames are rounded to
+MAX_SIDE, MAX_PIXELS = 16_384, 7_680 * 4_320  # of the encoder; of what players can show
 
 
 def write_overlays(
@@ -61,93 +67,128 @@ def write_frame(path: str | os.PathLike, frame: np.ndarray) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)):
-        raise OSError(f"{path}: cannot write the image; check disk space and permissions")
-
-
-def require_mp4_encoder() -> None:
-    """Refuse, before any long work, an OpenCV that cannot write mp4."""
-    with tempfile.TemporaryDirectory() as folder:
-        _open_mp4(Path(folder) / "probe.mp4", fps=1.0, width=64, height=64).release()
-
-
-def _open_mp4(path: Path, fps: float, width: int, height: int) -> cv2.VideoWriter:
-    fourcc = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(path), fourcc, float(fps), (width, height))
-    if not writer.isOpened():
-        raise UserInputError(
-            f"{path}: OpenCV cannot open an mp4 (mp4v) writer for {width}x{height} at {fps:g} fps; "
-            "check that the folder is writable and that OpenCV has FFmpeg, or write jpg frames"
-        )
-    return writer
+    path.write_bytes(cv2.imencode(path.suffix, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
 class Mp4Writer(ExitStack):
-    """Writes RGB frames to an mp4 file; use it in a ``with`` statement.
+    """Writes RGB frames to an mp4 file, H.264; use it in a ``with`` statement.
 
     The file appears under its name only when it is complete: frames go to a file next to it that
-    is renamed at the end and removed if an exception ends the block. Frames of odd height
-    or width get a repeated last row or column, because the codec needs even sizes.
+    is read back and renamed at the end, and removed if an exception ends the block. Frames of odd
+    height or width get a repeated last row or column, because the codec needs even sizes; those
+    beyond ``MAX_SIDE`` or ``MAX_PIXELS`` become smaller.
 
     Args:
         path: The mp4 file; its folder is made as needed.
-        fps: Frames per second.
+        fps: Frames per second, for frames that come without their time.
+        sound: A video file whose sound the mp4 gets as far as it can hold it, up to its last frame.
 
     Raises:
-        UserInputError: This OpenCV cannot encode mp4, the file cannot be written or read back, or a
-            frame differs in size from the first.
+        UserInputError: A frame differs in size from the first, or the file cannot be read back.
+        OSError: The file cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike, fps: float) -> None:
+    def __init__(self, path: str | os.PathLike, fps: float, sound: Path | None = None) -> None:
         super().__init__()
         self.path = Path(path)
         self.fps = fps
-        self._writer: cv2.VideoWriter | None = None
+        self.sound = sound
         self._shape: tuple[int, ...] | None = None
+        self._size = (0, 0)  # width, height
+        self._ticks = -1
         self._num_frames = 0
 
-    def write(self, frame: np.ndarray) -> None:
-        """Append one RGB frame (H, W, 3), uint8."""
-        self._shape = self._shape or frame.shape
+    def write(self, frame: np.ndarray, seconds: float | None = None) -> None:
+        """Append one RGB frame (H, W, 3), uint8, that is shown at a time after the first one."""
+        if self._shape is None:
+            self._shape = frame.shape
+            self._open(*frame.shape[:2])
         if frame.shape != self._shape:
             raise UserInputError(f"{self.path}: expected frames {self._shape}, got {frame.shape}")
-        bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
-        padded = cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-        if self._writer is None:
-            part = self.enter_context(partial_file(self.path))
-            self._writer = _open_mp4(part, self.fps, padded.shape[1], padded.shape[0])
-            self.push(lambda kind, *_: None if kind else self._check(part))
-            self.callback(self._writer.release)
-        self._writer.write(cv2.cvtColor(padded, cv2.COLOR_RGB2BGR))
+        shown = self._num_frames / self.fps if seconds is None else seconds
+        self._ticks = max(round(shown / UNIT), self._ticks + 1)
         self._num_frames += 1
+        picture = av.VideoFrame.from_ndarray(self._fitted(frame), format="rgb24")
+        picture.pts, picture.time_base = self._ticks, UNIT
+        self._sound.copy_until(shown)
+        self._container.mux(self._stream.encode(picture))
+
+    def _open(self, height: int, width: int) -> None:
+        shrink = min(1.0, MAX_SIDE / max(height, width), (MAX_PIXELS / (height * width)) ** 0.5)
+        # Even, and rounded up where nothing is made smaller.
+        halves = [math.ceil(side * shrink / 2) for side in (width, height)]
+        self._size = (2 * halves[0], 2 * halves[1])
+        part = self.enter_context(partial_file(self.path))
+        self.push(lambda kind, *_: None if kind else self._check(part))
+        self._container = self.enter_context(av.open(f"file:{part}", "w", format="mp4"))
+        rate = Fraction(self.fps).limit_denominator(1001)
+        self._stream = self._container.add_stream(ENCODER, rate, options=ENCODER_OPTIONS)
+        self._stream.width, self._stream.height = self._size
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.time_base = UNIT
+        self._sound = self.enter_context(_CopiedSound(self._container, self.sound))
+        self.push(lambda kind, *_: None if kind else self._finish())
+
+    def _fitted(self, frame: np.ndarray) -> np.ndarray:
+        width, height = self._size
+        bottom, right = height - frame.shape[0], width - frame.shape[1]
+        if min(bottom, right) < 0:
+            return cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA)
+        if bottom or right:
+            return cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray(frame)
+
+    def _finish(self) -> None:
+        """Write what the encoder still holds."""
+        self._sound.copy_until(float(self._ticks * UNIT) + 1 / self.fps)
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
 
     def _check(self, written: Path) -> None:
-        """Read the last frame back: OpenCV says nothing when a disk is full."""
-        capture = cv2.VideoCapture(str(written))
-        is_whole = capture.get(cv2.CAP_PROP_FRAME_COUNT) == self._num_frames
-        capture.set(cv2.CAP_PROP_POS_FRAMES, self._num_frames - 1)
-        if not (is_whole and capture.read()[0]):
-            raise UserInputError(f"{self.path}: cannot be read back; check the space on the disk")
+        """Count the frames of the file as it lies on the disk."""
+        with av.open(f"file:{written}") as file:
+            count = sum(packet.size > 0 for packet in file.demux(video=0))
+        if count != self._num_frames:
+            found = f"expected {self._num_frames} frames, found {count}"
+            raise UserInputError(f"{self.path}: cannot be read back: {found}; check the disk")
 
 
-def add_audio(video: Path, source: Path) -> bool:
-    """Give a video file the sound of another, where ffmpeg is installed and there is sound.
+class _CopiedSound(ExitStack):
+    """Copies the sound of a video file into another one, along with its pictures.
 
-    Args:
-        video: An mp4, which is replaced at once.
-        source: A video file with the same length.
-
-    Returns:
-        Whether ffmpeg did it.
+    A file without sound, or with some that the other cannot hold, gives none.
     """
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None:
-        return False
-    inputs = ["-i", str(video), "-i", str(source)]
-    streams = ["-map", "0:v:0", "-map", "1:a?", "-c", "copy", "-shortest"]
-    with partial_file(video) as partial:
-        command = [ffmpeg, "-loglevel", "error", "-nostdin", "-y", *inputs, *streams, str(partial)]
-        done = subprocess.run(command, check=False, capture_output=True)
-        if done.returncode:
-            shutil.copyfile(video, partial)  # such as sound that mp4 cannot hold
-    return done.returncode == 0
+
+    def __init__(self, output: av.container.OutputContainer, source: Path | None) -> None:
+        super().__init__()
+        self._output = output
+        self._packets: Iterator[tuple[float, av.Packet]] = iter(())
+        self._next: tuple[float, av.Packet] | None = None
+        if source is None:
+            return
+        file = self.enter_context(av.open(f"file:{source}"))
+        video, audio = file.streams.best("video"), file.streams.best("audio")
+        if (
+            video is None
+            or audio is None
+            or audio.codec_context.name not in output.supported_codecs
+        ):
+            return
+        self._packets = self._read(file, audio, (video.start_time or 0) * video.time_base)
+        self._next = next(self._packets, None)
+
+    def _read(self, file: Any, audio: Any, start: Fraction) -> Iterator[tuple[float, av.Packet]]:
+        """Packets with their times after the first frame."""
+        copy = self._output.add_stream_from_template(audio)
+        shift = round(start / audio.time_base)
+        for packet in file.demux(audio):
+            if packet.dts is not None and packet.pts is not None and packet.pts >= shift:
+                packet.stream = copy
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                yield float(packet.pts * audio.time_base), packet
+
+    def copy_until(self, seconds: float) -> None:
+        """Write the sound up to a time after the first frame."""
+        while self._next is not None and self._next[0] < seconds:
+            self._output.mux(self._next[1])
+            self._next = next(self._packets, None)

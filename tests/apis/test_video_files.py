@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mmttsrn.apis import VISInferencer, video_files
-from mmttsrn.apis.video_files import list_videos, predict_to_files, result_paths, result_stems
+from mmttsrn.apis.video_files import predict_to_files, result_paths
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.videos import FrameSource
 from mmttsrn.visualization.video_io import Mp4Writer
@@ -155,26 +155,3 @@ def test_a_page_of_a_camera_is_refused(inferencer: VISInferencer, tmp_path: Path
     source = FrameSource("camera 0", is_live=True, reader=camera(3, interrupted_at=9))
     with pytest.raises(UserInputError, match="camera 0: a page needs a video file"):
         predict_to_files(inferencer, source, result_paths(tmp_path / "live", ["html"]))
-
-
-def test_results_have_names_of_their_own() -> None:
-    names = ["x/a.mp4", "y/a.mp4", "b.mp4", "rtsp://host/stream?x=1", "3"]
-    assert result_stems(names) == ["x_a", "y_a", "b", "stream_x_1", "3"]
-    with pytest.raises(UserInputError, match=r"x/a\.mp4 and x/a\.avi would have the same name"):
-        result_stems(["x/a.mp4", "x/a.avi"])
-
-
-def test_folders_of_videos_are_searched_and_others_are_a_video(tmp_path: Path) -> None:
-    for name in ("videos/b.MP4", "videos/sub/a.mov", "videos/readme.md", "frames/1.jpg"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    videos, frames = str(tmp_path / "videos"), str(tmp_path / "frames")
-    found = list_videos([videos, frames, "0"])
-    assert found == [f"{videos}/b.MP4", f"{videos}/sub/a.mov", frames, "0"]
-
-
-def test_a_list_of_videos_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "videos.txt"
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserInputError, match=r"videos\.txt: UnicodeDecodeError"):
-        list_videos([str(path)])

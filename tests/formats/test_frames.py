@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.formats import frames
 from mmttsrn.formats.frames import missing_files, read_frame, split_video_frame
 
 LENGTH = 90
@@ -18,18 +17,6 @@ def image(tmp_path: Path) -> Path:
     noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
     cv2.imwrite(str(path), noise)
     return path
-
-
-class MissingCapture:
-    """Jumps past the frame, as OpenCV does in videos whose frames are not evenly spaced."""
-
-    miss = 0
-    original = cv2.VideoCapture
-
-    def __init__(self, path: str) -> None:
-        capture = self.original(path)
-        self.grab, self.retrieve, self.get = capture.grab, capture.retrieve, capture.get
-        self.set = lambda prop, value: capture.set(prop, max(value + self.miss, 0))
 
 
 @pytest.fixture
@@ -49,20 +36,16 @@ def test_an_image_is_rgb(image: Path) -> None:
     assert read_frame(str(image)).shape == (40, 60, 3)
 
 
-@pytest.mark.parametrize("miss", [0, -5, 5])
-def test_frames_of_a_video_are_those_of_reading_it_from_the_start(
-    video: Path, miss: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_frames_of_a_video_are_those_of_reading_it_from_the_start(video: Path) -> None:
     capture = cv2.VideoCapture(str(video))
     expected = [capture.read()[1][..., ::-1] for _ in range(LENGTH)]
     assert len({int(frame[0, 0, 0]) for frame in expected}) > LENGTH // 2
-    monkeypatch.setattr(MissingCapture, "miss", miss)
-    monkeypatch.setattr(frames.cv2, "VideoCapture", MissingCapture)
     order = [0, 1, 2, 2, 80, 79, 78, 3, 4, *np.random.default_rng(0).permutation(LENGTH).tolist()]
     for index in order:
         assert np.array_equal(read_frame(video / f"{index:05d}"), expected[index]), index
-    with pytest.raises(UserInputError, match=rf"{video.name}/00090: OpenCV cannot read this fr"):
+    with pytest.raises(UserInputError, match=rf"{video.name}/00090: the video has no such frame"):
         read_frame(video / "00090")
+    assert np.array_equal(read_frame(video / "00005"), expected[5])
 
 
 def test_paths_of_frames_in_videos(image: Path) -> None:
@@ -70,7 +53,7 @@ def test_paths_of_frames_in_videos(image: Path) -> None:
     assert split_video_frame(image) is None
     assert split_video_frame(image.with_name("none.mp4") / "00012") is None
     assert split_video_frame(image / "12.jpg") is None
-    with pytest.raises(UserInputError, match=r"frame\.jpg/00012: OpenCV cannot read this frame"):
+    with pytest.raises(UserInputError, match=r"frame\.jpg: cannot be opened as a video: it hol"):
         read_frame(image / "00012")
 
 

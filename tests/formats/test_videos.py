@@ -1,9 +1,8 @@
 """Whatever holds a video gives the same frames, or one clear line."""
 
-import struct
+import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -76,47 +75,9 @@ def test_grey_frames_and_frames_with_transparency_become_rgb() -> None:
     assert np.array_equal(read(clear), moving_bar())
 
 
-def test_a_video_that_is_cut_off_gives_what_is_left(tmp_path: Path) -> None:
-    """An avi, whose index is not needed to read its beginning."""
-    path = tmp_path / "long.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
-    for _ in range(10):
-        for frame in moving_bar():
-            writer.write(frame)
-    writer.release()
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    source = open_source(path)
-    assert 10 < len(list(source)) < 60
-
-
-def test_frames_that_cannot_be_read_are_counted(mp4: Path) -> None:
-    source = open_source(mp4)
-
-    class Failing:
-        """Every second frame cannot be read."""
-
-        def __init__(self) -> None:
-            self.calls = 0
-
-        def read(self):
-            self.calls += 1
-            if self.calls > 6 or self.calls % 2 == 0:
-                return False, None
-            return True, moving_bar()[self.calls - 1]
-
-        def release(self) -> None:
-            pass
-
-    from mmttsrn.formats.videos import _read_capture
-
-    source.reader = _read_capture(Failing(), source)
-    assert len(list(source)) == 3
-    assert source.unreadable == 3
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is an empty file"), (b"no video" * 100, "OpenCV cannot open it as a video")],
+    [(b"", "is an empty file"), (b"no video" * 100, "cannot be opened as a video: invalid data")],
 )
 def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "broken.mp4"
@@ -136,15 +97,40 @@ def test_an_mp4_without_its_end_is_refused(mp4: Path) -> None:
     [
         ("nowhere.mp4", "nowhere.mp4: no such file or folder"),
         ("frames/*.jpg", "no file matches this pattern"),
-        ("http://127.0.0.1:9/none.mp4", "check number or address, permissions and network"),
-        (97, "camera 97: OpenCV cannot open it as a video; check number"),
+        ("http://127.0.0.1:9/none.mp4", "check address, permissions and network"),
+        (97, "camera 97: OpenCV cannot open it; check number"),
         ([], "got an empty video"),
+        (np.zeros((4, 6, 3), np.uint8), r"got one picture \(4, 6, 3\); give source\[None\]"),
+        (torch.zeros((4, 6, 4), dtype=torch.uint8), r"got one picture \(4, 6, 4\)"),
+        ("caf\udce9.mp4", r"caf\\udce9\.mp4: this name is not UTF-8; rename it"),
         (3.5, "got a float"),
     ],
 )
 def test_what_is_no_video_is_refused(source: object, message: str) -> None:
     with pytest.raises(UserInputError, match=message.replace("*", r"\*")):
         read(source)
+
+
+def test_parts_of_a_pattern_that_exist_are_literal(tmp_path: Path) -> None:
+    for folder in ("[1080p] x/frames", "1 x/frames"):
+        for number, frame in enumerate(moving_bar(len(folder))):
+            write_frame(tmp_path / folder / f"{number}.png", frame)
+    assert len(read(f"{tmp_path}/[1080p] x/frames/*.png")) == len("[1080p] x/frames")
+    assert len(read(f"{tmp_path}/[1-9] x/frames/?.png")) == len("1 x/frames")
+
+
+def test_hidden_files_of_a_folder_are_no_frames(tmp_path: Path) -> None:
+    write_frame(tmp_path / "a.png", moving_bar(1)[0])
+    (tmp_path / "._a.png").write_bytes(b"\0\5\x16\7")
+    source = open_source(tmp_path)
+    assert (len(list(source)), source.unreadable) == (1, 0)
+
+
+def test_a_name_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(UserInputError, match=r"caf\\udce9\.png: this name is not UTF-8"):
+        open_source(tmp_path)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -204,17 +190,3 @@ def test_frames_of_a_wrong_kind_are_refused(frames: list[np.ndarray], message: s
 def test_a_source_that_is_open_stays_as_it_is() -> None:
     source = FrameSource("mine", reader=iter(moving_bar()))
     assert open_source(source) is source
-
-
-def test_a_video_of_a_phone_is_turned_upright(mp4: Path) -> None:
-    """The matrix of the track says how the frames are turned for showing: by 90 degrees."""
-    content = bytearray(mp4.read_bytes())
-    matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
-    turned = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
-    assert content[matrix : matrix + 4] == struct.pack(">i", 1 << 16)  # not turned yet
-    content[matrix : matrix + 36] = turned
-    mp4.write_bytes(content)
-    frames = read(mp4)
-    assert frames.shape == (6, 64, 48, 3)
-    upright = np.rot90(moving_bar(), k=-1, axes=(1, 2))
-    assert np.abs(frames.astype(int) - upright).mean() < 12

@@ -23,6 +23,7 @@ from mmttsrn.inference.result_store import ResultStore
 from mmttsrn.structures import EncodedFrames, SequenceScores
 
 SIZE = (12, 20)
+SECONDS = [0.0, 0.04, 0.5, 0.51, 0.75]
 IDS = [5, 1, 8]  # the last one is no result
 
 
@@ -57,7 +58,7 @@ def results(tmp_path: Path):
         scores = SequenceScores(
             torch.tensor([1, 5]), torch.tensor([0.9, 0.6]), torch.tensor([1, 0])
         )
-        yield VideoResults("clip.mp4", SIZE, 25.0, ["cat", "dog"], store, scores)
+        yield VideoResults("clip.mp4", SIZE, 25.0, ["cat", "dog"], store, scores, SECONDS)
     assert not list((tmp_path / "folder").iterdir())
 
 
@@ -73,6 +74,7 @@ def test_json_is_read_as_annotations(results: VideoResults, tmp_path: Path) -> N
     ]
     decode_masks(video, video.sequences)  # finds broken masks
     content = json.loads((tmp_path / "clip.json").read_text())
+    assert content["videos"][0]["seconds"] == SECONDS
     assert [entry["id"] for entry in content["annotations"]] == [1, 5]
     assert [entry["score"] for entry in content["annotations"]] == pytest.approx([0.9, 0.6])
     assert content["annotations"][1]["bboxes"][1] == [2, 2, 5, 4]
@@ -92,8 +94,10 @@ def test_table_has_a_row_for_each_instance_and_frame(results: VideoResults, tmp_
     with (tmp_path / "clip.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 8
+    assert {float(row["seconds"]) for row in rows} == set(SECONDS)
     assert rows[0] == {
         "frame": "0",
+        "seconds": "0.000",
         "instance_id": "1",
         "class": "dog",
         "score": "0.9000",

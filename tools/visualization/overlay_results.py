@@ -9,7 +9,7 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import VideoSequences, render_videos, videos_to_draw
-from mmttsrn.visualization.video_io import FORMATS, require_mp4_encoder
+from mmttsrn.visualization.video_io import FORMATS
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -63,8 +63,6 @@ def select_videos(
 def main(argv: list[str] | None = None) -> None:
     """Check both files, then draw; bad input ends the program with one line and exit status 2."""
     args = parse_args(argv)
-    if args.format != "jpg":
-        require_mp4_encoder()
     truth = read_ground_truth(args.ann_file, need_frames=True)
     videos = videos_to_draw(truth, read_results(args.results_file, truth), args.score_thr)
     chosen = select_videos(videos, args.video_id, args.max_videos)

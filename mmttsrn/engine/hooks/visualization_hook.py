@@ -16,7 +16,7 @@ from mmttsrn.formats.frames import read_frame
 from mmttsrn.registry import HOOKS
 from mmttsrn.structures import SequenceResults, video_results
 from mmttsrn.visualization.overlay import OverlayStyle, draw_instances
-from mmttsrn.visualization.video_io import FORMATS, require_mp4_encoder, write_overlays
+from mmttsrn.visualization.video_io import FORMATS, write_overlays
 
 
 @HOOKS.register_module()
@@ -72,8 +72,6 @@ class VISVisualizationHook(Hook):
         self._style = getattr(self._visualizer, "style", OverlayStyle())
         self._folder_owners: dict[str, tuple[int | str | None, str]] = {}
         self._frames_shown = 0
-        if draw and test_out_dir is not None and output_format != "jpg":
-            require_mp4_encoder()
 
     def before_test(self, runner: Runner) -> None:
         """Forget which videos an earlier test wrote."""

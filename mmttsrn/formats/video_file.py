@@ -1,0 +1,185 @@
+"""Decoding of video files and streams with the libraries of FFmpeg."""
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.stream import Disposition
+
+from mmttsrn.errors import UserInputError, without_secrets
+
+# Pictures, and text that FFmpeg would draw: files that it opens, but that are no videos.
+NO_VIDEOS = ("image2", "tty", "bin", "xbin", "adf", "idf")
+NETWORK_SECONDS = 30.0  # that opening, or a frame, of a stream may take
+# A video ends before its time where this share of it and these seconds are missing.
+MISSING_SHARE, MISSING_SECONDS = 0.1, 0.5
+
+
+class DecodedFrame(NamedTuple):
+    """A frame as the decoder has it.
+
+    Attributes:
+        picture: Its pixels, for :func:`to_rgb`.
+        ticks: When it is shown, in the units of the file; None where the file does not tell.
+        seconds: When it is shown, after the first frame; later than the frame before.
+    """
+
+    picture: av.VideoFrame
+    ticks: int | None
+    seconds: float
+
+
+class VideoFile:
+    """An open video file or stream, whose frames are decoded in the order of their times.
+
+    What its header says of them is not more than a hint: the frames are those that decoding gives.
+
+    Args:
+        where: Path of a file, or URL.
+
+    Attributes:
+        name: What it is called in messages.
+        rate: Frames per second that the header promises; None without.
+        length: Frames that the header promises; None without.
+        is_live: Whether the header promises no end, behind a URL.
+        undecodable: Frames that could not be decoded so far.
+        ends_early: What is missing of the length of the header, once the last frame is decoded;
+            empty for a whole video.
+
+    Raises:
+        UserInputError: It cannot be opened, or holds no video.
+    """
+
+    def __init__(self, where: str | Path) -> None:
+        is_url = "://" in str(where) and not os.path.exists(where)
+        self.name = without_secrets(str(where))
+        self._container = _open(where, is_url, self.name)
+        self._stream = _video_stream(self._container, self.name)
+        # Threads of the kind "frame" lose frames behind one that cannot be decoded.
+        self._stream.thread_type = "SLICE"
+        self._unit = self._stream.time_base or Fraction(1, av.time_base)
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        self.rate = float(rate) if rate and 0 < rate < 1000 else None
+        self.duration = self._promised_seconds()
+        self.length = self._promised_frames()
+        self.is_live = is_url and self.duration is None
+        self.undecodable = 0
+        self.ends_early = ""
+
+    def _promised_seconds(self) -> float | None:
+        stream, container = self._stream, self._container
+        if stream.duration:
+            return float(stream.duration * self._unit)
+        # Other streams, such as sound, may last longer.
+        if container.duration and len(container.streams) == 1:
+            return container.duration / av.time_base
+        return None
+
+    def _promised_frames(self) -> int | None:
+        if self.duration and self.rate:
+            return round(self.duration * self.rate)
+        return self._stream.frames or None
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        """Decode the frames up to the last one."""
+        step, last, first = 1 / (self.rate or 30.0), -1.0, None
+        for picture in self._pictures():
+            ticks = picture.dts if picture.pts is None else picture.pts
+            seconds = last + step if last >= 0 else 0.0
+            if ticks is not None:
+                shown = float(ticks * self._unit)
+                first = shown if first is None else first
+                seconds = shown - first
+            last = max(seconds, last + 1e-3 * step)
+            yield DecodedFrame(picture, ticks, max(last, 0.0))
+        if self.duration is not None and last + step < self.duration:
+            missing = self.duration - last - step
+            if missing > max(MISSING_SHARE * self.duration, MISSING_SECONDS):
+                times = f"{last + step:.1f} of {self.duration:.1f} s"
+                self.ends_early = f"ends after {times}: it is cut off or damaged"
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+                # One without content repeats the picture before; at the end, it has no time.
+                if packet.size or packet.pts is None:
+                    pictures = packet.decode()
+                else:
+                    pictures = []
+            except (StopIteration, av.EOFError):
+                return
+            except av.InvalidDataError:
+                self.undecodable += 1
+                continue
+            except av.FFmpegError as error:
+                raise UserInputError(f"{self.name}: cannot be read on: {_reason(error)}") from error
+            yield from pictures
+
+    def has_times(self, num_frames: int) -> bool:
+        """Whether frames keep their times after a jump, in a file that gives so many frames.
+
+        FFmpeg counts those of an avi, which holds no times, so that lost ones shift the others.
+        """
+        return self._container.format.name != "avi" or num_frames == self._stream.frames
+
+    def seek(self, ticks: int) -> None:
+        """Let the next frames be those from a key frame on, at or before this time, if it can."""
+        self._container.seek(ticks, stream=self._stream)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+
+def _open(where: str | Path, is_url: bool, name: str) -> av.container.InputContainer:
+    # "file:" keeps names with colons from being taken for URLs.
+    address, hint = f"file:{where}", "it is cut off, or in a format that FFmpeg does not know"
+    options: dict[str, str] = {}
+    if is_url:
+        address, hint = str(where), "check address, permissions and network"
+        options = {"rtsp_transport": "tcp"}
+    try:
+        return av.open(address, options=options, timeout=NETWORK_SECONDS if is_url else None)
+    except av.FFmpegError as error:
+        problem = f"cannot be opened as a video: {_reason(error)}"
+        raise UserInputError(f"{name}: {problem}; {hint}") from error
+
+
+def _video_stream(container: av.container.InputContainer, name: str) -> av.VideoStream:
+    """Return the stream with the pictures, which is not the cover of a piece of music."""
+    kind = container.format.name
+    stream = container.streams.best("video")
+    is_picture = kind in NO_VIDEOS or kind.endswith("_pipe")
+    if (
+        not isinstance(stream, av.VideoStream)
+        or is_picture
+        or stream.disposition & Disposition.attached_pic
+    ):
+        container.close()
+        raise UserInputError(f"{name}: cannot be opened as a video: it holds none")
+    return stream
+
+
+def _reason(error: av.FFmpegError) -> str:
+    return str(error.strerror or type(error).__name__).lower()
+
+
+def to_rgb(picture: av.VideoFrame) -> np.ndarray:
+    """Pixels of a decoded frame, turned upright: RGB (H, W, 3), uint8."""
+    image = picture.to_ndarray(format="rgb24")
+    return np.rot90(image, round(picture.rotation / 90)) if picture.rotation else image
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file can be opened as a video."""
+    try:
+        VideoFile(path).close()
+    except UserInputError:
+        return False
+    return True
