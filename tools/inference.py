@@ -166,6 +166,11 @@ class Progress:
         """Frames per second since the beginning, with all that was not counting frames."""
         return self.count / (time.monotonic() - self.start)
 
+    def finish(self) -> None:
+        """Show that the video is done; how long it would be was not more than an estimate."""
+        self.bar.total = self.bar.n
+        self.close()
+
     def close(self) -> None:
         """Leave the last state of the bar."""
         self.bar.close()
@@ -236,6 +241,7 @@ def main(argv: list[str] | None = None) -> int:
             summary = predict_to_files(
                 inferencer, video, paths, class_ids, progress, resume=args.resume
             )
+            progress.finish()
         except UserInputError as error:
             if len(jobs) == 1:
                 raise

@@ -119,12 +119,11 @@ class VISInferencer:
     def run(self, source: Any, state: dict[str, Any] | None = None) -> VideoRun:
         """Begin to predict a video, or go on from the state of an earlier run of the same video.
 
-        Runs do not know of each other: several videos may be predicted in turn or in threads,
-        unless the model remembers its video itself (``clip_model.has_memory``).
+        Runs do not know of each other: several videos may be predicted in turn or in threads.
         """
         video = open_source(source, self.broken_frames)
         return VideoRun(
-            self.clip_model,
+            clip_model_of(self.model),
             video,
             self._prepare,
             name=video.name,

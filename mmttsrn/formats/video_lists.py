@@ -107,13 +107,16 @@ def _of_one_name(names: Sequence[str]) -> list[list[int]]:
 def _parts(video: str) -> tuple[str, ...]:
     if "://" in video and not os.path.exists(video):  # the rest of a URL may hold secrets
         video = without_secrets(video).partition("?")[0]
-    return Path(video).parts or ("video",)
+    path = Path(video)
+    if "*" in path.name and not path.exists():  # a pattern
+        path = path.parent
+    return path.parts or ("video",)
 
 
 def _name(video: str, folders: int, with_suffix: bool) -> str:
     """Name of a video with those of some folders above it, as a name of files."""
     *above, last = _parts(video)
-    last = last if with_suffix else Path(last).stem
+    last = Path(last).stem + Path(last).suffix.replace(".", "_") * with_suffix
     name = "_".join([*above[len(above) - folders :], last] if folders else [last])
     usable = (c if c.isprintable() and c not in NOT_IN_NAMES else "_" for c in name)
     return short_name("".join(usable))

@@ -1,5 +1,7 @@
 """The released tiny model on frames: typed results, frame by frame and as sequences."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from mmttsrn.apis import VISInferencer
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.datasets.synthetic_scenes import draw_object, render_clip
 from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.mmdet.clip_models import Mask2FormerClips
 
 RELEASE = "ttsrn-m2f_tiny_shapes"
 T = 9
@@ -133,6 +136,19 @@ def test_two_videos_at_once_do_not_mix(inferencer: VISInferencer, frames: np.nda
             assert np.array_equal(result.image, alone.image)
 
 
+def test_videos_in_threads_do_not_mix(inferencer: VISInferencer, frames: np.ndarray) -> None:
+    videos = [frames, frames[:, :, ::-1], frames[:, :64], frames[::-1]]
+    alone = [inferencer.sequences(video) for video in videos]
+    assert any(len(results) for results in alone)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for results, expected in zip(
+                pool.map(inferencer.sequences, videos), alone, strict=True
+            ):
+                assert results.counts == expected.counts
+                assert torch.equal(results.scores, expected.scores)
+
+
 def test_boxes_without_masks(frames: np.ndarray) -> None:
     """Of the paper's model, whose mask head is then not run."""
     torch.manual_seed(0)
@@ -155,12 +171,14 @@ def test_one_frame_is_a_video(inferencer: VISInferencer, frames: np.ndarray) -> 
     assert [result.index for result in inferencer(frames[:1])] == [0]
 
 
-def test_the_model_of_mmdetection_runs_window_by_window(frames: np.ndarray) -> None:
+def test_the_model_of_mmdetection_runs_window_by_window(
+    frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mask2FormerClips, "clip_length", 4)
     cfg = load_config("mask2former-vis_tiny_shapes")
     cfg.model.type = "mmdet.Mask2FormerVideo"
     torch.manual_seed(0)
     inferencer = VISInferencer(cfg, device="cpu", score_thr=0.0)
-    inferencer.clip_model.clip_length = 4
     seen = []
     inferencer.model.track_head.register_forward_hook(
         lambda module, inputs, outputs: seen.append(len(inputs[0][0]))

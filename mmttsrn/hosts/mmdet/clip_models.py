@@ -1,5 +1,6 @@
 """Models of MMDetection as what a :class:`~mmttsrn.inference.VideoPredictor` runs."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,7 +68,8 @@ class Mask2FormerClips:
 class MaskTrackFrames:
     """mmdet's ``MaskTrackRCNN``: frame by frame, with the ids of its own tracker.
 
-    The tracker's memory is in the model, so that only one video can be predicted at a time.
+    The tracker remembers the video: each object of this class, which shares the weights of the
+    model, has a tracker of its own, for one video at a time.
 
     Args:
         model: The model, with its published config and weights.
@@ -80,7 +82,8 @@ class MaskTrackFrames:
     has_memory = True
 
     def __init__(self, model: MaskTrackRCNN) -> None:
-        self.model = model
+        self.model = copy.copy(model)
+        self.model.tracker = copy.deepcopy(model.tracker)
         self.clip_linker: ClipLinker = _TrackerLinker(self)
         self.post_processor: PostProcessor = InstanceQueryPostProcessor(
             null_frame_score=0.0, mask_quality=False
@@ -155,7 +158,7 @@ def _codes(ids: Tensor) -> Tensor:
 
 
 def clip_model_of(model: nn.Module) -> ClipModel:
-    """Return what predicts the clips of a model; models of other classes are refused."""
+    """Return what predicts the clips of a video; models of other classes are refused."""
     if isinstance(model, HostedModel):
         return model.core
     if isinstance(model, Mask2FormerVideo):

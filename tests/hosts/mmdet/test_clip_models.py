@@ -15,7 +15,7 @@ from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet.clip_models import clip_model_of
 from mmttsrn.inference import VideoPredictor
 from mmttsrn.setup_env import register_all_modules
-from mmttsrn.structures import FrameSizes
+from mmttsrn.structures import FrameSizes, SequenceResults
 
 CONFIGS = Path(mmdet.__file__).parent / ".mim/configs"
 SIZE, T = (64, 96), 6
@@ -93,6 +93,23 @@ def test_masktrack_rcnn_keeps_the_ids_of_its_tracker(video: Tensor) -> None:
         assert len(pairs) == len({own for own, _ in pairs})
         of_tracker = Counter(other for _, other in pairs)
         assert all(of_tracker[other] == 1 for other in of_tracker if other not in odd)
+
+
+@torch.no_grad()
+def test_masktrack_rcnn_predicts_two_videos_in_turn(video: Tensor) -> None:
+    model = build("masktrack_rcnn/masktrack-rcnn_mask-rcnn_r50_fpn_8xb1-12e_youtubevis2019.py")
+    sizes = FrameSizes(SIZE, SIZE, SIZE)
+    videos = (video, video.flip(0))
+    alone = [VideoPredictor(clip_model_of(model), sizes).predict(frames) for frames in videos]
+    predictors = [VideoPredictor(clip_model_of(model), sizes) for _ in videos]
+    parts: list[list] = [[], []]
+    for pair in zip(*videos, strict=True):
+        for predictor, frame, own in zip(predictors, pair, parts, strict=True):
+            own.append(predictor.step(frame))
+    for predictor, own, expected in zip(predictors, parts, alone, strict=True):
+        results = SequenceResults.join(own, predictor.scores(), SIZE)
+        assert torch.equal(results.ids, expected.ids)
+        assert results.counts == expected.counts
 
 
 @torch.no_grad()
