@@ -54,6 +54,8 @@ def predict_to_files(
 ) -> Summary:
     """Predict a video and write its results, each file whole or not at all.
 
+    A file that cannot be written takes no other along.
+
     What is known so far is kept next to the results every ``SAVE_SECONDS``, for a file or folder
     and a model that does not remember the video itself, and removed when they are written.
 
@@ -77,7 +79,8 @@ def predict_to_files(
     video = open_source(source, inferencer.broken_frames)
     if video.is_live and "html" in paths:
         raise UserInputError(f"{video.name}: a page needs a video file or folder, no live source")
-    anchor = next(iter(paths.values()))
+    written = list(paths.values())
+    anchor = written[0]
     job = f"{video.identity} {inferencer.job}" if video.identity and inferencer.job else ""
     with ExitStack() as stack:
         name = f".{short_name(anchor.name)}.results.partial"
@@ -113,38 +116,52 @@ def predict_to_files(
             video.seconds,
             video.file_names(store.num_frames),
         )
-        for kind, write in (("json", write_json), ("csv", write_csv), ("png", write_pngs)):
-            if kind in paths:
-                write(results, paths[kind])
-        if not video.is_live:
-            _draw(results, open_source(source, inferencer.broken_frames), paths)
+        if overlay is not None:
+            paths = {kind: path for kind, path in paths.items() if kind != "mp4"}
+        _write(results, paths, lambda: open_source(source, inferencer.broken_frames))
     return Summary(
         store.num_frames,
         video.unreadable,
         video.ends_early,
         len(results.sequences.ids),
-        list(paths.values()),
+        written,
     )
 
 
-def _draw(results: VideoResults, video: FrameSource, paths: dict[str, Path]) -> None:
-    """Write overlay and page, if wanted, while the video is read again."""
-    fps, length = results.fps or DEFAULT_FPS, results.store.num_frames
-    with ExitStack() as stack:
-        overlay = report = None
-        if "mp4" in paths:
-            writer = OverlayWriter(paths["mp4"], fps, sound=video.video)
-            overlay = stack.enter_context(writer)
-        if "html" in paths:
-            report = stack.enter_context(HtmlReport(paths["html"], results.name, length, fps))
-        if overlay is report is None:
-            return
+def _write(
+    results: VideoResults, paths: dict[str, Path], reopen: Callable[[], FrameSource]
+) -> None:
+    """Write the files that are left to be written; one that fails takes no other along."""
+    writers: dict[str, Callable[[Path], None]] = {
+        "json": lambda path: write_json(results, path),
+        "csv": lambda path: write_csv(results, path),
+        "png": lambda path: write_pngs(results, path),
+        "mp4": lambda path: _write_overlay(results, path, reopen()),
+        "html": lambda path: _write_page(results, path, reopen()),
+    }
+    failures: list[Exception] = []
+    for kind, write in writers.items():
+        if kind in paths:
+            try:
+                write(paths[kind])
+            except Exception as error:
+                failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _write_overlay(results: VideoResults, path: Path, video: FrameSource) -> None:
+    with OverlayWriter(path, results.fps or DEFAULT_FPS, sound=video.video) as overlay:
+        for number, image in zip(range(results.store.num_frames), video, strict=False):
+            seconds = results.seconds[number] if results.seconds else None
+            overlay.add(image, results.frame(number), seconds)
+
+
+def _write_page(results: VideoResults, path: Path, video: FrameSource) -> None:
+    length = results.store.num_frames
+    with HtmlReport(path, results.name, length, results.fps or DEFAULT_FPS) as page:
         for number, image in zip(range(length), video, strict=False):
-            frame = results.frame(number)
-            if overlay is not None:
-                overlay.add(image, frame, results.seconds[number] if results.seconds else None)
-            if report is not None:
-                report.add(image, frame)
+            page.add(image, results.frame(number))
 
 
 @contextmanager

@@ -67,8 +67,8 @@ def partial_file(path: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
-    except OSError as error:  # those of writing do not name the file
-        if error.filename is None and error.errno is not None:
+    except OSError as error:  # those of writing name no file, or the one next to it
+        if error.errno is not None and PARTIAL_MARK in str(error.filename or PARTIAL_MARK):
             error.filename = str(path)
         raise
     finally:

@@ -1,6 +1,7 @@
 """Videos in, files out: what the command does not reach."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from made_videos import packet_times, write_video
 
 from mmttsrn.apis import VISInferencer, video_files
 from mmttsrn.apis.video_files import predict_to_files, result_paths
@@ -155,3 +157,48 @@ def test_a_page_of_a_camera_is_refused(inferencer: VISInferencer, tmp_path: Path
     source = FrameSource("camera 0", is_live=True, reader=camera(3, interrupted_at=9))
     with pytest.raises(UserInputError, match="camera 0: a page needs a video file"):
         predict_to_files(inferencer, source, result_paths(tmp_path / "live", ["html"]))
+
+
+@pytest.mark.parametrize("broken", ["json", "mp4"])
+def test_a_file_that_fails_takes_no_other_along(
+    inferencer: VISInferencer, video: Path, tmp_path: Path, broken: str
+) -> None:
+    """A folder is in the place of one file."""
+    paths = result_paths(tmp_path / "out", ["mp4", "json", "csv", "html"])
+    (paths[broken] / "in the way").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError) as caught:
+        predict_to_files(inferencer, str(video), paths)
+    assert caught.value.filename == str(paths[broken]) or broken in str(caught.value)
+    others = {f"out.{kind}" for kind in paths if kind != broken}
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == others
+
+
+def test_times_and_sound_of_a_video_go_into_its_results(
+    inferencer: VISInferencer, tmp_path: Path
+) -> None:
+    times = [0, 0.04, 0.3, 0.31, 1.0, 1.02]
+    frames = np.full((6, 64, 96, 3), 60, np.uint8)
+    frames[:, 20:40, 20:40] = (220, 40, 30)
+    video = write_video(tmp_path / "in.mp4", frames, seconds=times, sound=0.5)
+    paths = result_paths(tmp_path / "out", ["mp4", "json", "csv"])
+    predict_to_files(inferencer, str(video), paths)
+    assert packet_times(paths["mp4"]) == pytest.approx(times, abs=1e-3)
+    assert packet_times(paths["mp4"], "audio")
+    (entry,) = json.loads(paths["json"].read_text())["videos"]
+    assert entry["seconds"] == pytest.approx(times, abs=1e-3)
+    assert entry["fps"] == pytest.approx(5 / 1.02, rel=1e-3)
+    with paths["csv"].open() as file:
+        seconds = {float(row["seconds"]) for row in csv.DictReader(file)}
+    assert seconds
+    assert all(any(abs(value - time) < 2e-3 for time in times) for value in seconds)
+
+
+def test_what_is_missing_of_a_cut_off_video_is_said(
+    inferencer: VISInferencer, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (60, 64, 96, 3), np.uint8)
+    video = write_video(tmp_path / "in.mkv", noise, "mpeg4")
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 3])
+    summary = predict_to_files(inferencer, str(video), result_paths(tmp_path / "out", ["json"]))
+    assert 5 < summary.num_frames < 40
+    assert "of 2.0 s: it is cut off" in summary.ends_early
