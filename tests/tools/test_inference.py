@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -109,3 +111,45 @@ def test_only_some_classes_and_good_scores(run_tool, videos: Path, tmp_path: Pat
         rows = list(csv.DictReader(file))
     assert {row["class"] for row in rows} in ({"square"}, {"star"}, {"square", "star"})
     assert all(float(row["score"]) >= 0.2 for row in rows)
+
+
+def test_names_as_they_come(run_tool, videos: Path, tmp_path: Path) -> None:
+    """One that is no UTF-8 is reported; hidden files, and those that are no videos, are left out."""
+    content = (videos / "a.mp4").read_bytes()
+    shutil.rmtree(videos / "sub")
+    for path in videos.iterdir():
+        path.unlink()
+    long = "x" * 240
+    for name in (
+        b"12:30:05.mp4",
+        b"c.mp4",
+        b"c.mov",
+        b" d .MTS",
+        b"caf\xe9.mp4",
+        long.encode() + b".mp4",
+    ):
+        with open(bytes(videos) + b"/" + name, "wb") as file:
+            file.write(content)
+    (videos / "._c.mp4").write_bytes(bytes(4096))
+    (videos / "notes.md").write_text("no video")
+    out = tmp_path / "run:12"
+    status, lines, errors = run_tool(
+        "inference.py", videos, *MODEL, "--out", out, "--csv", "--no-video"
+    )
+    assert status == 2
+    assert any(r"caf\udce9.mp4: this name is not UTF-8; rename it" in line for line in errors)
+    assert errors[-1] == "error: 1 of 6 videos could not be read, see above"
+    assert f"1 files that are no videos are left out: {videos / 'notes.md'}" in errors[0]
+    names = sorted(path.stem for path in out.iterdir())
+    assert names[:4] == [" d ", "12_30_05", "c_mov", "c_mp4"]
+    assert names[4].startswith("x" * 190)
+    assert len(names) == 5
+    assert sum(f"{T} frames" in line for line in lines) == 5
+
+
+@pytest.mark.parametrize("option", ["--out", "--weights"])
+def test_names_that_are_no_utf_8_are_refused(run_tool, videos: Path, option: str) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    status, _, errors = run_tool("inference.py", videos, *MODEL, option, name)
+    assert status == 2
+    assert r"caf\udce9" in errors[-1]
