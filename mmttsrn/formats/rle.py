@@ -70,9 +70,10 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
     if isinstance(counts, str):
         decode_intervals([[counts]], 1, height * width)
         return rle
-    runs = np.frombuffer(array("q", counts), np.int64)  # array takes in a list far faster
+    numbers = np.frombuffer(array("d", counts))  # array takes in a list far faster
     total = height * width
-    if not len(runs) or runs.min() < 0 or runs.max() > total or runs.sum() != total:
-        expected = f"numbers that sum to {total} (height x width)"
+    if not (numbers >= 0).all() or numbers.sum() != total or (numbers % 1).any():
+        expected = f"whole numbers that sum to {total} (height x width)"
         raise ValueError(f"RLE counts: expected {expected}, got {short_repr(counts)}")
+    runs = numbers.astype(np.int64)
     return mask_utils.frPyObjects({**rle, "counts": runs}, height, width)

@@ -126,11 +126,13 @@ def taken(entries: list[Any]) -> Iterator[tuple[int, Any]]:
 
 
 def entry_as(schema: type[Schema], entry: Any, place: str) -> Schema:
-    """Return an entry in the form of a schema.
+    """Return an entry in the form of a schema; its whole numbers may be written as ``160.0``.
 
     Raises:
         UserInputError: It is of another form; the message begins with ``place`` and the field.
     """
+    if isinstance(entry, dict):
+        entry = {key: _whole(value) for key, value in entry.items()}
     try:
         return msgspec.convert(entry, schema)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter of half a character
@@ -140,6 +142,10 @@ def entry_as(schema: type[Schema], entry: Any, place: str) -> Schema:
             problem, path = "missing", f".{missing[1]}"
         field = f"{place}{path[1:]}" if path else place.rstrip(".: ")
         raise UserInputError(f"{field}: {problem}") from error
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def known_video(
