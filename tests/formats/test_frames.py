@@ -4,6 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats import frames
@@ -45,8 +46,33 @@ def video(tmp_path: Path) -> Path:
 
 def test_an_image_is_rgb(image: Path) -> None:
     assert np.array_equal(read_frame(image), cv2.imread(str(image))[..., ::-1])
-    image.write_bytes(image.read_bytes() + b"\0" * 100)  # padding after a JPEG is accepted
     assert read_frame(str(image)).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("tail", [b"\0", bytes(70_000), b"SEFH" + bytes(9000) + b"SEFT"])
+def test_bytes_after_a_picture_do_not_matter(image: Path, tail: bytes) -> None:
+    frame, content = read_frame(image), image.read_bytes()
+    image.write_bytes(content + tail)
+    assert np.array_equal(read_frame(image), frame)
+    image.write_bytes(content[: len(content) // 2] + tail)
+    with pytest.raises(UserInputError, match=r"frame\.jpg: image is cut off"):
+        read_frame(image)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "pgm"])
+def test_deep_images_are_refused(tmp_path: Path, suffix: str) -> None:
+    """Their upper 8 bits would be black, where 12 bits of 16 are used."""
+    path = tmp_path / f"a.{suffix}"
+    cv2.imwrite(str(path), np.full((8, 9), 4000, np.uint16))
+    with pytest.raises(UserInputError, match=rf"a\.{suffix}: expected an image of 8 bits a cha"):
+        read_frame(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA"])
+def test_images_of_up_to_8_bits_are_read_as_ever(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.png"
+    Image.effect_noise((60, 40), 80).convert("RGB").convert(mode).save(path)
+    assert np.array_equal(read_frame(path), cv2.imread(str(path))[..., ::-1])
 
 
 @pytest.mark.parametrize("miss", [0, -5, 5])
