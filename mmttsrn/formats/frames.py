@@ -6,7 +6,6 @@ on, such as ``clip.mp4/00012``. Json files name such frames as they name images.
 
 import os
 import threading
-from collections.abc import Iterable
 from functools import lru_cache
 
 import cv2
@@ -53,25 +52,6 @@ def split_video_frame(path: str | os.PathLike) -> tuple[str, int] | None:
     video, name = os.path.split(path)
     is_frame = name.isascii() and name.isdigit() and os.path.isfile(video)
     return (os.fspath(video), int(name)) if is_frame else None
-
-
-def missing_files(paths: Iterable[str | os.PathLike]) -> list[str]:
-    """Find the frames whose file is not there: an image, or the video of ``video.mp4/00012``.
-
-    Each folder is looked up once: a look-up per frame is slow on network file systems.
-    """
-    names_in: dict[str, set[str] | None] = {}  # None for a video file, which may hold any frame
-    missing = []
-    for path in paths:
-        folder, name = os.path.split(path)
-        if folder not in names_in:
-            exists = os.path.isdir(folder or ".")
-            found = set(os.listdir(folder or ".")) if exists else set()
-            names_in[folder] = None if os.path.isfile(folder) else found
-        names = names_in[folder]
-        if not (name.isdigit() if names is None else name in names):
-            missing.append(os.fspath(path))
-    return missing
 
 
 def _read_image(path: str, backend_args: dict | None) -> np.ndarray:

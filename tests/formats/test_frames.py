@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import cv2
@@ -8,7 +7,7 @@ from PIL import Image
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats import frames
-from mmttsrn.formats.frames import missing_files, read_frame, split_video_frame
+from mmttsrn.formats.frames import read_frame, split_video_frame
 
 LENGTH = 90
 
@@ -98,29 +97,3 @@ def test_paths_of_frames_in_videos(image: Path) -> None:
     assert split_video_frame(image / "12.jpg") is None
     with pytest.raises(UserInputError, match=r"frame\.jpg/00012: OpenCV cannot read this frame"):
         read_frame(image / "00012")
-
-
-def test_missing_files_are_listed_in_order(tmp_path, monkeypatch):
-    (tmp_path / "a").mkdir()
-    for name in ("a/0.jpg", "1.jpg"):
-        (tmp_path / name).touch()
-    monkeypatch.chdir(tmp_path)
-    names = ["b/0.jpg", "a/0.jpg", "a/1.jpg", "1.jpg", "2.jpg"]
-    assert missing_files(names) == ["b/0.jpg", "a/1.jpg", "2.jpg"]
-    paths = [tmp_path / name for name in names]
-    assert missing_files(paths) == [str(paths[0]), str(paths[2]), str(paths[4])]
-
-
-def test_each_folder_is_looked_up_once(tmp_path, monkeypatch):
-    folders = []
-    original = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: folders.append(path) or original(path))
-    missing_files([tmp_path / f"{frame}.jpg" for frame in range(100)])
-    assert folders == [str(tmp_path)]
-
-
-def test_frames_of_a_video_file_are_there_if_it_is(tmp_path):
-    (tmp_path / "clip.mp4").touch()
-    names = ["clip.mp4/00012", "clip.mp4/0.jpg", "other.mp4/00012"]
-    missing = missing_files([tmp_path / name for name in names])
-    assert missing == [str(tmp_path / name) for name in names[1:]]
