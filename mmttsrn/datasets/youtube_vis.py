@@ -1,5 +1,6 @@
 """Videos annotated in the official YouTube-VIS json format, for the data set of any host."""
 
+import hashlib
 import os.path as osp
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,10 @@ from mmttsrn.datasets.seeded_sampling import SeededIndex
 from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste, Videos
 from mmttsrn.errors import UserInputError, input_errors
 from mmttsrn.formats.frame_folder import FrameFolder
+from mmttsrn.formats.frame_headers import FrameFile, wrong_frames
+from mmttsrn.formats.frames import split_video_frame
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
+from mmttsrn.formats.user_cache import cache_folder
 
 # Names by label of a data set whose categories are one class.
 MERGED_CLASSES = ("object",)
@@ -39,7 +43,8 @@ class YouTubeVISVideos(BaseDataset):
         class_agnostic: Whether all categories of the file are one class, ``object``, label 0.
             ``cat_ids`` then holds the lowest category id of the file, which results get.
         check_images: Whether to find every frame file at load, as
-            :class:`~mmttsrn.formats.frame_folder.FrameFolder` does (local files only).
+            :class:`~mmttsrn.formats.frame_folder.FrameFolder` does, and to check that it is an
+            image of the size of the json (local files only).
         **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset` (``ann_file``, ``data_root``,
             ``data_prefix=dict(img_path=...)``, ``pipeline``, ``test_mode``, ...).
             ``metainfo=dict(classes=...)`` chooses classes and their order; without it all
@@ -200,7 +205,7 @@ class YouTubeVISVideos(BaseDataset):
         return {"video_id": video.id, "video_length": video.length, "images": images}
 
     def _find_frames(self, images: list[dict]) -> None:
-        """Set the paths of frames as the disk spells them."""
+        """Set the paths of frames as the disk spells them, and check what is there."""
         folder = self.data_prefix.get("img_path", "")
         if (self.backend_args or {}).get("backend", "local") != "local" or "://" in folder:
             return
@@ -209,6 +214,16 @@ class YouTubeVISVideos(BaseDataset):
         paths = FrameFolder(folder).find_all(names, self.ann_file, prefix)
         for image, path in zip(images, paths, strict=True):
             image["img_path"] = path
+        files = [
+            FrameFile(image["img_path"], image["height"], image["width"])
+            for image in images
+            if not split_video_frame(image["img_path"])
+        ]
+        frames = list(dict.fromkeys(files))  # a frame may be in many clips
+        source = hashlib.sha256(osp.abspath(self.ann_file).encode()).hexdigest()[:16]
+        if wrong := wrong_frames(frames, cache_folder() / "checked_frames" / source):
+            count = f"{len(wrong)} of {len(frames)} frames of {self.ann_file} cannot be used"
+            raise UserInputError(f"{wrong[0]}; {count}")
 
 
 def _box_xyxy(box_xywh: Box | None, rle: dict) -> list[float]:

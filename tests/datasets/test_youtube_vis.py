@@ -266,6 +266,25 @@ def test_frames_are_found_as_the_disk_spells_them(
         assert LoadVideoFrame()(dict(frames[0]))["img"].shape == (48, 64, 3)
 
 
+def test_wrong_frames_are_counted(shapes_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(shapes_dir, root)
+    frames = root / "train/JPEGImages"
+    cv2.imwrite(str(frames / "clip_001/00003.jpg"), np.zeros((24, 32, 3), np.uint8))
+    (frames / "clip_002/00004.jpg").write_bytes(b"text")
+    settings = {
+        "ann_file": "train.json",
+        "data_root": str(root),
+        "data_prefix": {"img_path": "train/JPEGImages"},
+    }
+    with pytest.raises(UserInputError) as caught:
+        YouTubeVISDataset(**settings)
+    size = "expected the height and width (48, 64) of its annotation file, got (24, 32)"
+    count = f"2 of 20 frames of {root}/train.json cannot be used"
+    assert str(caught.value) == f"{frames}/clip_001/00003.jpg: {size}; {count}"
+    assert len(YouTubeVISDataset(**settings, check_images=False)) == 4
+
+
 def test_frames_of_video_files(shapes_dir: Path, shapes_json: dict, tmp_path: Path) -> None:
     """As tools/inference.py names them."""
     for video in shapes_json["videos"]:
