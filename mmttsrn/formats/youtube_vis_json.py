@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.encoded_masks import pack_masks
 from mmttsrn.formats.json_stream import read_json
+from mmttsrn.formats.rle import whole_number
 
 # Larger frames are a mistake; evaluating their masks would fill the memory of a machine.
 MAX_PIXELS = 2**27
@@ -132,7 +133,7 @@ def entry_as(schema: type[Schema], entry: Any, place: str) -> Schema:
         UserInputError: It is of another form; the message begins with ``place`` and the field.
     """
     if isinstance(entry, dict):
-        entry = {key: _whole(value) for key, value in entry.items()}
+        entry = {key: whole_number(value) for key, value in entry.items()}
     try:
         return msgspec.convert(entry, schema)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter of half a character
@@ -142,10 +143,6 @@ def entry_as(schema: type[Schema], entry: Any, place: str) -> Schema:
             problem, path = "missing", f".{missing[1]}"
         field = f"{place}{path[1:]}" if path else place.rstrip(".: ")
         raise UserInputError(f"{field}: {problem}") from error
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def known_video(
