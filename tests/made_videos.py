@@ -9,7 +9,8 @@ import numpy as np
 
 SIZE = (48, 64)  # height, width
 SOUND_RATE = 44_100
-PIXEL_FORMATS = {"mjpeg": "yuvj420p", "gif": "rgb8", "png": "rgb24", "ffv1": "bgr0"}  # of encoders with others
+# Of encoders that do not take yuv420p.
+PIXEL_FORMATS = {"mjpeg": "yuvj420p", "gif": "rgb8", "png": "rgb24", "ffv1": "bgr0"}
 
 
 def grey_frames(num_frames: int, size: tuple[int, int] = SIZE) -> np.ndarray:

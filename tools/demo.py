@@ -29,6 +29,7 @@ from mmttsrn.cli.signals import train as train_until_asked_to_stop
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors, seed
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.errors import UserInputError, input_errors
+from mmttsrn.formats.frame_folder import FrameFolder
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import render_videos, require_frames, videos_to_draw
@@ -166,7 +167,7 @@ def _load_split(title: str, ann_file: Path, folder: Path, names: tuple[str, ...]
     first_frame = videos[0].file_names[0]
     places = list(dict.fromkeys(place.format(name) for place in IMAGE_PLACES for name in names))
     for place in places:
-        if (folder / place / first_frame).is_file():
+        if FrameFolder(folder / place).find(first_frame):
             require_frames(videos, folder / place)
             return Split(title, ann_file, folder / place, truth)
     raise UserInputError(

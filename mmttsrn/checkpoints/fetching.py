@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 import pooch
 
 from mmttsrn.errors import UserInputError, input_errors
+from mmttsrn.formats.user_cache import cache_folder
 
 # hf://owner/repository[@revision]/path/of/the/file
 HUB_SOURCE = re.compile(r"hf://([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
@@ -28,7 +29,7 @@ def fetch(source: str, sha256: str | None = None) -> Path:
         sha256: The SHA-256 of the file, or its first digits; None leaves it unchecked.
 
     Returns:
-        The path given, or that of the copy in :func:`cache_folder`.
+        The path given, or that of the copy in :func:`~mmttsrn.formats.user_cache.cache_folder`.
 
     Raises:
         UserInputError: The file is missing, cannot be downloaded, or is another one than stated.
@@ -61,12 +62,6 @@ def fetch(source: str, sha256: str | None = None) -> Path:
 def is_remote(source: str) -> bool:
     """Return whether a source is a URL or on the hub, and not a path."""
     return "://" in source
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloads: ``MMTTSRN_CACHE``, or ``mmttsrn`` in the user's cache."""
-    users = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("MMTTSRN_CACHE") or f"{users}/mmttsrn").expanduser()
 
 
 def cached_path(source: str) -> Path:

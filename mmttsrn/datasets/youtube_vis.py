@@ -1,5 +1,6 @@
 """Videos annotated in the official YouTube-VIS json format, for the data set of any host."""
 
+import hashlib
 import os.path as osp
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +13,11 @@ from pycocotools import mask as mask_utils
 from mmttsrn.datasets.seeded_sampling import SeededIndex
 from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste, Videos
 from mmttsrn.errors import UserInputError, input_errors
-from mmttsrn.formats.frames import missing_files
+from mmttsrn.formats.frame_folder import FrameFolder
+from mmttsrn.formats.frame_headers import FrameFile, wrong_frames
+from mmttsrn.formats.frames import split_video_frame
 from mmttsrn.formats.ground_truth import Box, Video, read_ground_truth
+from mmttsrn.formats.user_cache import cache_folder
 
 # Names by label of a data set whose categories are one class.
 MERGED_CLASSES = ("object",)
@@ -38,7 +42,9 @@ class YouTubeVISVideos(BaseDataset):
     Args:
         class_agnostic: Whether all categories of the file are one class, ``object``, label 0.
             ``cat_ids`` then holds the lowest category id of the file, which results get.
-        check_images: Whether to check at load that every frame file exists (local files only).
+        check_images: Whether to find every frame file at load, as
+            :class:`~mmttsrn.formats.frame_folder.FrameFolder` does, and to check that it is an
+            image of the size of the json (local files only).
         **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset` (``ann_file``, ``data_root``,
             ``data_prefix=dict(img_path=...)``, ``pipeline``, ``test_mode``, ...).
             ``metainfo=dict(classes=...)`` chooses classes and their order; without it all
@@ -116,7 +122,7 @@ class YouTubeVISVideos(BaseDataset):
             videos.append(self._parse_video(video, first_img_id))
             first_img_id += video.length
         if self.check_images:
-            self._check_frame_files(videos)
+            self._find_frames([image for video in videos for image in video["images"]])
         return videos
 
     def kept_videos(self, videos: list[dict]) -> list[dict]:
@@ -198,18 +204,26 @@ class YouTubeVISVideos(BaseDataset):
                 )
         return {"video_id": video.id, "video_length": video.length, "images": images}
 
-    def _check_frame_files(self, data_list: list[dict]) -> None:
+    def _find_frames(self, images: list[dict]) -> None:
+        """Set the paths of frames as the disk spells them, and check what is there."""
         folder = self.data_prefix.get("img_path", "")
         if (self.backend_args or {}).get("backend", "local") != "local" or "://" in folder:
             return
-        paths = [image["img_path"] for video in data_list for image in video["images"]]
-        missing = missing_files(paths)
-        if missing:
-            lacking = f"{len(missing)} of {len(paths)} frames of {self.ann_file}"
-            raise UserInputError(
-                f"{missing[0]}: image not found ({lacking} are missing); file_names are relative"
-                f" to data_prefix=dict(img_path='{folder}')"
-            )
+        names = [image["file_name"] for image in images]
+        prefix = f"data_prefix=dict(img_path='{folder}')"
+        paths = FrameFolder(folder).find_all(names, self.ann_file, prefix)
+        for image, path in zip(images, paths, strict=True):
+            image["img_path"] = path
+        files = [
+            FrameFile(image["img_path"], image["height"], image["width"])
+            for image in images
+            if not split_video_frame(image["img_path"])
+        ]
+        frames = list(dict.fromkeys(files))  # a frame may be in many clips
+        source = hashlib.sha256(osp.abspath(self.ann_file).encode()).hexdigest()[:16]
+        if wrong := wrong_frames(frames, cache_folder() / "checked_frames" / source):
+            count = f"{len(wrong)} of {len(frames)} frames of {self.ann_file} cannot be used"
+            raise UserInputError(f"{wrong[0]}; {count}")
 
 
 def _box_xyxy(box_xywh: Box | None, rle: dict) -> list[float]:

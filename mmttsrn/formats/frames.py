@@ -6,7 +6,6 @@ on, such as ``clip.mp4/00012``. Json files name such frames as they name images.
 
 import os
 import threading
-from collections.abc import Iterable
 from functools import lru_cache
 
 import cv2
@@ -14,18 +13,21 @@ import numpy as np
 from mmengine import fileio
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats import jpeg_markers
 from mmttsrn.formats.video_file import DecodedFrame, VideoFile, to_rgb
 
 MAX_OPEN_VIDEOS = 4
 # Frames that are decoded on the way to a later one; a jump is faster over longer distances.
 MAX_PASSED_FRAMES = 64
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+# Without ANYDEPTH, OpenCV would keep the upper 8 bits of 16, and 12-bit values would turn black.
+_IMAGE_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
 
 
 def read_frame(path: str | os.PathLike, backend_args: dict | None = None) -> np.ndarray:
     """Read one frame of a video.
 
-    A JPEG whose end is missing counts as unreadable: the missing part would be grey.
+    A JPEG whose end is missing counts as unreadable: the missing part would be grey. An image is
+    turned upright as its EXIF orientation says.
 
     Args:
         path: Image file, URL of an image, or frame of a local video file. Frames of a video file
@@ -36,7 +38,7 @@ def read_frame(path: str | os.PathLike, backend_args: dict | None = None) -> np.
         RGB image (H, W, 3), uint8.
 
     Raises:
-        UserInputError: The frame is missing or unreadable.
+        UserInputError: The frame is missing, unreadable or an image of more than 8 bits a channel.
     """
     path = os.fspath(path)
     place = split_video_frame(path)
@@ -53,39 +55,22 @@ def split_video_frame(path: str | os.PathLike) -> tuple[str, int] | None:
     return (os.fspath(video), int(name)) if is_frame else None
 
 
-def missing_files(paths: Iterable[str | os.PathLike]) -> list[str]:
-    """Find the frames whose file is not there: an image, or the video of ``video.mp4/00012``.
-
-    Each folder is looked up once: a look-up per frame is slow on network file systems.
-    """
-    names_in: dict[str, set[str] | None] = {}  # None for a video file, which may hold any frame
-    missing = []
-    for path in paths:
-        folder, name = os.path.split(path)
-        if folder not in names_in:
-            exists = os.path.isdir(folder or ".")
-            found = set(os.listdir(folder or ".")) if exists else set()
-            names_in[folder] = None if os.path.isfile(folder) else found
-        names = names_in[folder]
-        if not (name.isdigit() if names is None else name in names):
-            missing.append(os.fspath(path))
-    return missing
-
-
 def _read_image(path: str, backend_args: dict | None) -> np.ndarray:
     try:
         content = fileio.get(path, backend_args=backend_args)
     except OSError as error:
         reason = f"{error.strerror or error}; check the folder that file names are relative to"
         raise UserInputError(f"{path}: {reason}") from error
-    # Some encoders pad the file, so the end marker need not be the very last bytes.
-    cut_off = content.startswith(_JPEG_START) and _JPEG_END not in content[-4096:]
+    cut_off = content.startswith(jpeg_markers.START) and jpeg_markers.is_cut_off(content)
     image = None
     if content and not cut_off:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), _IMAGE_FLAGS)
     if image is None:
         problem = "is cut off" if cut_off else "cannot be decoded"
         raise UserInputError(f"{path}: image {problem} ({len(content)} bytes); replace the file")
+    if image.dtype != np.uint8:
+        kind = f"expected an image of 8 bits a channel, got {image.dtype}"
+        raise UserInputError(f"{path}: {kind}; scale its values to 0 to 255 and save it anew")
     return image
 
 

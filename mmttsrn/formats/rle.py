@@ -38,6 +38,11 @@ def encode_segmentation(segmentation: Any, height: int, width: int) -> dict[str,
     }
 
 
+def whole_number(value: Any) -> Any:
+    """Return the integer that a float of json such as ``160.0`` is; any other value as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def coordinate_limit(height: int, width: int) -> int:
     """Return how far from 0 the coordinates of boxes and polygons may be."""
     return MAX_SIDES_AWAY * max(height, width)
@@ -70,7 +75,11 @@ def _encode_rle(rle: dict, height: int, width: int) -> dict[str, Any]:
     if isinstance(counts, str):
         decode_intervals([[counts]], 1, height * width)
         return rle
-    runs = np.frombuffer(array("q", counts), np.int64)  # array takes in a list far faster
+    try:
+        numbers = array("q", counts)  # takes in a list far faster than NumPy
+    except TypeError:
+        numbers = array("q", map(whole_number, counts))
+    runs = np.frombuffer(numbers, np.int64)
     total = height * width
     if not len(runs) or runs.min() < 0 or runs.max() > total or runs.sum() != total:
         expected = f"numbers that sum to {total} (height x width)"

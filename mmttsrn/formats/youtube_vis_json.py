@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.encoded_masks import pack_masks
 from mmttsrn.formats.json_stream import read_json
+from mmttsrn.formats.rle import whole_number
 
 # Larger frames are a mistake; evaluating their masks would fill the memory of a machine.
 MAX_PIXELS = 2**27
@@ -126,11 +127,13 @@ def taken(entries: list[Any]) -> Iterator[tuple[int, Any]]:
 
 
 def entry_as(schema: type[Schema], entry: Any, place: str) -> Schema:
-    """Return an entry in the form of a schema.
+    """Return an entry in the form of a schema; its whole numbers may be written as ``160.0``.
 
     Raises:
         UserInputError: It is of another form; the message begins with ``place`` and the field.
     """
+    if isinstance(entry, dict):
+        entry = {key: whole_number(value) for key, value in entry.items()}
     try:
         return msgspec.convert(entry, schema)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter of half a character

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.formats.frames import missing_files, read_frame
+from mmttsrn.formats.frame_folder import FrameFolder
+from mmttsrn.formats.frames import read_frame
 from mmttsrn.formats.ground_truth import GroundTruth, TrueSequence, Video, decode_masks
 from mmttsrn.formats.results import PredictedSequence, Results
 from mmttsrn.structures import FrameResults
@@ -54,14 +55,14 @@ class VideoSequences:
         """Read the frames (H, W, 3), RGB, one after the other.
 
         Raises:
-            UserInputError: One is unreadable or has another size than the annotation file says.
+            UserInputError: One is missing, unreadable or not of the size in the annotation file.
         """
-        for name in self.video.file_names:
-            image = read_frame(Path(img_root) / name)
+        for path in _frame_paths(self.video, FrameFolder(img_root)):
+            image = read_frame(path)
             height, width = image.shape[:2]
             if (height, width) != self.video.size:
                 raise UserInputError(
-                    f"{Path(img_root) / name}: frame is {width}x{height}, but the annotation file "
+                    f"{path}: frame is {width}x{height}, but the annotation file "
                     f"says {self.video.width}x{self.video.height} for video {self.video.id}"
                 )
             yield image
@@ -87,12 +88,13 @@ def videos_to_draw(
 
 def require_frames(videos: Sequence[Video], img_root: str | os.PathLike) -> None:
     """Make sure that every frame file exists, before any drawing."""
-    owners = {Path(img_root) / name: video.id for video in videos for name in video.file_names}
-    for path in missing_files(owners):
-        raise UserInputError(
-            f"{path}: frame of video {owners[Path(path)]} not found; the image root must be the "
-            "folder that file_names are relative to"
-        )
+    folder = FrameFolder(img_root)
+    for video in videos:
+        _frame_paths(video, folder)
+
+
+def _frame_paths(video: Video, folder: FrameFolder) -> list[str]:
+    return folder.find_all(video.file_names, f"video {video.id}", "the image root")
 
 
 def output_stems(videos: Sequence[Video]) -> dict[int, str]:
@@ -114,15 +116,20 @@ def output_stems(videos: Sequence[Video]) -> dict[int, str]:
 def _frame_folder(video: Video) -> str:
     """Folder of the frames below the image folder, ``""`` for the image folder itself."""
     for name in video.file_names:
-        path = PurePosixPath(name)
+        path = _output_path(name)
         if path.is_absolute() or ".." in path.parts:
             what = f"videos with id {video.id}: file_names: {name!r}"
             raise UserInputError(f"{what} leaves the image folder")
-    first = PurePosixPath(video.file_names[0])
+    first = _output_path(video.file_names[0])
     if not first.parent.name:
         return ""
     is_image = bool(first.suffix)  # and not video.mp4/00000
     return (first.parent if is_image else first.parent.with_suffix("")).as_posix()
+
+
+def _output_path(name: str) -> PurePosixPath:
+    """Path of a frame below the output folder; Windows writes file names with backslashes."""
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def render_videos(
@@ -167,7 +174,7 @@ def _overlays(
             left = draw_instances(image, drawn.frame(index, drawn.video.sequences))
             columns = [_titled("ground truth", left), _titled("prediction", picture)]
             picture = np.concatenate(columns, axis=1)
-        yield drawn.video.file_names[index], picture
+        yield str(_output_path(drawn.video.file_names[index])), picture
 
 
 def _titled(title: str, picture: np.ndarray) -> np.ndarray:

@@ -9,14 +9,9 @@ import threading
 
 import pytest
 
-from mmttsrn.checkpoints.fetching import (
-    cache_folder,
-    cached_path,
-    check_published_name,
-    fetch,
-    is_remote,
-)
+from mmttsrn.checkpoints.fetching import cached_path, check_published_name, fetch, is_remote
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.user_cache import cache_folder
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -206,9 +201,3 @@ def test_name_of_a_published_file_is_checked(tmp_path):
     check_published_name(other)
     with pytest.raises(UserInputError, match="hash mismatch"):
         check_published_name(wrong)
-
-
-def test_default_cache(monkeypatch, tmp_path):
-    monkeypatch.delenv("MMTTSRN_CACHE", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "mmttsrn"

@@ -1,6 +1,7 @@
 import copy
 import json
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -238,6 +239,49 @@ def test_missing_images_are_counted(shapes_dir: Path, tmp_path: Path) -> None:
     assert line.startswith(f"{root}/train/JPEGImages/clip_001/00003.jpg: image not found")
     assert "6 of 20 frames" in line
     assert "data_prefix=dict(img_path=" in line
+    assert len(YouTubeVISDataset(**settings, check_images=False)) == 4
+
+
+@pytest.mark.parametrize("form", ["backslashes", "NFD"])
+def test_frames_are_found_as_the_disk_spells_them(
+    shapes_dir: Path, shapes_json: dict, tmp_path: Path, form: str
+) -> None:
+    images = tmp_path / "JPEGImages"
+    shutil.copytree(shapes_dir / "train/JPEGImages", images)
+    for video in shapes_json["videos"]:
+        names = video["file_names"]
+        if form == "backslashes":
+            video["file_names"] = [name.replace("/", "\\") for name in names]
+        else:
+            video["file_names"] = [unicodedata.normalize("NFC", f"é{name}") for name in names]
+            folder = images / Path(names[0]).parent
+            folder.rename(images / unicodedata.normalize("NFD", f"é{folder.name}"))
+    (tmp_path / "train.json").write_text(json.dumps(shapes_json))
+    dataset = YouTubeVISDataset(
+        ann_file="train.json", data_root=str(tmp_path), data_prefix={"img_path": "JPEGImages"}
+    )
+    for index, video in enumerate(shapes_json["videos"]):
+        frames = dataset.get_data_info(index)["images"]
+        assert [frame["file_name"] for frame in frames] == video["file_names"]
+        assert LoadVideoFrame()(dict(frames[0]))["img"].shape == (48, 64, 3)
+
+
+def test_wrong_frames_are_counted(shapes_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(shapes_dir, root)
+    frames = root / "train/JPEGImages"
+    cv2.imwrite(str(frames / "clip_001/00003.jpg"), np.zeros((24, 32, 3), np.uint8))
+    (frames / "clip_002/00004.jpg").write_bytes(b"text")
+    settings = {
+        "ann_file": "train.json",
+        "data_root": str(root),
+        "data_prefix": {"img_path": "train/JPEGImages"},
+    }
+    with pytest.raises(UserInputError) as caught:
+        YouTubeVISDataset(**settings)
+    size = "expected the height and width (48, 64) of its annotation file, got (24, 32)"
+    count = f"2 of 20 frames of {root}/train.json cannot be used"
+    assert str(caught.value) == f"{frames}/clip_001/00003.jpg: {size}; {count}"
     assert len(YouTubeVISDataset(**settings, check_images=False)) == 4
 
 

@@ -1,12 +1,12 @@
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmttsrn.errors import UserInputError
-from mmttsrn.formats.frames import missing_files, read_frame, split_video_frame
+from mmttsrn.formats.frames import read_frame, split_video_frame
 
 LENGTH = 90
 
@@ -32,8 +32,33 @@ def video(tmp_path: Path) -> Path:
 
 def test_an_image_is_rgb(image: Path) -> None:
     assert np.array_equal(read_frame(image), cv2.imread(str(image))[..., ::-1])
-    image.write_bytes(image.read_bytes() + b"\0" * 100)  # padding after a JPEG is accepted
     assert read_frame(str(image)).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("tail", [b"\0", bytes(70_000), b"SEFH" + bytes(9000) + b"SEFT"])
+def test_bytes_after_a_picture_do_not_matter(image: Path, tail: bytes) -> None:
+    frame, content = read_frame(image), image.read_bytes()
+    image.write_bytes(content + tail)
+    assert np.array_equal(read_frame(image), frame)
+    image.write_bytes(content[: len(content) // 2] + tail)
+    with pytest.raises(UserInputError, match=r"frame\.jpg: image is cut off"):
+        read_frame(image)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "pgm"])
+def test_deep_images_are_refused(tmp_path: Path, suffix: str) -> None:
+    """Their upper 8 bits would be black, where 12 bits of 16 are used."""
+    path = tmp_path / f"a.{suffix}"
+    cv2.imwrite(str(path), np.full((8, 9), 4000, np.uint16))
+    with pytest.raises(UserInputError, match=rf"a\.{suffix}: expected an image of 8 bits a cha"):
+        read_frame(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA"])
+def test_images_of_up_to_8_bits_are_read_as_ever(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.png"
+    Image.effect_noise((60, 40), 80).convert("RGB").convert(mode).save(path)
+    assert np.array_equal(read_frame(path), cv2.imread(str(path))[..., ::-1])
 
 
 def test_frames_of_a_video_are_those_of_reading_it_from_the_start(video: Path) -> None:
@@ -55,29 +80,3 @@ def test_paths_of_frames_in_videos(image: Path) -> None:
     assert split_video_frame(image / "12.jpg") is None
     with pytest.raises(UserInputError, match=r"frame\.jpg: cannot be opened as a video: it hol"):
         read_frame(image / "00012")
-
-
-def test_missing_files_are_listed_in_order(tmp_path, monkeypatch):
-    (tmp_path / "a").mkdir()
-    for name in ("a/0.jpg", "1.jpg"):
-        (tmp_path / name).touch()
-    monkeypatch.chdir(tmp_path)
-    names = ["b/0.jpg", "a/0.jpg", "a/1.jpg", "1.jpg", "2.jpg"]
-    assert missing_files(names) == ["b/0.jpg", "a/1.jpg", "2.jpg"]
-    paths = [tmp_path / name for name in names]
-    assert missing_files(paths) == [str(paths[0]), str(paths[2]), str(paths[4])]
-
-
-def test_each_folder_is_looked_up_once(tmp_path, monkeypatch):
-    folders = []
-    original = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: folders.append(path) or original(path))
-    missing_files([tmp_path / f"{frame}.jpg" for frame in range(100)])
-    assert folders == [str(tmp_path)]
-
-
-def test_frames_of_a_video_file_are_there_if_it_is(tmp_path):
-    (tmp_path / "clip.mp4").touch()
-    names = ["clip.mp4/00012", "clip.mp4/0.jpg", "other.mp4/00012"]
-    missing = missing_files([tmp_path / name for name in names])
-    assert missing == [str(tmp_path / name) for name in names[1:]]

@@ -141,6 +141,21 @@ def test_numpy_numbers_are_numbers(content):
     assert read_ground_truth(content).videos[1].sequences[0].mean_area == 50
 
 
+def test_whole_numbers_may_be_written_with_a_point(content, write):
+    expected = read_ground_truth(content)
+    for entry in (*content["videos"], *content["categories"], *content["annotations"]):
+        entry |= {key: float(value) for key, value in entry.items() if isinstance(value, int)}
+    found = read_ground_truth(write(content))
+    assert found.categories == expected.categories
+    assert [*map(repr, found.categories)] == [*map(repr, expected.categories)]
+    for one, other in zip(found.videos.values(), expected.videos.values(), strict=True):
+        for key in ("id", "width", "height", "length"):
+            assert repr(getattr(one, key)) == repr(getattr(other, key))
+        assert [(s.id, s.is_crowd) for s in one.sequences] == [
+            (s.id, s.is_crowd) for s in other.sequences
+        ]
+
+
 def test_files_are_evaluated_without_the_hosts(tmp_path, content, write):
     (tmp_path / "results.json").write_text("[]")
     code = (

@@ -37,6 +37,20 @@ def test_what_is_written_is_read_again(tmp_path):
     assert len(list((tmp_path / "new").iterdir())) == 2
 
 
+def test_whole_numbers_may_be_written_with_a_point():
+    content = ground_truth()
+    entries = perfect_results(content)
+    floats = [
+        entry | {key: float(entry[key]) for key in ("video_id", "category_id")} | {"id": 7.0}
+        for entry in entries
+    ]
+    truth = read_ground_truth(content)
+    expected, found = read_results(entries, truth), read_results(floats, truth)
+    assert found.keys() == expected.keys()
+    assert [repr(found[key][0].category_id) for key in found] == ["3", "7", "7"]
+    assert [found[key][0].id for key in found] == [7, 7, 7]
+
+
 def test_failure_leaves_the_old_zip(tmp_path):
     (tmp_path / "out.zip").write_text("old")
     with pytest.raises(KeyError):

@@ -29,7 +29,7 @@ def test_all_forms_of_a_mask_become_the_same_compressed_rle(seed: int) -> None:
     height, width = map(int, mask.shape)
     compressed = mask_utils.encode(np.asfortranarray(mask))["counts"].decode()
     expected = {"size": [height, width], "counts": compressed}
-    for counts in (runs_of(mask), compressed):
+    for counts in (runs_of(mask), [float(run) for run in runs_of(mask)], compressed):
         segmentation = {"size": [height, width], "counts": counts}
         assert encode_segmentation(segmentation, height, width) == expected
 

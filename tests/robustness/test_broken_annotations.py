@@ -42,7 +42,7 @@ for _video, _annotation in zip(TRUTH["videos"], TRUTH["annotations"], strict=Tru
     _annotation |= {"bboxes": [[0, 4, 10, 10]] * _count, "areas": [100] * _count}
 RESULTS = perfect_results(TRUTH)
 MASK = "annotations.1.segmentations.0"
-SIZES = [None, "64", 64.5, NAN, INFINITE, HUGE, -1, 0, [], 2**16 + 1]
+SIZES = [None, "64", "64.0", 64.5, True, NAN, INFINITE, HUGE, -1, 0, [], 2**16 + 1]
 IDS = [MISSING, None, NAN, 1.5, [], {}, True]
 # Of the mask of a frame, in ground truth and in results: other than a mask, RLE, polygons.
 MASKS: list[tuple[str, list]] = [
@@ -124,7 +124,12 @@ def test_ground_truth_that_contradicts_itself(
     ("place", "value"),
     rows(
         ("info", [None, [], NAN]),
-        ("videos.1.length", [MISSING]),
+        ("videos.1.length", [MISSING, 4.0]),
+        ("videos.1.width", [WIDTH * 1.0]),
+        ("videos.1.id", [2.0]),
+        ("annotations.1.video_id", [2.0]),
+        (f"{MASK}.size", [[HEIGHT * 1.0, WIDTH * 1.0]]),
+        (f"{MASK}.counts", [[PIXELS * 1.0]]),
         ("videos.1.colour", ["blue"]),
         ("categories.1.name", ["", "é" * 5000, "a\nb", "</script>"]),
         ("annotations.1.id", [None, 1, "x"]),
@@ -133,7 +138,7 @@ def test_ground_truth_that_contradicts_itself(
         ("annotations.1.bboxes", [MISSING, None]),
         ("annotations.1.bboxes.0", [None, [], [1, 1, 0, 0], [1, 1, -5, 5], [500, 500, 5, 5]]),
         ("annotations.1.areas", [MISSING, None]),
-        ("annotations.1.iscrowd", [MISSING, None, 0, 1, True]),
+        ("annotations.1.iscrowd", [MISSING, None, 0, 1, True, 1.0]),
     ),
 )
 def test_odd_ground_truth_is_accepted(tmp_path: Path, place: str, value: Any) -> None:
@@ -146,8 +151,8 @@ def test_odd_ground_truth_is_accepted(tmp_path: Path, place: str, value: Any) ->
     ("place", "value"),
     rows(
         ("1", [None, [], 5, "text", {}]),
-        ("1.video_id", [MISSING, None, 3, "2", 1.0, NAN, [], {}, True, HUGE]),
-        ("1.category_id", [MISSING, None, 0, "7", 7.0, NAN, [], {}, True, HUGE]),
+        ("1.video_id", [MISSING, None, 3, "2", 1.5, NAN, [], {}, True, HUGE]),
+        ("1.category_id", [MISSING, None, 0, "7", 7.5, NAN, [], {}, True, HUGE]),
         ("1.score", [MISSING, None, "0.9", NAN, INFINITE, -INFINITE, [], True, 10**400]),
         ("1.segmentations", [MISSING, None, {}, "text", 5, [], [None], [None] * (FRAMES + 1)]),
         *((f"1.segmentations.0{place}", values) for place, values in MASKS),
@@ -163,7 +168,9 @@ def test_broken_results(tmp_path: Path, truth: GroundTruth, place: str, value: A
     ("place", "value"),
     rows(
         ("", [[]]),
-        ("1.score", [0, 1, -1, 1e300]),
+        ("1.score", [0, 1, -1, 1.0, 1e300]),
+        ("1.video_id", [2.0]),
+        ("1.category_id", [7.0]),
         ("1.bboxes", ["text", [NAN]]),
         ("1.segmentations", [[None] * FRAMES]),
         ("1.segmentations.0", [None, [[1, 1, 5, 1, 5, 5]]]),

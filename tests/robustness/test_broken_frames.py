@@ -35,6 +35,7 @@ BROKEN_IMAGES: dict[str, Callable[[bytes], bytes]] = {
     "zeros": lambda good: bytes(5000),
     "start of an image only": lambda good: good[:30],
     "cut off in the middle": lambda good: good[: len(good) // 2],
+    "cut off, and zeros": lambda good: good[: len(good) // 2] + bytes(9000),
     "zip": lambda good: b"PK\x03\x04" + bytes(200),
 }
 OTHER_SIZES = {
@@ -42,11 +43,16 @@ OTHER_SIZES = {
     "1 pixel": encoded(".png", 1, 1, 3),
     "turned": encoded(".jpg", WIDTH, HEIGHT, 3),
 }
+DEEP_IMAGES = {
+    "PNG of 16 bit": encoded(".png", HEIGHT, WIDTH, 3, kind=np.uint16),
+    "grey PNG of 16 bit": encoded(".png", HEIGHT, WIDTH, kind=np.uint16),
+    "TIFF of 16 bit": encoded(".tiff", HEIGHT, WIDTH, 3, kind=np.uint16),
+}
 ODD_IMAGES = {
     "grey": encoded(".jpg", HEIGHT, WIDTH),
     "PNG named jpg": encoded(".png", HEIGHT, WIDTH, 3),
     "PNG with alpha": encoded(".png", HEIGHT, WIDTH, 4),
-    "PNG of 16 bit": encoded(".png", HEIGHT, WIDTH, 3, kind=np.uint16),
+    "JPEG and data of a phone": encoded(".jpg", HEIGHT, WIDTH, 3) + b"SEFH" + bytes(9000) + b"SEFT",
 }
 
 
@@ -72,6 +78,14 @@ def test_images_of_another_size(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
     with refused("a.jpg"):
         load_for_training(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("content", DEEP_IMAGES.values(), ids=DEEP_IMAGES)
+def test_deep_images(tmp_path: Path, content: bytes, read: Callable) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    with refused("a.jpg", "8", "bits"):
+        read(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)

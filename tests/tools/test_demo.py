@@ -74,6 +74,13 @@ def test_usual_layouts(demo, tmp_path, train_json, train_images, held_out_json, 
     assert held_out.img_root == tmp_path / held_out_images
 
 
+def test_names_of_windows(demo, tmp_path):
+    path = tmp_path / "instances.json"
+    _write_split(path, tmp_path / "JPEGImages")
+    path.write_text(path.read_text().replace("clip/", "clip\\\\"))
+    assert demo.find_splits(tmp_path)[0].img_root == tmp_path / "JPEGImages"
+
+
 def test_one_json_for_everything(demo, tmp_path, capsys):
     _write_split(tmp_path / "instances.json", tmp_path / "JPEGImages")
     train, held_out = demo.find_splits(tmp_path)

@@ -114,7 +114,7 @@ def test_only_some_classes_and_good_scores(run_tool, videos: Path, tmp_path: Pat
 
 
 def test_names_as_they_come(run_tool, videos: Path, tmp_path: Path) -> None:
-    """One that is no UTF-8 is reported; hidden files, and those that are no videos, are left out."""
+    """One that is no UTF-8 is reported; hidden files and those that are no videos are left out."""
     content = (videos / "a.mp4").read_bytes()
     shutil.rmtree(videos / "sub")
     for path in videos.iterdir():

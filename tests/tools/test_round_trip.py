@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from mmttsrn.datasets.synthetic_scenes import draw_object, render_clip
 from mmttsrn.visualization.video_io import Mp4Writer, write_frame
@@ -14,7 +15,7 @@ MODEL = ("--model", "ttsrn-m2f_tiny_shapes", "--device", "cpu", "--score-thr", "
 T = 9
 
 
-@pytest.fixture(params=["video file", "folder of images"])
+@pytest.fixture(params=["video file", "folder of images", "folder of turned photos"])
 def source(request, tmp_path: Path) -> Path:
     """Two moving shapes, in a folder ``videos``."""
     rng = np.random.default_rng(5)
@@ -23,6 +24,14 @@ def source(request, tmp_path: Path) -> Path:
     if request.param == "folder of images":
         for number, frame in enumerate(frames):
             write_frame(tmp_path / "videos" / "clip" / f"{number}.png", frame)
+        return tmp_path / "videos" / "clip"
+    if request.param == "folder of turned photos":
+        (tmp_path / "videos" / "clip").mkdir(parents=True)
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6  # a quarter turn to the right makes it upright
+        for number, frame in enumerate(frames):
+            photo = Image.fromarray(np.rot90(frame))
+            photo.save(tmp_path / "videos" / "clip" / f"{number}.jpg", exif=exif, quality=95)
         return tmp_path / "videos" / "clip"
     path = tmp_path / "videos" / "clip.mp4"
     with Mp4Writer(path, fps=10) as writer:

@@ -61,6 +61,24 @@ def test_frames_keep_the_layout_of_the_videos(overlay, vis_files):
     assert _written(vis_files) == names
 
 
+def test_names_of_windows_are_paths(overlay, vis_files, edit_json):
+    def change(content):
+        for video in content["videos"]:
+            video["file_names"] = [name.replace("/", "\\") for name in video["file_names"]]
+
+    edit_json("instances.json", change)
+    assert overlay("--format", "jpg", "--max-videos", "1")[0] == 0
+    assert _written(vis_files) == [f"first/{frame:05d}.jpg" for frame in range(4)]
+
+
+def test_missing_frame_is_named_before_drawing(overlay, vis_files):
+    (vis_files / "frames/second/00002.jpg").unlink()
+    code, _, errors = overlay()
+    assert code == 2
+    assert "second/00002.jpg: image not found (1 of 4 frames of video 2 are missing)" in errors[0]
+    assert _written(vis_files) == []
+
+
 def test_color_stays_and_the_null_frame_is_untouched(overlay, vis_files):
     assert overlay("--format", "jpg", "--video-id", "1")[0] == 0
     pictures = [cv2.imread(str(vis_files / f"out/first/0000{i}.jpg"))[..., ::-1] for i in range(4)]

@@ -65,6 +65,7 @@ def test_file_without_ground_truth(vis_files, edit_json):
         ([["a/0.jpg"], ["a/1.jpg"]], ["a_1", "a_2"]),
         ([["0.jpg"], ["1.jpg"]], ["video_1", "video_2"]),
         ([["a.mp4/00000"], ["b/c.mp4/00000"]], ["a", "b/c"]),
+        ([["a\\0.jpg"], ["b\\c\\0.jpg"]], ["a", "b/c"]),
     ],
 )
 def test_no_two_videos_share_an_output(file_names, stems):
@@ -72,7 +73,7 @@ def test_no_two_videos_share_an_output(file_names, stems):
     assert list(output_stems(videos).values()) == stems
 
 
-@pytest.mark.parametrize("name", ["../a/0.jpg", "/a/0.jpg"])
+@pytest.mark.parametrize("name", ["../a/0.jpg", "/a/0.jpg", "..\\a\\0.jpg"])
 def test_output_never_leaves_its_folder(name):
     with pytest.raises(UserInputError, match="leaves the image folder"):
         output_stems([_video(1, [name])])
