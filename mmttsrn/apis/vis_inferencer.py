@@ -137,7 +137,8 @@ class VISInferencer:
         """Frame (3, H, W) as the model sees it, from RGB (h, w, 3), and its sizes."""
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         shape = image.shape[:2]
-        resized = self.resize(dict(img=bgr, img_shape=shape, ori_shape=shape))["img"]
+        with input_errors(f"frame of {shape[1]}x{shape[0]} pixels: the test pipeline resizes it"):
+            resized = self.resize(dict(img=bgr, img_shape=shape, ori_shape=shape))["img"]
         pixels = torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
         frame = prepare_frame(self.model, pixels)
         padded = (frame.shape[-2], frame.shape[-1])

@@ -167,6 +167,11 @@ def test_boxes_of_a_model_of_masks_are_refused(inferencer: VISInferencer) -> Non
         VISInferencer(inferencer.model, device="cpu", boxes_only=True)
 
 
+def test_a_frame_that_resizing_leaves_nothing_of_is_told(inferencer: VISInferencer) -> None:
+    with pytest.raises(UserInputError, match="frame of 4096x2 pixels: the test pipe"):
+        inferencer.sequences(np.zeros((1, 2, 4096, 3), np.uint8))
+
+
 def test_one_frame_is_a_video(inferencer: VISInferencer, frames: np.ndarray) -> None:
     assert [result.index for result in inferencer(frames[:1])] == [0]
 
