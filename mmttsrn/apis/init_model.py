@@ -15,7 +15,7 @@ from mmttsrn.checkpoints.fetching import check_published_name, fetch
 from mmttsrn.checkpoints.host_loading import local_path, safe_host_loading
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.metafile import ReleasedModel, released_models
-from mmttsrn.checkpoints.state import as_checkpoint, bare_names
+from mmttsrn.checkpoints.state import as_checkpoint, take_bare_names
 from mmttsrn.checkpoints.state_difference import check_checkpoint
 from mmttsrn.checkpoints.stored_config import stored_config
 
@@ -56,7 +56,8 @@ def init_model(
     model.cfg, model.dataset_meta = cfg, {}
     if content is not None:
         check_checkpoint(model, content, origin)
-        model.load_state_dict(bare_names(content["state_dict"]), strict=False)
+        take_bare_names(model, content["state_dict"])
+        model.load_state_dict(content["state_dict"], strict=False)
         model.dataset_meta = dict((content.get("meta") or {}).get("dataset_meta") or {})
     return model.to(device)
 

@@ -14,13 +14,19 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from mmttsrn.checkpoints import portable_pickle
 from mmttsrn.checkpoints.safe_arrays import STAND_INS, SafeArray, SafeType, refusal
+from mmttsrn.checkpoints.safe_types import NAMESPACE, OPTIONS
 
-ALLOWED: dict[tuple[str, str], Any] = {**STAND_INS, ("_codecs", "encode"): codecs.encode}
+ALLOWED: dict[tuple[str, str], Any] = {
+    **STAND_INS,
+    **OPTIONS,
+    ("_codecs", "encode"): codecs.encode,
+}
 
 
 def load_array_pickle(file: Path, allow_unsafe: bool = False) -> Any:
-    """Read a pickle of plain data and arrays of numbers; arrays become tensors.
+    """Read a pickle of plain data, paths, options and arrays of numbers; arrays become tensors.
 
     Args:
         file: The file.
@@ -31,7 +37,7 @@ def load_array_pickle(file: Path, allow_unsafe: bool = False) -> Any:
     """
     with file.open("rb") as stream:
         if allow_unsafe:
-            return _as_tensors(pickle.Unpickler(stream).load())
+            return _as_tensors(portable_pickle.load(stream))
         # Never reads more than there is, whatever length a file states.
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return _as_tensors(_ArrayUnpickler(content).load())
@@ -45,7 +51,7 @@ class _ArrayUnpickler(pickle._Unpickler):
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
-        """Give what rebuilds an array, and nothing else."""
+        """Give what rebuilds arrays, paths and options, and nothing else."""
         if (module, name) not in ALLOWED:
             raise refusal(f"{module}.{name}")
         return ALLOWED[module, name]
@@ -55,11 +61,14 @@ class _ArrayUnpickler(pickle._Unpickler):
         self.append(bytearray(self.read(int.from_bytes(self.read(8), "little"))))
 
     def load_build(self) -> None:
-        """Give arrays and their types a state; the original changes attributes of anything."""
-        state = self.stack.pop()
-        if type(self.stack[-1]) not in (SafeArray, SafeType):
-            raise refusal(f"state of {type(self.stack[-1]).__name__}")
-        self.stack[-1].__setstate__(state)
+        """Give arrays, their types and options a state; the original does so with anything."""
+        state, owner = self.stack.pop(), self.stack[-1]
+        if type(owner) is OPTIONS[NAMESPACE]:
+            vars(owner).update(state)
+        elif type(owner) in (SafeArray, SafeType):
+            owner.__setstate__(state)
+        else:
+            raise refusal(f"state of {type(owner).__name__}")
 
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
     dispatch[pickle.BUILD[0]] = load_build

@@ -8,14 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmttsrn.checkpoints.converters import SOURCE_FORMATS, Rule, find_rule
-from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth
+from mmttsrn.checkpoints.converters import SOURCE_FORMATS, UNKNOWN, Rule, find_rule
+from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth, part_of
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.output_files import partial_file
 from mmttsrn.version import __version__
 
 # The parts of the class branch that have one row for each class.
 CLASS_BRANCH = "head.cls_branch."
+NO_PARAMETER = "the model has no such parameter"
+ALLOW_FLAG = "--allow-missing-parts"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,47 @@ def convert(
     return Conversion(state, loaded, left_out, initialised)
 
 
+def check_parts(conversion: Conversion, kind: str, path: str) -> None:
+    """Refuse a conversion that leaves out a part of either model.
+
+    Looked at are the parts that each checkpoint of this kind has, and those that this one has
+    weights for.
+
+    Args:
+        conversion: What became of the checkpoint.
+        kind: Key of ``SOURCE_FORMATS``.
+        path: The file of the checkpoint, for the message.
+
+    Raises:
+        UserInputError: Of the tensors of a part hardly any are there and fit, or as many as it
+            lacks are left over under names that say nothing to us.
+    """
+    loaded = Counter(map(part_of, conversion.loaded.values()))
+    new = Counter(map(part_of, conversion.initialised))
+    strange, known = Counter[str](), Counter[str]()
+    for entry in conversion.left_out.values():
+        (strange if entry.reason in (UNKNOWN, NO_PARAMETER) else known)[entry.part] += 1
+    parts = sorted({*SOURCE_FORMATS[kind].parts, *strange, *known} - {""})
+    # Single convolutions of another architecture may have the same name and shape.
+    lacking = [
+        part
+        for part in parts
+        if 9 * loaded[part] <= new[part] or 0 < new[part] - known[part] <= strange.total()
+    ]
+    if lacking:
+        counts = (f"{part} ({loaded[part]} of {loaded[part] + new[part]})" for part in lacking)
+        examples = [
+            f"; left out: {name} ({entry.reason})"
+            for name, entry in conversion.left_out.items()
+            if entry.part in lacking or entry.reason == UNKNOWN
+        ]
+        raise UserInputError(
+            f"{path}: would leave out a part; tensors that fit: {', '.join(counts)}"
+            f"{''.join(examples[:1])}; check --from and --to, or, to go on without these weights, "
+            f"pass {ALLOW_FLAG}"
+        )
+
+
 def save_converted(conversion: Conversion, out: str, kind: str, source: str, config: str) -> None:
     """Write converted weights as a checkpoint of MMEngine, whole or not at all.
 
@@ -133,9 +176,7 @@ def _left_out(
     layers = {name: rule.target.rpartition(".")[0] for name, rule in found.items()}
     misfits = {layers[name] for name, reason in reasons.items() if reason}
     return {
-        name: LeftOut(
-            rule.target.partition(".")[0], reasons[name] or "the rest of its layer does not fit"
-        )
+        name: LeftOut(part_of(rule.target), reasons[name] or "the rest of its layer does not fit")
         for name, rule in found.items()
         if layers[name] in misfits
     }
@@ -147,7 +188,7 @@ def _misfit(rule: Rule, tensor: Tensor, model: Mapping[str, Tensor]) -> str:
         return rule.leave_out
     own = model.get(rule.target)
     if own is None:
-        return "the model has no such parameter"
+        return NO_PARAMETER
     if own.shape == tensor.shape:
         return ""
     if rule.target.startswith(CLASS_BRANCH) and own.shape[1:] == tensor.shape[1:]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mmttsrn.checkpoints.conversion import Conversion
+from mmttsrn.checkpoints.state import part_of
 
 ITEMS_SHOWN = 4
 NO_PART = "(none)"
@@ -25,7 +26,7 @@ def format_report(conversion: Conversion) -> str:
         lines += [f"  {reason}: {_shown(names)}" for reason, names in left_out.items()]
     new: dict[str, list[str]] = {}
     for name in conversion.initialised:
-        new.setdefault(_part(name), []).append(name)
+        new.setdefault(part_of(name), []).append(name)
     if new:
         lines += ["", "newly initialised (not in the file; training draws them):"]
         lines += [f"  {part}: {_shown(names)}" for part, names in new.items()]
@@ -34,9 +35,9 @@ def format_report(conversion: Conversion) -> str:
 
 def _table(conversion: Conversion) -> list[str]:
     counters = (
-        Counter(map(_part, conversion.loaded.values())),
+        Counter(map(part_of, conversion.loaded.values())),
         Counter(entry.part or NO_PART for entry in conversion.left_out.values()),
-        Counter(map(_part, conversion.initialised)),
+        Counter(map(part_of, conversion.initialised)),
     )
     parts = sorted({part for c in counters for part in c}, key=lambda part: (part == NO_PART, part))
     rows: list[tuple[str, ...]] = [("module", "loaded", "left out", "newly initialised")]
@@ -44,10 +45,6 @@ def _table(conversion: Conversion) -> list[str]:
     rows.append(("total", *(str(counter.total()) for counter in counters)))
     width = max(len(row[0]) for row in rows)
     return [f"{row[0]:{width}}  {row[1]:>6}  {row[2]:>8}  {row[3]:>17}" for row in rows]
-
-
-def _part(name: str) -> str:
-    return name.partition(".")[0]
 
 
 def _shown(names: Sequence[str]) -> str:

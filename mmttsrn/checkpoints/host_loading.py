@@ -60,7 +60,7 @@ class CheckpointReader:
         """
         if filename in self._read_ahead:
             return self._read_ahead.pop(filename)
-        return load_for_host(filename, allow_unsafe=self.allow_unsafe)
+        return read_checkpoint(filename, allow_unsafe=self.allow_unsafe)
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def safe_host_loading(allow_unsafe: bool = False) -> Iterator[CheckpointReader]:
 
 
 def read_checkpoint(source: str, *, allow_unsafe: bool = False) -> dict[str, Any]:
-    """Read a checkpoint by :func:`load_for_host`: a dict with at least ``state_dict``.
+    """Read a checkpoint by :func:`load_for_host`: see :func:`as_checkpoint`.
 
     Raises:
         UserInputError: There is no such file, it cannot be read safely, or it holds no weights.

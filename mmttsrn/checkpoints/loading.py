@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from mmttsrn.checkpoints import portable_pickle
 from mmttsrn.checkpoints.array_pickle import load_array_pickle
 from mmttsrn.checkpoints.safe_types import training_types_allowed
 from mmttsrn.errors import UserInputError
@@ -58,10 +59,11 @@ def load_checkpoint_file(path: str | PathLike[str], *, allow_unsafe: bool = Fals
         with warnings.catch_warnings(), training_types_allowed():
             # About pickle protocols other than 2, which are read or refused like any other.
             warnings.filterwarnings("ignore", "Detected pickle protocol")
-            return torch.load(file, map_location="cpu", weights_only=not allow_unsafe)
+            pickle_module = portable_pickle if allow_unsafe else None
+            return torch.load(file, "cpu", pickle_module, weights_only=not allow_unsafe)
     # A damaged or hostile file may make an unpickler raise anything.
     except Exception as error:
-        raise UserInputError(f"{path}: {_reason(error)}") from error
+        raise UserInputError(f"{path}: {_reason(error, allow_unsafe)}") from error
 
 
 def _load_safetensors(file: Path) -> dict[str, Any]:
@@ -72,13 +74,18 @@ def _load_safetensors(file: Path) -> dict[str, Any]:
     return state if meta is None else {"meta": json.loads(meta), "state_dict": state}
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, allow_unsafe: bool) -> str:
     wanted = REFUSED.search(str(error))
     if wanted is not None:
         return (
             f"refused: it asks for {wanted.group(1)} while it is read, which could run code from "
             "the file; get the weights as .safetensors or as a plain state dict, or, only if you "
             f"trust its author, pass {OVERRIDE_FLAG}"
+        )
+    if allow_unsafe and isinstance(error, ImportError | AttributeError):
+        return (
+            f"it holds objects of a class that is not here ({error}); install what it comes from, "
+            "or get the weights as .safetensors or as a plain state dict"
         )
     detail = str(error).partition("WeightsUnpickler error: ")[2] or str(error)
     return (

@@ -21,9 +21,8 @@ def skip_overwritten_init(model: nn.Module, state: Mapping[str, Tensor]) -> None
     """
     given = bare_names(state).keys()
     for part, module in bare_model(model).named_children():
-        names = {
-            f"{part}.{name}" for name in module.state_dict() if not name.endswith(BATCH_COUNTER)
-        }
+        own = bare_names({f"{part}.{name}": None for name in module.state_dict()})
+        names = {name for name in own if not name.endswith(BATCH_COUNTER)}
         if isinstance(module, BaseModule) and module.init_cfg and names and names <= given:
             module.init_cfg = None
             print_log(f"{part}: init_cfg is left out, the checkpoint has it all", "current")

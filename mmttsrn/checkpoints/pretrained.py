@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 from mmttsrn.checkpoints.host_loading import local_path
 from mmttsrn.checkpoints.loading import load_checkpoint_file
-from mmttsrn.checkpoints.state import BATCH_COUNTER, check_backbone_depth, named_tensors
+from mmttsrn.checkpoints.state import (
+    BATCH_COUNTER,
+    bare_name,
+    check_backbone_depth,
+    named_tensors,
+    take_bare_names,
+)
 from mmttsrn.checkpoints.state_difference import StateDifference, compare_state
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import WEIGHT_INITIALIZERS
@@ -44,7 +50,7 @@ class PretrainedWeights:
         self.checkpoint = checkpoint
         self.url = url
         self.sha256 = sha256
-        self.prefix = f"{prefix.removesuffix('.')}." if prefix else ""
+        self.prefix = bare_name(f"{prefix.removesuffix('.')}.") if prefix else ""
 
     def __call__(self, module: nn.Module) -> None:
         """Load the weights into the module that has this as its ``init_cfg``.
@@ -65,6 +71,7 @@ class PretrainedWeights:
         except UserInputError as error:
             remedy = "set init_cfg=None to start from random weights"
             raise UserInputError(f"{owner}.init_cfg: {error} ({remedy})") from error
+        take_bare_names(module, state)
         module.load_state_dict(state, strict=False)
         loaded = len(module.state_dict()) - len(difference.missing)
         missing = [name for name in difference.missing if not name.endswith(BATCH_COUNTER)]

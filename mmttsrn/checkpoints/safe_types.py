@@ -4,7 +4,8 @@ PyTorch's restricted unpickler creates and calls only what it is told to be harm
 are data. MMEngine's own list has ``getattr`` as well, which hands a file any attribute of any
 object, ``builtins.exec`` among them, and so lets it run code. Here that name leads to
 :func:`_method_of`, which gives out the methods that log buffers and schedulers refer to, no more.
-The names of NumPy lead to :mod:`mmttsrn.checkpoints.safe_arrays`.
+The names of NumPy lead to :mod:`mmttsrn.checkpoints.safe_arrays`, those of paths to
+:mod:`mmttsrn.checkpoints.portable_pickle`.
 """
 
 import argparse
@@ -18,7 +19,12 @@ from mmengine.logging import HistoryBuffer
 from mmengine.registry import PARAM_SCHEDULERS
 from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
 
+from mmttsrn.checkpoints.portable_pickle import PATHS
 from mmttsrn.checkpoints.safe_arrays import STAND_INS, refusal
+
+# What a file gets for the types of its options: DETR and its descendants store them so.
+NAMESPACE = ("argparse", "Namespace")
+OPTIONS: dict[tuple[str, str], type] = {NAMESPACE: argparse.Namespace, **PATHS}
 
 
 @contextmanager
@@ -33,10 +39,9 @@ def training_types_allowed() -> Iterator[None]:
         [
             *_classes_with_methods(),
             slice,
-            argparse.Namespace,  # how DETR and its descendants store their options
             # A pair is what a file gets for a name.
             (_method_of, "builtins.getattr"),
-            *((stand_in, ".".join(name)) for name, stand_in in STAND_INS.items()),
+            *((stand_in, ".".join(name)) for name, stand_in in (STAND_INS | OPTIONS).items()),
         ]
     )
     try:

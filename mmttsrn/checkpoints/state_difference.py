@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmttsrn.checkpoints.state import bare_model, bare_names
+from mmttsrn.checkpoints.state import bare_model, bare_names, part_of
 from mmttsrn.errors import UserInputError
 
 
@@ -71,19 +71,19 @@ def check_checkpoint(model: nn.Module, checkpoint: Mapping[str, Any], path: str)
 
 
 def compare_state(model: nn.Module, state: Mapping[str, Tensor]) -> StateDifference:
-    """Compare a checkpoint's state with that of a model, wrapped for distributed use or not."""
-    own, given = bare_model(model).state_dict(), bare_names(state)
-    own_parts = {_part(name) for name in own}
+    """Compare a checkpoint's state with that of a model, each wrapped in whatever it may be."""
+    own, given = bare_names(bare_model(model).state_dict()), bare_names(state)
+    own_parts = {part_of(name) for name in own}
     extra = [name for name in given if name not in own]
     return StateDifference(
         missing=[name for name in own if name not in given],
-        unexpected=[name for name in extra if _part(name) in own_parts],
+        unexpected=[name for name in extra if part_of(name) in own_parts],
         misshapen=[
             f"{name} is {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
             for name, tensor in own.items()
             if name in given and given[name].shape != tensor.shape
         ],
-        unused_parts=sorted({_part(name) for name in extra} - own_parts),
+        unused_parts=sorted({part_of(name) for name in extra} - own_parts),
     )
 
 
@@ -91,7 +91,3 @@ def trained_with(checkpoint: Mapping[str, Any]) -> str | None:
     """Return the name of the config that a checkpoint was trained with, if it says so."""
     name = (checkpoint.get("meta") or {}).get("experiment_name")
     return re.sub(r"_\d{8}_\d{6}$", "", name) if isinstance(name, str) else None
-
-
-def _part(name: str) -> str:
-    return name.partition(".")[0]

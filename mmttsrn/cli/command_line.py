@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 from mmttsrn.apis.config_file import config_stem
 from mmttsrn.checkpoints.loading import OVERRIDE_FLAG
+from mmttsrn.checkpoints.state import bare_model, take_bare_names
 from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
 from mmttsrn.engine.runner import ConfigRunner
@@ -127,6 +128,11 @@ def enable_amp(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner, or the one that ``runner_type`` of the config names."""
+    """Build the runner, or the one that ``runner_type`` of the config names.
+
+    Its model takes weights by the names of the bare model, compiled in part or not.
+    """
     with input_errors("config"):
-        return RUNNERS.build(cfg) if "runner_type" in cfg else ConfigRunner.from_cfg(cfg)
+        runner = RUNNERS.build(cfg) if "runner_type" in cfg else ConfigRunner.from_cfg(cfg)
+    bare_model(runner.model).register_load_state_dict_pre_hook(take_bare_names)
+    return runner

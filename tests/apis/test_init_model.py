@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from foreign_paths import foreign_path
 from planted import plant_call
 from published import CLASSES, check_outputs, training_checkpoint, zoo
 
@@ -85,6 +86,16 @@ def test_by_url_with_a_cache(released, expected, tmp_path, monkeypatch):
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_by_config_and_file(released, expected, suffix):
     model = init_model("ttsrn_tiny_shapes", released.release.files[suffix])
+    assert_same(check_outputs(model), expected)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
+def test_weights_of_a_wrapped_model(released, expected, tmp_path, prefix):
+    state = {f"{prefix}{k}": v for k, v in released.content["state_dict"].items()}
+    with foreign_path("pathlib", "WindowsPath") as path:
+        content = {**released.content, "state_dict": state, "args": {"out": path}}
+        torch.save(content, tmp_path / "x.pth")
+    model = init_model(stored_config(released.content, ""), tmp_path / "x.pth")
     assert_same(check_outputs(model), expected)
 
 

@@ -1,5 +1,6 @@
 """Plain pickles of NumPy arrays, as Detectron2 publishes them."""
 
+import argparse
 import contextlib
 import os
 import pickle
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from foreign_paths import MODULES, PATHS, foreign_path
 from planted import plant_plain_pickle
 
 from mmttsrn.checkpoints import load_checkpoint_file
@@ -35,6 +37,21 @@ def test_arrays_become_tensors(tmp_path: Path, protocol: int) -> None:
         assert isinstance(tensor, torch.Tensor)
         np.testing.assert_array_equal(tensor.numpy(), array)
         assert tensor.numpy().dtype == array.dtype
+
+
+@pytest.mark.parametrize("allow_unsafe", [False, True])
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("module", MODULES)
+def test_options_with_paths(
+    tmp_path: Path, module: str, name: str, protocol: int, allow_unsafe: bool
+) -> None:
+    with foreign_path(module, name) as path:
+        content = {"model": ARRAYS, "args": argparse.Namespace(out={"dir": path})}
+        (tmp_path / "x.pkl").write_bytes(pickle.dumps(content, protocol))
+    read = load_checkpoint_file(tmp_path / "x.pkl", allow_unsafe=allow_unsafe)
+    assert str(read["args"].out["dir"]) == PATHS[name][1]
+    assert read["model"].keys() == ARRAYS.keys()
 
 
 def test_names_of_the_older_numpy(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmttsrn.apis.building import state_without_values
 from mmttsrn.apis.config_file import load_config
-from mmttsrn.checkpoints.conversion import Conversion, convert
+from mmttsrn.checkpoints.conversion import Conversion, check_parts, convert
 from mmttsrn.errors import UserInputError
 
 TTSRN = {
@@ -181,6 +181,51 @@ def test_weights_renamed_by_the_authors_of_vistr_are_a_detr() -> None:
     conversion = convert(source, "detr", state_of("vistr_r50_ytvis19"), "x.pth")
     assert "head.bbox_branch.layers.2.weight" in conversion.state
     assert "vistr.class_embed.weight" in conversion.left_out
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "config", "says"),
+    [
+        (lambda: official_twins("small"), "twins", "ttsrn_ytvis19", ""),
+        (lambda: as_mmpretrain(official_twins("base")), "mmpretrain-svt", TTSRN["base"], ""),
+        (lambda: detr_state(width=384), "detr", "vistr_r50_ytvis19", ""),
+        (lambda: detr_state(width=384, masks=True), "detr", "vistr_r50_ytvis19", ""),
+        (lambda: vistr_state(), "vistr", "vistr_r50_ytvis19", ""),
+        (
+            lambda: detr_state(width=256),
+            "detr",
+            "vistr_r50_ytvis19",
+            "head (0 of 119), neck (0 of 74); left out: transformer.encoder.layers.0.self_attn",
+        ),
+        (lambda: detr_state(width=384), "detr", "ttsrn_ytvis19", "backbone (0 of 286), "),
+        (lambda: vistr_state(), "vistr", "ttsrn_ytvis19", "backbone (0 of 286), "),
+    ],
+)
+def test_a_part_that_would_be_left_out(source, kind: str, config: str, says: str) -> None:
+    conversion = convert(as_meta(source()), kind, state_of(config), "x.pth")
+    if not says:
+        check_parts(conversion, kind, "x.pth")
+        return
+    with pytest.raises(UserInputError) as error:
+        check_parts(conversion, kind, "x.pth")
+    start = f"x.pth: would leave out a part; tensors that fit: {says}"
+    assert str(error.value).startswith(start)
+    assert str(error.value).endswith("pass --allow-missing-parts")
+
+
+def test_a_part_that_the_model_has_not_is_left_out() -> None:
+    model = {k: v for k, v in state_of("vistr_r50_ytvis19").items() if "mask_head" not in k}
+    conversion = convert(as_meta(vistr_state()), "vistr", model, "x.pth")
+    with pytest.raises(UserInputError, match=r"mask_head \(0 of 0\); left out: bbox_attention"):
+        check_parts(conversion, "vistr", "x.pth")
+
+
+@pytest.mark.parametrize("options", [dict(head__num_classes=3), dict(head__num_instances=5)])
+def test_layers_that_depend_on_the_data_are_no_part(options: dict) -> None:
+    source = as_meta(vistr_state()) | {"ema.decay": torch.empty(1, device="meta")}
+    conversion = convert(source, "vistr", state_of("vistr_r50_ytvis19", **options), "x.pth")
+    assert conversion.initialised
+    check_parts(conversion, "vistr", "x.pth")
 
 
 def test_unknown_names_are_left_out_by_name() -> None:

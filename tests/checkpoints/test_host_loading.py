@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 import torch
-from mmengine.hooks import EMAHook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.model import BaseModel
 from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from planted import plant_call, plant_getattr, program
@@ -80,6 +80,68 @@ def test_training_with_ema_resumes_as_if_it_had_not_stopped(tmp_path):
     assert (logs[0][0] == logs[1][0]).all()
 
 
+class Holder(BaseModel):
+    """Holds the model under the name that is left out of checkpoints."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = Regression()
+
+    def forward(self, x, y, mode="tensor"):
+        return self.model(x, y, mode)
+
+
+class CompileHook(Hook):
+    """Compiles a part of a model, as a user's hook does."""
+
+    def before_train(self, runner):
+        runner.model.linear = torch.compile(runner.model.linear, backend="eager")
+
+
+@pytest.mark.parametrize(
+    ("model", "hook", "name"),
+    [(Regression, CompileHook, "linear._orig_mod.bias"), (Holder, EMAHook, "model.linear.bias")],
+)
+def test_training_resumes_whatever_its_model_is_wrapped_in(tmp_path, model, hook, name):
+    build_runner(tmp_path / "whole", 8, f"whole_{name}", model(), hooks=[hook()]).train()
+    path = tmp_path / "whole" / "iter_4.pth"
+    second = build_runner(
+        tmp_path / "parts", 8, f"parts_{name}", model(),
+        hooks=[SafeCheckpointHook(), hook()], load_from=str(path), resume=True,
+    )  # fmt: skip
+    second.train()
+    expected, resumed = (
+        torch.load(tmp_path / folder / "iter_8.pth", weights_only=False)
+        for folder in ("whole", "parts")
+    )
+    assert name in expected["state_dict"]
+    for key in {"state_dict", "ema_state_dict"} & expected.keys():
+        assert expected[key].keys() == resumed[key].keys()
+        for entry, tensor in expected[key].items():
+            assert torch.equal(resumed[key][entry], tensor), entry
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model._orig_mod."])
+@pytest.mark.parametrize("entry", ["state_dict", "model", None])
+def test_init_cfg_takes_weights_by_any_names(tmp_path, prefix, entry):
+    weights = {"linear.weight": torch.rand(1, 1), "linear.bias": torch.rand(1)}
+    state = {prefix + name: tensor for name, tensor in weights.items()}
+    torch.save({entry: state} if entry else state, tmp_path / "x.pth")
+    model = Regression(init_cfg=dict(type="Pretrained", checkpoint=str(tmp_path / "x.pth")))
+    with safe_host_loading():
+        model.init_weights()
+    for name, tensor in weights.items():
+        assert torch.equal(model.state_dict()[name], tensor)
+
+
+def test_init_cfg_with_a_file_without_weights_is_refused(tmp_path):
+    """MMEngine says in the log that nothing fits, and goes on."""
+    torch.save({"epoch": 3}, tmp_path / "x.pth")
+    model = Regression(init_cfg=dict(type="Pretrained", checkpoint=str(tmp_path / "x.pth")))
+    with safe_host_loading(), pytest.raises(UserInputError, match="not a checkpoint"):
+        model.init_weights()
+
+
 @pytest.mark.parametrize("plant", [plant_call, plant_getattr])
 @pytest.mark.parametrize("resume", [True, False])
 def test_hook_keeps_a_foreign_launcher_safe(tmp_path, plant, resume):
@@ -131,7 +193,7 @@ def test_config_text_of_old_checkpoints_is_not_run_on_resuming(tmp_path):
 def test_table_of_the_host_is_restored_and_the_outermost_counts(tmp_path):
     before = CheckpointLoader._schemes
     marker = tmp_path / "marker"
-    path = plant_call(tmp_path / "x.pth", marker)
+    path = plant_call(tmp_path / "x.pth", marker, state_dict={"weight": torch.zeros(2)})
     with safe_host_loading(allow_unsafe=True), safe_host_loading():
         CheckpointLoader.load_checkpoint(str(path))
     assert marker.exists()

@@ -1,5 +1,6 @@
 """Published Mask2Former for video in our model: every name has its place."""
 
+import re
 from functools import cache
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from mmttsrn.apis.building import state_without_values
 from mmttsrn.apis.config_file import load_config
-from mmttsrn.checkpoints.conversion import convert
+from mmttsrn.checkpoints.conversion import check_parts, convert
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS, find_rule
 from mmttsrn.errors import UserInputError
 
@@ -41,6 +42,7 @@ def test_is_loaded_whole(name: str, kind: str) -> None:
     conversion = convert(source_of(kind, name), kind, own_state(name), "x.pth")
     assert set(conversion.left_out) <= {"criterion.empty_weight"}
     assert not conversion.initialised
+    check_parts(conversion, kind, "x.pth")
     assert conversion.state.keys() == own_state(name).keys()
     assert {k: v.shape for k, v in conversion.state.items()} == {
         k: v.shape for k, v in own_state(name).items()
@@ -62,16 +64,73 @@ def test_image_model_is_a_start_for_training() -> None:
     assert reasons == {"other classes: 80 in the checkpoint, 40 in the model"}
     layer = "head.cls_branch.layers.0"
     assert conversion.initialised == [f"{layer}.weight", f"{layer}.bias"]
+    check_parts(conversion, KINDS[0], "x.pth")
 
 
-def test_first_queries_of_older_files() -> None:
+# How names of today were written before.
+OLDER = {
+    "authors, first version": (
+        KINDS[1],
+        [("sem_seg_head.pixel_decoder.", "sem_seg_head."), ("query_feat", "static_query")],
+    ),
+    "MMDetection 2": (
+        KINDS[0],
+        [
+            (r"encoder\.(layers\.\d)\.self_attn\.", r"encoder.\1.attentions.0."),
+            (r"decoder\.(layers\.\d)\.cross_attn\.", r"decoder.\1.attentions.0."),
+            (r"decoder\.(layers\.\d)\.self_attn\.", r"decoder.\1.attentions.1."),
+            (r"coder\.(layers\.\d)\.ffn\.", r"coder.\1.ffns.0."),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "renamed"), OLDER.values(), ids=OLDER)
+def test_older_names(kind: str, renamed: list[tuple[str, str]]) -> None:
     name = "mask2former_r50_ytvis19"
-    source = {
-        key.replace("query_feat", "static_query"): tensor
-        for key, tensor in source_of(KINDS[1], name).items()
-    }
-    assert any("static_query" in key for key in source)
-    assert not convert(source, KINDS[1], own_state(name), "x.pkl").initialised
+    source = source_of(kind, name)
+    expected = convert(source, kind, own_state(name), "x.pth").loaded
+    older = {}
+    for key in source:
+        older[key] = key
+        for pattern, replacement in renamed:
+            older[key] = re.sub(pattern, replacement, older[key])
+    assert sum(old != new for new, old in older.items()) > 100
+    conversion = convert(
+        {older[key]: tensor for key, tensor in source.items()}, kind, own_state(name), "x.pth"
+    )
+    assert conversion.loaded == {older[key]: target for key, target in expected.items()}
+    check_parts(conversion, kind, "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (r"(?!.*pixel_decoder)", "pixel_decoder (0 of 117)"),
+        (r"(?!backbone)", "backbone (0 of 265)"),
+        (r"(?!sem_seg_head\.predictor\.(?!transformer_cross.*0.norm))", "head (2 of 175)"),
+    ],
+)
+def test_a_part_that_is_missing_is_refused(left: str, says: str) -> None:
+    name = "mask2former_r50_ytvis19"
+    source = {k: v for k, v in source_of(KINDS[1], name).items() if re.match(left, k)}
+    source["sem_seg_head.predictor.transformer_cross_attention_layers.0.norm.bias"] = torch.zeros(
+        256
+    )
+    conversion = convert(source, KINDS[1], own_state(name), "x.pth")
+    with pytest.raises(UserInputError, match=rf"fit: {re.escape(says)}; .*--allow-missing-parts"):
+        check_parts(conversion, KINDS[1], "x.pth")
+
+
+def test_other_names_for_the_half_of_a_part_are_refused() -> None:
+    name = "mask2former_r50_ytvis19"
+    source = source_of(KINDS[1], name)
+    source = {re.sub(r"(_layers\.[0-3])\.", r"\1.new.", k): v for k, v in source.items()}
+    conversion = convert(source, KINDS[1], own_state(name), "x.pth")
+    with pytest.raises(UserInputError, match=r"head \(\d\d+ of 175\); left out: .*new.*no name of"):
+        check_parts(conversion, KINDS[1], "x.pth")
+    source = {k: v for k, v in source.items() if ".new." not in k}  # of a model with fewer layers
+    check_parts(convert(source, KINDS[1], own_state(name), "x.pth"), KINDS[1], "x.pth")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -33,7 +33,7 @@ def state(*parts: str, without: str = "num_batches_tracked", prefix: str = "") -
     }
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod."])
 def test_part_that_the_checkpoint_has_is_not_initialised(prefix: str) -> None:
     model = Model()
     skip_overwritten_init(model, state("backbone", prefix=prefix))

@@ -62,6 +62,24 @@ def test_local_file(tmp_path, wrap, prefix) -> None:
     assert_equal(initialise(checkpoint=str(tmp_path / "x.pth"), prefix=prefix), state)
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    ["module.{}", "_orig_mod.{}", "module._orig_mod.{}", "model._orig_mod.{}", "model.{}"],
+)
+@pytest.mark.parametrize("prefix", [None, "backbone.", "backbone._orig_mod."])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_names_of_wrappers(tmp_path, wrapped: str, prefix: str | None, suffix: str) -> None:
+    state = weights()
+    content = {wrapped.format(f"{prefix or ''}{name}"): x for name, x in state.items()}
+    path = tmp_path / f"x{suffix}"
+    torch.save(content, path) if suffix == ".pth" else save_file(content, path)
+    outer = prefix and prefix.removesuffix("_orig_mod.")
+    assert_equal(initialise(checkpoint=str(path), prefix=outer), state)
+    # As the file has it, which a user may have copied from there.
+    prefix = prefix and wrapped.format(prefix)
+    assert_equal(initialise(checkpoint=str(path), prefix=prefix), state)
+
+
 def test_local_file_wins_over_the_url(tmp_path) -> None:
     state = weights()
     save_file(state, tmp_path / "x.safetensors")

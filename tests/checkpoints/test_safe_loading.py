@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from foreign_paths import MODULES, PATHS, foreign_path
 from mmengine.logging import MessageHub
 from mmengine.optim import MultiStepLR, OneCycleLR
 from mmengine.runner.checkpoint import get_torch_safe_globals
@@ -81,6 +82,42 @@ def test_numpy_scalars_of_either_major_version(tmp_path, module):
     encode = b"c_codecs\nencode\n" + raw + b"X\x06\x00\x00\x00latin1\x86R"
     replace_pickle(tmp_path / "x.pth", pickled + encode + b"\x86R.")
     assert load_checkpoint_file(tmp_path / "x.pth") == 7
+
+
+@pytest.mark.parametrize("allow_unsafe", [False, True])
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("module", MODULES)
+def test_paths_of_any_system_and_python(tmp_path, module, name, zipped, allow_unsafe):
+    with foreign_path(module, name) as path:
+        content = {"model": {"x": torch.ones(2)}, "args": argparse.Namespace(out=[path])}
+        torch.save(content, tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
+    read = load_checkpoint_file(tmp_path / "x.pth", allow_unsafe=allow_unsafe)
+    assert str(read["args"].out[0]) == PATHS[name][1]
+    if not allow_unsafe:  # a path that is text only
+        assert type(read["args"].out[0]).__name__.startswith("Pure")
+    assert torch.equal(read["model"]["x"], torch.ones(2))
+
+
+def test_methods_of_paths_are_refused(tmp_path):
+    replace_pickle(tmp_path / "x.pth", b"\x80\x02cpathlib\nPosixPath.unlink\n.")
+    with pytest.raises(UserInputError, match=r"asks for pathlib\.PosixPath\.unlink"):
+        load_checkpoint_file(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("wanted", [b"no_such_package\nConfig", b"argparse\nConfig"])
+@pytest.mark.parametrize("name", ["x.pth", "x.pkl"])
+def test_classes_that_are_not_here_are_no_damage(tmp_path, name, wanted):
+    pickled = b"\x80\x02c" + wanted + b"\n)\x81."
+    if name == "x.pth":
+        replace_pickle(tmp_path / name, pickled)
+    else:
+        (tmp_path / name).write_bytes(pickled)
+    with pytest.raises(UserInputError, match="refused: it asks for"):
+        load_checkpoint_file(tmp_path / name)
+    with pytest.raises(UserInputError, match="of a class that is not here") as error:
+        load_checkpoint_file(tmp_path / name, allow_unsafe=True)
+    assert "damaged" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from mmttsrn.checkpoints.state import (
     check_backbone_depth,
     check_numbers,
     named_tensors,
+    take_bare_names,
 )
 from mmttsrn.errors import UserInputError
 
@@ -23,6 +24,8 @@ WEIGHTS = {"a.weight": torch.zeros(2), "b.bias": torch.ones(3)}
         {"state_dict": WEIGHTS, "meta": {}},
         {"model": WEIGHTS, "optimizer": {}, "epoch": 3},
         {"model": {f"module.{name}": tensor for name, tensor in WEIGHTS.items()}},
+        {"state_dict": {"model": WEIGHTS, "epoch": 3}},
+        {"model": {"state_dict": {f"_orig_mod.{name}": x for name, x in WEIGHTS.items()}}},
     ],
 )
 def test_weights_are_found(content: object) -> None:
@@ -81,8 +84,72 @@ def test_another_depth_is_refused(kind: str, given: tuple, own: tuple) -> None:
     assert str(error.value).startswith(line)
 
 
-def test_only_the_prefix_of_a_wrapper_is_left_out() -> None:
-    names = ["module.head.module.weight", "head.module.bias", "module.module.x"]
-    assert list(bare_names(dict.fromkeys(names))) == [
-        "head.module.weight", "head.module.bias", "module.x"
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("module.head.module.weight", "head.module.weight"),
+        ("head.module.bias", "head.module.bias"),
+        ("head._orig_model.bias", "head._orig_model.bias"),
+        ("_orig_mod.head.bias", "head.bias"),
+        ("module._orig_mod.head.bias", "head.bias"),
+        ("_orig_mod.module.head.bias", "head.bias"),
+        ("module.module.head.bias", "head.bias"),
+        ("model.head.bias", "head.bias"),
+        ("model._orig_mod.module.head.bias", "head.bias"),
+        ("backbone._orig_mod.layer1.0.bn._orig_mod.bias", "backbone.layer1.0.bn.bias"),
+        ("module.backbone._fsdp_wrapped_module.bias", "backbone.bias"),
+        ("head.layers.0._checkpoint_wrapped_module.bias", "head.layers.0.bias"),
+    ],
+)
+def test_names_of_wrappers_are_left_out(name: str, bare: str) -> None:
+    assert list(bare_names({name: 1, "neck.bias": 2})) == [bare, "neck.bias"]
+
+
+def test_names_that_would_be_double_stay() -> None:
+    state = {"model.x": 1, "x": 2, "_orig_mod.y": 3}
+    assert bare_names(state) == state
+
+
+def test_averaged_weights_keep_the_wrapper_of_the_hook() -> None:
+    average = {"module._orig_mod.a.weight": WEIGHTS["a.weight"], "steps": torch.tensor(3)}
+    content = {"state_dict": {"_orig_mod.a.weight": WEIGHTS["a.weight"]}, "ema_state_dict": average}
+    checkpoint = as_checkpoint(content, "x.pth")
+    assert checkpoint["state_dict"].keys() == {"a.weight"}
+    assert checkpoint["ema_state_dict"].keys() == {"module.a.weight", "steps"}
+    with pytest.raises(UserInputError, match=r"^x\.pth: ema_state_dict: "):
+        as_checkpoint({**content, "ema_state_dict": {1: 2}}, "x.pth")
+
+
+def test_versions_of_modules_are_kept() -> None:
+    """PyTorch notes them beside the names, and modules read older weights by them."""
+    state = torch.nn.BatchNorm2d(2).state_dict()
+    assert bare_names(state)._metadata == {"": {"version": 2}}
+
+
+class Compiled(torch.nn.Module):
+    """Names of its own for what checkpoints call ``norm`` and ``fc``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = torch.nn.ModuleDict(
+            {
+                "norm": torch.compile(torch.nn.BatchNorm2d(2), backend="eager"),
+                "fc": torch.nn.Linear(2, 2),
+            }
+        )
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_module_with_wrappers_inside_takes_bare_names(prefix: str) -> None:
+    given = {
+        "norm.weight": torch.rand(2),
+        "module._orig_mod.fc.bias": torch.rand(2),
+        "other": torch.rand(2),
+    }
+    module = Compiled()
+    module.register_load_state_dict_pre_hook(take_bare_names)
+    outer = torch.nn.ModuleDict({"module": module}) if prefix else module
+    incompatible = outer.load_state_dict({prefix + k: v for k, v in given.items()}, strict=False)
+    assert incompatible.unexpected_keys == [f"{prefix}other"]
+    assert torch.equal(module.model["norm"].weight, given["norm.weight"])
+    assert torch.equal(module.model["fc"].bias, given["module._orig_mod.fc.bias"])

@@ -26,9 +26,14 @@ def test_own_checkpoint_fits(tmp_path):
     check_checkpoint(build_model(), read_checkpoint(path), path)
 
 
-def test_checkpoint_of_a_wrapped_model_fits():
-    state = {f"module.{name}": value for name, value in build_model().state_dict().items()}
-    assert not compare_state(build_model(), state)
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
+def test_checkpoint_of_a_wrapped_model_fits(prefix, compiled):
+    state = {f"{prefix}{name}": value for name, value in build_model().state_dict().items()}
+    model = build_model()
+    if compiled:
+        model["backbone"] = torch.compile(model["backbone"])
+    assert not compare_state(model, state)
 
 
 def test_bare_weights_fit(tmp_path):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmttsrn.apis.config_file import load_config
@@ -80,3 +81,15 @@ def test_a_sample_that_cannot_be_loaded_is_named(good: Config) -> None:
     dataset = YouTubeVISDataset(**{**settings, "pipeline": [fail]})
     with pytest.raises(UserInputError, match=r"/train\.json: sample 1: KeyError: bbox$"):
         dataset[1]
+
+
+def test_the_model_takes_weights_compiled_or_not(good: Config, tmp_path: Path) -> None:
+    runner = build_runner(
+        Config({**good.to_dict(), "work_dir": str(tmp_path), "experiment_name": "compiled"})
+    )
+    state = {name: torch.rand_like(x) for name, x in runner.model.neck.state_dict().items()}
+    torch.save({f"module.neck.{name}": x for name, x in state.items()}, tmp_path / "x.pth")
+    runner.model.neck = torch.compile(runner.model.neck, backend="eager")
+    runner.load_checkpoint(str(tmp_path / "x.pth"))
+    for name, tensor in runner.model.neck.state_dict().items():
+        assert torch.equal(state[name.removeprefix("_orig_mod.")], tensor)

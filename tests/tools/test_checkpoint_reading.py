@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from foreign_paths import foreign_path
 from mmengine.logging import MessageHub
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints import load_checkpoint_file
 from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.hosts.mmdet import TTSRN
 
 CONFIG = "ttsrn_tiny_shapes"
 CHECKPOINT = "given.pth"
@@ -72,6 +74,31 @@ def test_a_run_reads_its_checkpoint_once_and_forgets_it(folder, run_tool, monkey
     assert reads == [CHECKPOINT]
     gc.collect()
     assert not any(reference() is not None for reference in contents)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("command", ["test", "load_from"])
+def test_a_run_takes_the_weights_of_a_compiled_model(folder, run_tool, monkeypatch, command):
+    """The neck, whose own weights are missing, comes from the checkpoint."""
+    loaded = []
+    monkeypatch.setattr(
+        TTSRN, "_load_from_state_dict", lambda self, state, *_: loaded.append(list(state))
+    )
+    content = load_checkpoint_file(CHECKPOINT)
+    expected = list(content["state_dict"])
+    content["state_dict"] = {
+        f"module._orig_mod.{name}": tensor for name, tensor in content["state_dict"].items()
+    }
+    with foreign_path("pathlib", "WindowsPath") as path:
+        torch.save({**content, "args": {"out": path}}, CHECKPOINT)
+    options = [f"{split}_dataloader.dataset.data_root=data/" for split in ("train", "val", "test")]
+    options += ["train_cfg.max_iters=1", "default_hooks.checkpoint.interval=9"]
+    if command == "load_from":
+        options.append(f"load_from={CHECKPOINT}")
+    arguments = [*COMMANDS[command], "--work-dir", "work", "--cfg-options", *options]
+    status, out, err = run_tool(*arguments)
+    assert status == 0, (out, err)
+    assert loaded == [expected]
 
 
 @pytest.mark.filterwarnings("ignore")

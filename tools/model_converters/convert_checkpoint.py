@@ -11,7 +11,7 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 from mmttsrn.apis.building import state_without_values
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.checkpoints import load_checkpoint_file
-from mmttsrn.checkpoints.conversion import convert, save_converted
+from mmttsrn.checkpoints.conversion import ALLOW_FLAG, check_parts, convert, save_converted
 from mmttsrn.checkpoints.conversion_report import format_report
 from mmttsrn.checkpoints.converters import SOURCE_FORMATS
 from mmttsrn.checkpoints.state import named_tensors
@@ -40,6 +40,11 @@ def parse_args() -> argparse.Namespace:
         help="config of the model that gets the weights, or the name of a config of the package",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write: .pth")
+    parser.add_argument(
+        ALLOW_FLAG,
+        action="store_true",
+        help="write the file even if it leaves out a part of the model or of SRC",
+    )
     add_cfg_options_argument(parser)
     add_override_argument(parser)
     args = parser.parse_args()
@@ -60,6 +65,8 @@ def main() -> None:
     model = state_without_values(cfg)
     with input_errors(args.source):
         conversion = convert(source, args.kind, model, args.source)
+    if not args.allow_missing_parts:
+        check_parts(conversion, args.kind, args.source)
     save_converted(conversion, args.out, args.kind, args.source, args.to)
     print(format_report(conversion))
     print(f"\nwrote {args.out}")

@@ -2,7 +2,7 @@
 
 from mmttsrn.checkpoints.converters.detr import DETR
 from mmttsrn.checkpoints.converters.mask2former import MASK2FORMER_VIS, MASK2FORMER_VIS_D2
-from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat, find_rule
+from mmttsrn.checkpoints.converters.rules import UNKNOWN, Rule, SourceFormat, find_rule
 from mmttsrn.checkpoints.converters.twins import MMPRETRAIN_SVT, TWINS
 from mmttsrn.checkpoints.converters.vistr import VISTR
 
@@ -19,4 +19,4 @@ SOURCE_FORMATS: dict[str, SourceFormat] = {
     "mask2former-vis-d2": MASK2FORMER_VIS_D2,
 }
 
-__all__ = ["SOURCE_FORMATS", "Rule", "SourceFormat", "find_rule"]
+__all__ = ["SOURCE_FORMATS", "UNKNOWN", "Rule", "SourceFormat", "find_rule"]

@@ -42,4 +42,9 @@ RULES = (
         "plain convolutions where we have deformable and 3-D ones",
     ),
 )
-DETR = SourceFormat("a DETR", MODEL + r"transformer\.encoder\.layers\.", lambda names: RULES)
+DETR = SourceFormat(
+    "a DETR",
+    MODEL + r"transformer\.encoder\.layers\.",
+    lambda names: RULES,
+    ("backbone", "neck", "head"),
+)

@@ -6,17 +6,27 @@ from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat
 
 # Ours: MMDetection's pixel decoder inside a wrapper, and a decoder with the names of PyTorch.
 PIXELS = "pixel_decoder.decoder."
+PARTS = ("backbone", "pixel_decoder", "head")
 
-# Models for images on COCO, where a model for video starts from, have a panoptic_head.
+# Models for images on COCO, where a model for video starts from, have a panoptic_head. Versions
+# before 3.0 number attentions and FFNs in the order of their use.
 MMDET_HEAD = r"(?:track|panoptic)_head\."
 MMDET_LAYER = MMDET_HEAD + r"transformer_decoder\.layers\.(\d+)\."
+MMDET_FFN = r"(?:ffn|ffns\.0)\.layers\."
+MMDET_PIXEL_LAYER = MMDET_HEAD + r"pixel_decoder\.encoder\.layers\.(\d+)\."
+OUR_LAYER = PIXELS + r"encoder.layers.\1."
 MMDET_RULES = (
     Rule(r"(backbone\..+)", r"\1"),
+    Rule(MMDET_PIXEL_LAYER + r"attentions\.0\.(.+)", OUR_LAYER + r"self_attn.\2"),
+    Rule(MMDET_PIXEL_LAYER + MMDET_FFN + r"(.+)", OUR_LAYER + r"ffn.layers.\2"),
     Rule(MMDET_HEAD + r"pixel_decoder\.(.+)", rf"{PIXELS}\1"),
-    Rule(MMDET_LAYER + r"cross_attn\.attn\.(.+)", r"head.layers.\1.multihead_attn.\2"),
-    Rule(MMDET_LAYER + r"self_attn\.attn\.(.+)", r"head.layers.\1.self_attn.\2"),
-    Rule(MMDET_LAYER + r"ffn\.layers\.0\.0\.(.+)", r"head.layers.\1.linear1.\2"),
-    Rule(MMDET_LAYER + r"ffn\.layers\.1\.(.+)", r"head.layers.\1.linear2.\2"),
+    Rule(
+        MMDET_LAYER + r"(?:cross_attn|attentions\.0)\.attn\.(.+)",
+        r"head.layers.\1.multihead_attn.\2",
+    ),
+    Rule(MMDET_LAYER + r"(?:self_attn|attentions\.1)\.attn\.(.+)", r"head.layers.\1.self_attn.\2"),
+    Rule(MMDET_LAYER + MMDET_FFN + r"0\.0\.(.+)", r"head.layers.\1.linear1.\2"),
+    Rule(MMDET_LAYER + MMDET_FFN + r"1\.(.+)", r"head.layers.\1.linear2.\2"),
     *(
         Rule(MMDET_LAYER + rf"norms\.{i}\.(.+)", rf"head.layers.\1.norm{i + 1}.\2")
         for i in (0, 1, 2)
@@ -68,9 +78,9 @@ D2_BACKBONE = (
     Rule(SWIN + r"(downsample\..+)", r"backbone.stages.\1.\2", select=unfold_order),
 )
 
-D2_PIXELS = r"sem_seg_head\.pixel_decoder\."
+# The first version of the head had the parts of its pixel decoder beside its predictor.
+D2_PIXELS = r"sem_seg_head\.(?:pixel_decoder\.)?"
 D2_LAYER = D2_PIXELS + r"transformer\.encoder\.layers\.(\d+)\."
-OUR_LAYER = PIXELS + r"encoder.layers.\1."
 # Input projections count from the coarsest map here and there.
 D2_PIXEL_DECODER = (
     Rule(D2_PIXELS + r"input_proj\.(\d)\.0\.(.+)", PIXELS + r"input_convs.\1.conv.\2"),
@@ -100,7 +110,7 @@ D2_DECODER = (
     Rule(D2_HEAD + r"transformer_ffn_layers\.(\d+)\.(linear\d\..+)", r"head.layers.\1.\2"),
     Rule(D2_HEAD + r"transformer_ffn_layers\.(\d+)\.norm\.(.+)", r"head.layers.\1.norm3.\2"),
     Rule(D2_HEAD + r"decoder_norm\.(.+)", r"head.norm.\1"),
-    # Older files have another name for the first queries.
+    # The first version of the predictor had another name for the first queries.
     Rule(D2_HEAD + r"(?:query_feat|static_query)\.(.+)", r"head.query_feat.\1"),
     Rule(D2_HEAD + r"(query_embed|level_embed)\.(.+)", r"head.\1.\2"),
     Rule(D2_HEAD + r"class_embed\.(.+)", r"head.cls_branch.layers.0.\1"),
@@ -119,9 +129,11 @@ MASK2FORMER_VIS = SourceFormat(
     "a Mask2Former of MMDetection",
     MMDET_HEAD + r"transformer_decoder\.layers\.",
     lambda names: MMDET_RULES,
+    PARTS,
 )
 MASK2FORMER_VIS_D2 = SourceFormat(
     "a Mask2Former of its authors (Detectron2)",
     D2_HEAD + "transformer_cross_attention_layers",
     lambda names: D2_RULES,
+    PARTS,
 )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+UNKNOWN = "no name of this format"
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -33,11 +35,13 @@ class SourceFormat:
         title: What it is, for messages.
         signature: Regular expression; a checkpoint of this kind has names that begin with it.
         rules: Gives the rules, the first that matches counts, for a checkpoint with these names.
+        parts: The parts of our models that each checkpoint of this kind has weights for.
     """
 
     title: str
     signature: str
     rules: Callable[[Collection[str]], Sequence[Rule]]
+    parts: tuple[str, ...]
 
     def recognises(self, names: Collection[str]) -> bool:
         """Whether a checkpoint with these names can be one of this kind."""
@@ -50,4 +54,4 @@ def find_rule(name: str, rules: Sequence[Rule]) -> Rule:
         match = re.fullmatch(rule.pattern, name)
         if match is not None:
             return replace(rule, target=match.expand(rule.target))
-    return Rule(name, "", leave_out="no name of this format")
+    return Rule(name, "", leave_out=UNKNOWN)

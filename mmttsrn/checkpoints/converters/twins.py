@@ -14,7 +14,10 @@ RULES = (
     CLASSIFIER,
 )
 TWINS = SourceFormat(
-    "a Twins-SVT of its authors or of timm", r"blocks\.\d+\.\d+\.", lambda names: RULES
+    "a Twins-SVT of its authors or of timm",
+    r"blocks\.\d+\.\d+\.",
+    lambda names: RULES,
+    ("backbone",),
 )
 
 BACKBONE = r"(?:backbone\.)?"
@@ -42,4 +45,6 @@ def mmpretrain_svt_rules(names: Collection[str]) -> Sequence[Rule]:
     return (*MMPRETRAIN_RULES, Rule(NORMS, "backbone", CLASSIFIER_NORM))
 
 
-MMPRETRAIN_SVT = SourceFormat("a Twins-SVT of MMPretrain", BLOCK, mmpretrain_svt_rules)
+MMPRETRAIN_SVT = SourceFormat(
+    "a Twins-SVT of MMPretrain", BLOCK, mmpretrain_svt_rules, ("backbone",)
+)

@@ -18,4 +18,6 @@ RULES = (
     Rule(r"mask_head\.dcn\.(.+)", r"mask_head.fpn.deform_conv.dcn.\1"),
     Rule(r"insmask_head\.(.+)", r"mask_head.sequence_convs.\1"),
 )
-VISTR = SourceFormat("a VisTR", MODEL, lambda names: RULES)
+VISTR = SourceFormat(
+    "a VisTR", MODEL, lambda names: RULES, ("backbone", "neck", "head", "mask_head")
+)

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.checkpoints.run_checkpoints import latest_readable
+from mmttsrn.checkpoints.state import bare_model, take_bare_names
 from mmttsrn.host_internals import resume_from, resumes_latest
 from mmttsrn.registry import HOOKS
 
@@ -31,6 +32,7 @@ class SafeCheckpointHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Begin."""
         reader = self._safety.enter_context(safe_host_loading())
+        bare_model(runner.model).register_load_state_dict_pre_hook(take_bare_names)
         if resumes_latest(runner):
             path, problems = latest_readable(Path(runner.work_dir), reader.read_ahead)
             for problem in problems:
