@@ -96,30 +96,30 @@ class VideoFile:
                 seconds = shown - first
             last = max(seconds, last + 1e-3 * step)
             yield DecodedFrame(picture, ticks, max(last, 0.0))
-        if self.duration is not None and last + step < self.duration:
-            missing = self.duration - last - step
-            if missing > max(MISSING_SHARE * self.duration, MISSING_SECONDS):
-                times = f"{last + step:.1f} of {self.duration:.1f} s"
-                self.ends_early = f"ends after {times}: it is cut off or damaged"
+        end, promised = last + step, self.duration or 0.0
+        if promised - end > max(MISSING_SHARE * promised, MISSING_SECONDS):
+            self.ends_early = f"ends after {end:.1f} of {promised:.1f} s: it is cut off or damaged"
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-                # One without content repeats the picture before; at the end, it has no time.
-                if packet.size or packet.pts is None:
+        for packet in self._packets():
+            # One without content repeats the picture before; that at the end has no time either.
+            if packet.size or packet.pts is None:
+                try:
                     pictures = packet.decode()
+                except av.EOFError:
+                    return
+                except av.FFmpegError:
+                    self.undecodable += 1
                 else:
-                    pictures = []
-            except (StopIteration, av.EOFError):
-                return
-            except av.InvalidDataError:
-                self.undecodable += 1
-                continue
-            except av.FFmpegError as error:
-                raise UserInputError(f"{self.name}: cannot be read on: {_reason(error)}") from error
-            yield from pictures
+                    yield from pictures
+
+    def _packets(self) -> Iterator[av.Packet]:
+        try:
+            yield from self._container.demux(self._stream)
+        except (av.EOFError, av.InvalidDataError):
+            return  # the times of the frames tell whether any are missing
+        except av.FFmpegError as error:
+            raise UserInputError(f"{self.name}: cannot be read on: {_reason(error)}") from error
 
     def has_times(self, num_frames: int) -> bool:
         """Whether frames keep their times after a jump, in a file that gives so many frames.
