@@ -29,7 +29,7 @@ from mmttsrn.apis.video_files import (
 from mmttsrn.apis.vis_inferencer import VISInferencer
 from mmttsrn.cli.command_line import add_override_argument
 from mmttsrn.cli.user_errors import ArgumentParser, process_rank, report_user_errors, threshold
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, printable
 from mmttsrn.formats.output_files import check_output_folder
 from mmttsrn.formats.videos import BROKEN_FRAMES, FrameSource
 from mmttsrn.structures import FrameResults
@@ -134,7 +134,7 @@ class Progress:
     """
 
     def __init__(self, video: str, show: bool) -> None:
-        self.name = Path(video).name
+        self.name = Path(printable(video)).name
         self.show = show
         self.bar = tqdm(
             desc=self.name, unit=" frames", mininterval=1.0, disable=process_rank() != 0
@@ -146,7 +146,7 @@ class Progress:
         if self.bar.total is None and source.num_frames:
             self.bar.total = source.num_frames
         if results.index and not self.count:
-            self.bar.write(f"{source.name}: goes on at frame {results.index}")
+            self.bar.write(f"{printable(source.name)}: goes on at frame {results.index}")
             self.bar.initial = self.bar.n = results.index
         self.count += 1
         self.bar.update()
@@ -181,13 +181,13 @@ def require_windows() -> None:
 def report(video: str, summary: Summary, speed: float) -> None:
     """Print what became of a video, and what it cost."""
     skipped = f", {summary.unreadable} unreadable frames skipped" if summary.unreadable else ""
-    written = ", ".join(map(str, summary.written))
+    written = printable(", ".join(map(str, summary.written)))
     gpu = ""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         gpu = f", GPU memory up to {torch.cuda.max_memory_allocated() / 1e6:.0f} MB"
+    found = f"{summary.num_frames} frames{skipped}, {summary.num_instances} instances"
     print(
-        f"{video}: {summary.num_frames} frames{skipped}, {summary.num_instances} instances, "
-        f"{speed:.1f} frames/s{gpu}; {written}",
+        f"{printable(video)}: {found}, {speed:.1f} frames/s{gpu}; {written}",
         flush=True,
     )
 
@@ -207,7 +207,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.resume:
         done = [video for video, paths in jobs.items() if all(p.exists() for p in paths.values())]
         for video in done:
-            print(f"{video}: done before", flush=True)
+            print(f"{printable(video)}: done before", flush=True)
             del jobs[video]
     inferencer = VISInferencer(
         args.model,
@@ -239,7 +239,7 @@ def main(argv: list[str] | None = None) -> int:
             continue
         except KeyboardInterrupt:
             progress.close()
-            print(f"{video}: interrupted; --resume goes on with it", file=sys.stderr)
+            print(f"{printable(video)}: interrupted; --resume goes on with it", file=sys.stderr)
             return INTERRUPTED
         finally:
             progress.close()

@@ -1,8 +1,10 @@
 """What is said of a wrong value where a run is built from its config."""
 
+import logging
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmttsrn.apis.config_file import load_config
@@ -70,6 +72,50 @@ def test_the_terminal_shows_what_comes_after_the_start(
     shown = "".join(capfd.readouterr())
     assert "train_dataloader" not in shown
     assert f"see the log in {log.parent}" in shown
+
+
+def test_logs_and_copies_of_the_config_have_no_secrets(
+    good: Config, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    source = tmp_path / "in" / "of_this_run.py"
+    source.parent.mkdir()
+    source.touch()
+    cfg = Config(good.to_dict(), filename=str(source))
+    cfg.update(work_dir=str(tmp_path), experiment_name="secrets")
+    address = "https://bob:secret@host/x.pth?token=abcd"
+    cfg.urls = [[address], dict(a=address)]  # which nothing reads
+    cfg.visualizer.name = "secrets"
+    cfg.model.backbone.init_cfg = dict(type="mmttsrn.PretrainedWeights", url=address)
+    runner = build_runner(cfg)
+    assert runner.model.backbone.init_cfg["url"] == address
+    runner.logger.info("Load checkpoint from %s", address)
+    runner.save_checkpoint(str(tmp_path), "x.pth", save_optimizer=False, save_param_scheduler=False)
+    meta = torch.load(tmp_path / "x.pth", weights_only=False)["meta"]
+    logs = list(tmp_path.rglob("*.log"))
+    copies = [*logs, tmp_path / source.name, *tmp_path.rglob("config.py")]
+    assert len(copies) == 3
+    for text in (meta["cfg"], "".join(capfd.readouterr()), *(path.read_text() for path in copies)):
+        assert "https://***@host/x.pth?token=***" in text
+        assert "secret" not in text
+        assert "abcd" not in text
+
+
+def test_logs_show_every_name(
+    good: Config, tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = logging.FileHandler._open
+
+    def open_narrow(handler: logging.FileHandler) -> object:
+        """Open a file as where the locale has no other characters."""
+        handler.encoding = "ascii"
+        return opened(handler)
+
+    monkeypatch.setattr(logging.FileHandler, "_open", open_narrow)
+    cfg = Config({**good.to_dict(), "work_dir": str(tmp_path), "experiment_name": "names"})
+    build_runner(cfg).logger.info("猫\tcaf\udce9 \x1b[2J\nnext line")
+    (log,) = tmp_path.rglob("*.log")
+    for text in (log.read_text("utf-8"), capfd.readouterr().out):
+        assert "猫\\tcaf\\udce9 \\x1b[2J\nnext line\n" in text
 
 
 def test_a_sample_that_cannot_be_loaded_is_named(good: Config) -> None:
