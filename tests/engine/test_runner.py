@@ -81,10 +81,10 @@ def test_logs_and_copies_of_the_config_have_no_secrets(
     source.parent.mkdir()
     source.touch()
     cfg = Config(good.to_dict(), filename=str(source))
-    cfg.update(work_dir=str(tmp_path), experiment_name="secrets")
+    cfg.update(work_dir=str(tmp_path), experiment_name="addresses")
     address = "https://bob:secret@host/x.pth?token=abcd"
     cfg.urls = [[address], dict(a=address)]  # which nothing reads
-    cfg.visualizer.name = "secrets"
+    cfg.visualizer.name = "addresses"
     cfg.model.backbone.init_cfg = dict(type="mmttsrn.PretrainedWeights", url=address)
     runner = build_runner(cfg)
     assert runner.model.backbone.init_cfg["url"] == address
