@@ -1,6 +1,8 @@
 """What is said of a wrong value where a run is built from its config."""
 
+import locale
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,24 @@ def test_logs_show_every_name(
     (log,) = tmp_path.rglob("*.log")
     for text in (log.read_text("utf-8"), capfd.readouterr().out):
         assert "猫\\tcaf\\udce9 \\x1b[2J\nnext line\n" in text
+
+
+@pytest.mark.usefixtures("locale_without_characters")
+def test_a_work_folder_may_have_any_name(good: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "试验"
+    cfg = Config({**good.to_dict(), "work_dir": str(folder), "experiment_name": "any_name"})
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.default_hooks.checkpoint.interval = 1
+    build_runner(cfg).train()
+    assert (folder / "last_checkpoint").read_text() == "iter_1.pth"
+
+
+@pytest.fixture
+def locale_without_characters() -> Iterator[None]:
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    yield
+    locale.setlocale(locale.LC_CTYPE, before)
 
 
 def test_a_sample_that_cannot_be_loaded_is_named(good: Config) -> None:
