@@ -1,4 +1,4 @@
-"""Errors that a user can mend."""
+"""Errors that a user can mend, and what may be shown of texts that come from elsewhere."""
 
 import re
 from collections.abc import Iterator
@@ -8,10 +8,15 @@ from contextlib import contextmanager
 USER_ERROR_STATUS = 2
 LONGEST_LINE = 900
 
-
-def without_secrets(text: str) -> str:
-    """Return a text without the user and password of URLs."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "***@", text)
+# What comes after the scheme of a URL, or after its host as urllib3 names it in errors.
+_URL = re.compile(r"(?:(?<=://)|(?<=\burl: /))\S+")
+# ``user:password@``. A password may have any characters if its user has not escaped them; what
+# follows a colon is no password but a port where it is a number before the path.
+_USER = re.compile(r"(?<=://)([^\s/?#:]*:(?!\d*(?:[/?#\s]|$))\S*|[^/?#\n]*)@")
+# Names and values of a query, or of a path in the manner of cameras, less what a sentence adds.
+_VALUE = re.compile(r"((?<=[?&;#])[^?=&;#]+=|pass\w{0,9}=)([^&;#]*[^&;#'\":,.)\]}])")
+# Characters that str.isprintable() leaves out and that names have: joiners, spaces of a width.
+_HARMLESS = "\u200c\u200d\u00a0\u3000"
 
 
 class UserInputError(ValueError):
@@ -28,16 +33,46 @@ class UserInputError(ValueError):
 
     def __init__(self, message: str) -> None:
         # Workers of data loaders re-raise it with their traceback, which the command looks into.
-        super().__init__(message if "Traceback (" in str(message) else _one_line(message))
+        is_traceback = "Traceback (" in str(message)
+        super().__init__(without_secrets(message) if is_traceback else _one_line(message))
 
 
 def _one_line(message: str) -> str:
-    line = " ".join(str(message).splitlines())
-    if not line.isprintable():
-        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    line = printable(" ".join(str(message).splitlines()))
     if len(line) > LONGEST_LINE:
         line = f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 3 :]}"
     return line
+
+
+def printable(text: object) -> str:
+    """Return a text of a file or user, such as a name, as it may be shown on a line of a terminal.
+
+    Secrets of URLs are hidden; control characters, which could change the terminal, and bytes of a
+    file name that are no text are escaped.
+    """
+    shown = without_secrets(str(text))
+    if shown.isprintable():
+        return shown
+    return "".join(
+        c if c.isprintable() or c in _HARMLESS else c.encode("unicode_escape").decode()
+        for c in shown
+    )
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with ``***`` for the secrets of each URL in it.
+
+    Those are user and password, and the values of the query, but for numbers of up to three
+    digits, which tell streams apart. Any other text, a path included, is returned as it is.
+    """
+    for user in _USER.findall(text):  # errors repeat what they take for a port
+        text = text.replace(f"{user.partition(':')[2] or user}@", "***@")
+    return _URL.sub(lambda url: _VALUE.sub(_hide_value, url[0]), _USER.sub("***@", text))
+
+
+def _hide_value(match: re.Match[str]) -> str:
+    name, value = match.groups()
+    return f"{name}{value if value.isdecimal() and len(value) <= 3 else '***'}"
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from mmttsrn.cli.command_line import build_runner
 from mmttsrn.cli.signals import train as train_until_asked_to_stop
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors, seed
 from mmttsrn.datasets.synthetic import write_moving_shapes
-from mmttsrn.errors import UserInputError, input_errors
+from mmttsrn.errors import UserInputError, input_errors, printable
 from mmttsrn.formats.frame_folder import FrameFolder
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
 from mmttsrn.formats.results import read_results
@@ -129,9 +129,9 @@ def generate_data(folder: Path, seed: int, quick: bool) -> None:
     settings = {**(QUICK_DATA if quick else GENERATED_DATA), "seed": seed}
     record = folder / "settings.json"
     if record.is_file() and record.read_text() == json.dumps(settings):
-        print(f"data: moving shapes in {folder} are reused", flush=True)
+        print(f"data: moving shapes in {printable(folder)} are reused", flush=True)
         return
-    print(f"data: generating moving shapes in {folder}", flush=True)
+    print(f"data: generating moving shapes in {printable(folder)}", flush=True)
     record.unlink(missing_ok=True)
     write_moving_shapes(folder, **settings)
     record.write_text(json.dumps(settings))
@@ -151,8 +151,9 @@ def find_splits(folder: Path) -> tuple[Split, Split | None]:
     train = _load_split("training", train_json, folder, ("train",))
     held_out_json = _first_file(folder, held_out_places)
     if held_out_json is None:
-        print(f"note: no held-out clips in {folder} (looked for {', '.join(held_out_places)}), so "
-              "the results are those of the training clips")  # fmt: skip
+        looked = f"looked for {', '.join(held_out_places)}"
+        print(f"note: no held-out clips in {printable(folder)} ({looked}), so the results are "
+              "those of the training clips")  # fmt: skip
         return train, None
     return train, _load_split("held-out", held_out_json, folder, HELD_OUT_NAMES)
 
@@ -200,9 +201,9 @@ def train_model(cfg: Config, ann_file: Path) -> str:
     }
     begun = unfinished_run.begin(Path(cfg.work_dir), settings)
     if begun is not None:
-        print(f"training: goes on from {begun}", flush=True)
+        print(f"training: goes on from {printable(begun)}", flush=True)
         cfg.load_from, cfg.resume = str(begun), True
-    print(f"training: log and checkpoint go to {cfg.work_dir}", flush=True)
+    print(f"training: log and checkpoint go to {printable(cfg.work_dir)}", flush=True)
     train_until_asked_to_stop(build_runner(cfg), "the same command")
     checkpoint, _ = latest_readable(Path(cfg.work_dir))
     assert checkpoint is not None
@@ -254,14 +255,15 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = train_model(cfg, train.ann_file)
     ap = evaluate(cfg, train, tested, checkpoint)
     for line in summary(args.work_dir, checkpoint, tested, ap, time.monotonic() - start):
-        print(line)
+        print(printable(line))
     unfinished_run.finish(work_dir)
 
 
+@report_user_errors()
 def main(argv: list[str] | None = None) -> None:
     """Run the demo; bad input ends it with one line and exit status 2, Ctrl-C with 130."""
     args = parse_args(argv)
-    with report_user_errors(), safe_host_loading():
+    with safe_host_loading():
         run(args)
 
 

@@ -33,7 +33,7 @@ from mmttsrn.cli.user_errors import (
     threshold,
     warn_user,
 )
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, printable
 from mmttsrn.formats.output_files import check_output_folder
 from mmttsrn.formats.video_lists import list_videos, result_stems
 from mmttsrn.formats.videos import BROKEN_FRAMES, FrameSource
@@ -141,7 +141,7 @@ class Progress:
     """
 
     def __init__(self, video: str, show: bool) -> None:
-        self.name = Path(video).name
+        self.name = Path(printable(video)).name
         self.show = show
         self.bar = tqdm(
             desc=self.name, unit=" frames", mininterval=1.0, disable=process_rank() != 0
@@ -153,7 +153,7 @@ class Progress:
         if self.bar.total is None and source.num_frames:
             self.bar.total = source.num_frames
         if results.index and not self.count:
-            self.bar.write(f"{source.name}: goes on at frame {results.index}")
+            self.bar.write(f"{printable(source.name)}: goes on at frame {results.index}")
             self.bar.initial = self.bar.n = results.index
         self.count += 1
         self.bar.update()
@@ -194,13 +194,13 @@ def report(video: str, summary: Summary, speed: float) -> None:
     """Print what became of a video, and what it cost."""
     skipped = f", {summary.unreadable} unreadable frames skipped" if summary.unreadable else ""
     skipped += f", {summary.ends_early}" if summary.ends_early else ""
-    written = ", ".join(map(str, summary.written))
+    written = printable(", ".join(map(str, summary.written)))
     gpu = ""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         gpu = f", GPU memory up to {torch.cuda.max_memory_allocated() / 1e6:.0f} MB"
+    found = f"{summary.num_frames} frames{skipped}, {summary.num_instances} instances"
     print(
-        f"{video}: {summary.num_frames} frames{skipped}, {summary.num_instances} instances, "
-        f"{speed:.1f} frames/s{gpu}; {written}",
+        f"{printable(video)}: {found}, {speed:.1f} frames/s{gpu}; {written}",
         flush=True,
     )
 
@@ -218,7 +218,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.resume:
         done = [video for video, paths in jobs.items() if all(p.exists() for p in paths.values())]
         for video in done:
-            print(f"{video}: done before", flush=True)
+            print(f"{printable(video)}: done before", flush=True)
             del jobs[video]
     inferencer = VISInferencer(
         args.model,
@@ -251,7 +251,7 @@ def main(argv: list[str] | None = None) -> int:
             continue
         except KeyboardInterrupt:
             progress.close()
-            print(f"{video}: interrupted; --resume goes on with it", file=sys.stderr)
+            print(f"{printable(video)}: interrupted; --resume goes on with it", file=sys.stderr)
             return INTERRUPTED
         finally:
             progress.close()

@@ -77,10 +77,11 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     prepare_distributed(cfg, args.launcher, args.local_rank)
 
 
+@report_user_errors()
 def main() -> None:
     """Read the config, build the runner, check the checkpoint, test."""
     args = parse_args()
-    with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint) as reader:
+    with safe_host_loading(args.allow_unsafe_checkpoint) as reader:
         cfg = load_config(args.config, REQUIRED_KEYS)
         warn_of_misspelt_keys(cfg, args.config)
         set_cfg_options(cfg, args.cfg_options)

@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 
 import pooch
 
-from mmttsrn.errors import UserInputError, input_errors
+from mmttsrn.errors import UserInputError, input_errors, printable
 from mmttsrn.formats.user_cache import cache_folder
 
 # hf://owner/repository[@revision]/path/of/the/file
@@ -50,7 +50,7 @@ def fetch(source: str, sha256: str | None = None) -> Path:
         _download(url, Path(output_file))
         check_sha256(Path(output_file), sha256, url)
 
-    print(f"downloading {source} to {path}", flush=True)
+    print(printable(f"downloading {source} to {path}"), flush=True)
     pooch.get_logger().setLevel("WARNING")  # it says the same
     with input_errors(
         f"{source}: cannot be downloaded; where there is no network, put the file at {path}"

@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from mmttsrn.cli.user_errors import process_rank
 from mmttsrn.engine.hooks import FiniteLossHook, SafeWriteCheckpointHook
 from mmttsrn.engine.stopping import TrainingStopped, stop_request
-from mmttsrn.errors import DivergedError, UserInputError
+from mmttsrn.errors import DivergedError, UserInputError, printable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
@@ -65,7 +65,8 @@ def train(runner: Runner, command: str = "") -> None:
         _train(runner)
     except TrainingStopped as stopped:
         if process_rank() == 0:
-            print(f"{stopped}; go on with: {command or _command_to_go_on()}", file=sys.stderr)
+            line = f"{stopped}; go on with: {command or _command_to_go_on()}"
+            print(printable(line), file=sys.stderr)
         # Workers may end until this process does, and another process may have got the signal.
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None

@@ -12,9 +12,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-from mmttsrn.errors import USER_ERROR_STATUS, UserInputError, describe
+from mmttsrn.cli.streams import prepare_streams
+from mmttsrn.errors import (
+    USER_ERROR_STATUS,
+    UserInputError,
+    describe,
+    printable,
+)
 
 # Time in which the launcher ends the other processes after the first has failed.
 GRACE_SECONDS = 5.0
@@ -32,6 +38,10 @@ class ArgumentParser(argparse.ArgumentParser):
             TRACEBACK_FLAG, action="store_true", help="show the traceback of an error, too"
         )
 
+    def error(self, message: str) -> NoReturn:
+        """End the command with a usage error."""
+        super().error(printable(message))
+
 
 @contextmanager
 def report_user_errors() -> Iterator[None]:
@@ -40,10 +50,12 @@ def report_user_errors() -> Iterator[None]:
     Those are :class:`~mmttsrn.errors.UserInputError` and files that cannot be opened or written;
     with ``--traceback`` their traceback comes first. Any other exception keeps its traceback. It
     wraps a block or decorates a function. Ctrl-C and SIGTERM end it at once, without a traceback.
+    What it prints goes through :func:`~mmttsrn.cli.streams.prepare_streams`.
 
     Of several processes the first one speaks. Another one waits for the launcher to end it, and
     speaks only if that does not happen, which means that the first has no such error.
     """
+    prepare_streams()
     try:
         with _end_on_signals():
             yield
@@ -85,7 +97,7 @@ def _end_on_signals() -> Iterator[None]:
 
 def _line_of(error: UserInputError | OSError) -> str:
     if isinstance(error, OSError):
-        return describe(error)
+        return printable(describe(error))
     # A worker of a data loader sends its traceback, which ends with type and message.
     first, *rest = str(error).strip().splitlines()
     return rest[-1].partition(": ")[2] if rest else first
@@ -112,7 +124,7 @@ seed = number_type(int, above=-1, below=2**32)  # what NumPy takes
 def warn_user(message: str) -> None:
     """Print a warning as one line; of several processes the first one speaks."""
     if process_rank() == 0:
-        print(f"warning: {message}", file=sys.stderr, flush=True)
+        print(f"warning: {printable(message)}", file=sys.stderr, flush=True)
 
 
 def process_rank() -> int:

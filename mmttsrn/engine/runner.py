@@ -1,8 +1,10 @@
 """MMEngine's runner, which names the key of the config where building from it fails."""
 
+import copy
 import logging
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
@@ -10,7 +12,7 @@ from mmengine.registry import OPTIMIZERS
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
-from mmttsrn.errors import input_errors
+from mmttsrn.errors import input_errors, printable, without_secrets
 
 # Key of the config that a method of the runner reads.
 KEYS = {
@@ -37,11 +39,15 @@ class ConfigRunner(Runner):
     """Builds from a config; an exception on the way is a ``UserInputError`` that names the key.
 
     Messages of the start, which fill hundreds of lines with the environment, the config and the
-    hooks, go to the log file only.
+    hooks, go to the log file only. The log file is in UTF-8. Secrets of URLs are hidden in all logs
+    and in the copies of the config that are kept, those in checkpoints included.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, cfg: Config | None = None, **kwargs: Any) -> None:
+        # What is built from the config comes as other arguments; this one is for the copies.
+        kept = copy.deepcopy(cfg)
+        _hide_secrets(kept or {})
+        super().__init__(*args, cfg=kept, **kwargs)
         self._terminal.setLevel(self._terminal_level)
         self.logger.info(f"Environment, config and hooks: see the log in {self.log_dir}")
 
@@ -50,6 +56,10 @@ class ConfigRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         self._terminal, self._terminal_level = logger.handlers[0], logger.handlers[0].level
         self._terminal.setLevel(max(self._terminal_level, logging.WARNING))
+        logger.addFilter(_make_printable)
+        for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler) and handler.stream:
+                handler.stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         return logger
 
     def build_dataloader(self, dataloader: Any, *args: Any, **kwargs: Any) -> DataLoader:
@@ -82,6 +92,21 @@ class ConfigRunner(Runner):
             if isinstance(name, str) and OPTIMIZERS.get(name) is None:
                 raise KeyError(f"{name} is not in the optimizer registry")
         return super().build_optim_wrapper(optim_wrapper)
+
+
+def _make_printable(record: logging.LogRecord) -> bool:
+    lines = record.getMessage().split("\n")
+    record.msg, record.args = "\n".join(map(printable, lines)), ()
+    return True
+
+
+def _hide_secrets(node: Any) -> None:
+    """Hide the secrets of all URLs in a config."""
+    for key, value in list(node.items() if isinstance(node, dict | Config) else enumerate(node)):
+        if isinstance(value, str):
+            node[key] = without_secrets(value)
+        elif isinstance(value, dict | list):
+            _hide_secrets(value)
 
 
 for _name, _key in KEYS.items():

@@ -120,7 +120,10 @@ def _annotation(results: VideoResults, identity: int, score: float, label: int) 
 
 def write_csv(results: VideoResults, path: Path) -> None:
     """Write a table with a row for each instance and frame."""
-    with partial_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with (
+        partial_file(path) as partial,
+        partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         table = csv.writer(file)
         head = ["frame", "seconds", "instance_id", "class", "score", "x1", "y1", "x2", "y2", "area"]
         table.writerow(head)

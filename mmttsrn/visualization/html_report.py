@@ -123,8 +123,8 @@ class HtmlReport:
                 "instances": _as_json(self._true),
             },
         }
-        # "</script>" inside a string would end the data.
-        text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")
+        # "</script>" or "<!--<script>" inside a string would change where the data end.
+        text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
         template = files("mmttsrn.visualization").joinpath("html_report.html").read_text("utf-8")
         with partial_file(self.path) as partial:
             partial.write_text(template.replace("/*DATA*/", text), encoding="utf-8")

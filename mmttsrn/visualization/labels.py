@@ -1,4 +1,7 @@
-"""Text labels that stay inside the frame and off one another."""
+"""Text labels that stay inside the frame and off one another.
+
+ASCII is drawn by OpenCV, whose font has nothing else, other text in installed fonts.
+"""
 
 from dataclasses import dataclass
 
@@ -6,9 +9,11 @@ import cv2
 import numpy as np
 
 from mmttsrn.visualization.colors import text_color
+from mmttsrn.visualization.truetype import draw_text, text_size
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PADDING = 2  # pixels between the text and the border of its background
+_PIXELS = 29  # height of a TrueType font whose capitals are as high as OpenCV's at scale 1
 
 Rect = tuple[int, int, int, int]  # x1, y1, x2, y2; x2 and y2 exclusive
 
@@ -26,9 +31,17 @@ class Font:
         scale = float(np.clip(min(height, width) / 360 * 0.5, 0.35, 1.5))
         return cls(scale=scale, thickness=2 if scale > 0.8 else 1)
 
+    @property
+    def pixels(self) -> int:
+        """Height of the font that draws what OpenCV cannot."""
+        return round(_PIXELS * self.scale)
+
     def measure(self, text: str) -> tuple[int, int, int]:
         """Width and height of a padded label, and how far its baseline is from its end."""
-        (width, height), baseline = cv2.getTextSize(text, _FONT, self.scale, self.thickness)
+        if text.isascii():
+            (width, height), baseline = cv2.getTextSize(text, _FONT, self.scale, self.thickness)
+        else:
+            width, height, baseline = text_size(text, self.pixels)
         return width + 2 * _PADDING, height + baseline + 2 * _PADDING, baseline + _PADDING
 
 
@@ -37,10 +50,13 @@ def fit_label(name: str, suffix: str, max_width: int, font: Font) -> str:
 
     Where no letter of the name fits, the suffix is left; empty where even that does not.
     """
-    if font.measure(name + suffix)[0] <= max_width:
-        return name + suffix
+    # Numbers after Arabic or Hebrew would go to the left of it and be turned around.
+    mark = "" if name.isascii() else "\N{LEFT-TO-RIGHT MARK}"
+    label = f"{name}{mark}{suffix}"
+    if font.measure(label)[0] <= max_width:
+        return label
     for length in range(len(name) - 1, 0, -1):
-        label = f"{name[:length]}..{suffix}"
+        label = f"{name[:length]}..{mark}{suffix}"
         if font.measure(label)[0] <= max_width:
             return label
     suffix = suffix.strip()
@@ -97,6 +113,9 @@ def draw_label(
     canvas[y1:y2, x1:x2] = color
     baseline = font.measure(text)[2]
     origin = (x1 + _PADDING, y2 - baseline)
-    cv2.putText(
-        canvas, text, origin, _FONT, font.scale, text_color(color), font.thickness, cv2.LINE_AA
-    )
+    ink = text_color(color)
+    if text.isascii():
+        cv2.putText(canvas, text, origin, _FONT, font.scale, ink, font.thickness, cv2.LINE_AA)
+    else:
+        origin = (_PADDING, y2 - y1 - baseline)
+        draw_text(canvas[y1:y2, x1:x2], text, origin, ink, font.pixels)

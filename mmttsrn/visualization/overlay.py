@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mmttsrn.formats.fonts import drawable
 from mmttsrn.structures import FrameResults
 from mmttsrn.visualization.colors import instance_color
 from mmttsrn.visualization.labels import Font, Rect, draw_label, fit_label, place_label
@@ -168,7 +169,8 @@ def _draw_labels(canvas: np.ndarray, frame: FrameResults, boxes: dict[int, Rect]
     font = Font.for_frame(height, width)
     taken: list[Rect] = []
     for row, box in boxes.items():
-        text = fit_label(*caption(frame, row), max_width=width, font=font)
+        name, rest = caption(frame, row)
+        text = fit_label(drawable(name), rest, max_width=width, font=font)
         label_width, label_height, _ = font.measure(text)
         if not text or label_height > height:
             continue

@@ -1,5 +1,8 @@
 """What is said of a wrong value where a run is built from its config."""
 
+import locale
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,68 @@ def test_the_terminal_shows_what_comes_after_the_start(
     shown = "".join(capfd.readouterr())
     assert "train_dataloader" not in shown
     assert f"see the log in {log.parent}" in shown
+
+
+def test_logs_and_copies_of_the_config_have_no_secrets(
+    good: Config, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    source = tmp_path / "in" / "of_this_run.py"
+    source.parent.mkdir()
+    source.touch()
+    cfg = Config(good.to_dict(), filename=str(source))
+    cfg.update(work_dir=str(tmp_path), experiment_name="addresses")
+    address = "https://bob:secret@host/x.pth?token=abcd"
+    cfg.urls = [[address], dict(a=address)]  # which nothing reads
+    cfg.visualizer.name = "addresses"
+    cfg.model.backbone.init_cfg = dict(type="mmttsrn.PretrainedWeights", url=address)
+    runner = build_runner(cfg)
+    assert runner.model.backbone.init_cfg["url"] == address
+    runner.logger.info("Load checkpoint from %s", address)
+    runner.save_checkpoint(str(tmp_path), "x.pth", save_optimizer=False, save_param_scheduler=False)
+    meta = torch.load(tmp_path / "x.pth", weights_only=False)["meta"]
+    logs = list(tmp_path.rglob("*.log"))
+    copies = [*logs, tmp_path / source.name, *tmp_path.rglob("config.py")]
+    assert len(copies) == 3
+    for text in (meta["cfg"], "".join(capfd.readouterr()), *(path.read_text() for path in copies)):
+        assert "https://***@host/x.pth?token=***" in text
+        assert "secret" not in text
+        assert "abcd" not in text
+
+
+def test_logs_show_every_name(
+    good: Config, tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = logging.FileHandler._open
+
+    def open_narrow(handler: logging.FileHandler) -> object:
+        """Open a file as where the locale has no other characters."""
+        handler.encoding = "ascii"
+        return opened(handler)
+
+    monkeypatch.setattr(logging.FileHandler, "_open", open_narrow)
+    cfg = Config({**good.to_dict(), "work_dir": str(tmp_path), "experiment_name": "names"})
+    build_runner(cfg).logger.info("猫\tcaf\udce9 \x1b[2J\nnext line")
+    (log,) = tmp_path.rglob("*.log")
+    for text in (log.read_text("utf-8"), capfd.readouterr().out):
+        assert "猫\\tcaf\\udce9 \\x1b[2J\nnext line\n" in text
+
+
+@pytest.mark.usefixtures("locale_without_characters")
+def test_a_work_folder_may_have_any_name(good: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "试验"
+    cfg = Config({**good.to_dict(), "work_dir": str(folder), "experiment_name": "any_name"})
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.default_hooks.checkpoint.interval = 1
+    build_runner(cfg).train()
+    assert (folder / "last_checkpoint").read_text() == "iter_1.pth"
+
+
+@pytest.fixture
+def locale_without_characters() -> Iterator[None]:
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    yield
+    locale.setlocale(locale.LC_CTYPE, before)
 
 
 def test_a_sample_that_cannot_be_loaded_is_named(good: Config) -> None:

@@ -1,6 +1,7 @@
 """Results on disk and the files that are made of them."""
 
 import csv
+import dataclasses
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,17 @@ def test_table_has_a_row_for_each_instance_and_frame(results: VideoResults, tmp_
         "y2": "10.00",
         "area": "36",
     }
+
+
+def test_a_class_name_that_is_no_text_is_written(results: VideoResults, tmp_path: Path) -> None:
+    results = dataclasses.replace(results, classes=["cat", "\ud83d"])
+    write_csv(results, tmp_path / "clip.csv")
+    assert ",\\ud83d," in (tmp_path / "clip.csv").read_text("utf-8")
+    write_json(results, tmp_path / "clip.json")
+    names = [
+        entry["name"] for entry in json.loads((tmp_path / "clip.json").read_text())["categories"]
+    ]
+    assert names == results.classes
 
 
 def test_pictures_hold_ids_and_the_better_lies_on_top(

@@ -1,9 +1,12 @@
 """The command that predicts videos."""
 
 import csv
+import functools
+import http.server
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import cv2
@@ -100,6 +103,33 @@ def test_a_broken_video_among_others_is_reported(run_tool, videos: Path, tmp_pat
     assert any("broken.mp4: cannot be opened as a video" in line for line in errors)
     assert errors[-1] == "error: 1 of 4 videos could not be read, see above"
     assert sorted(path.name for path in out.iterdir()) == ["b.mp4", "sub_a.mp4", "videos_a.mp4"]
+
+
+def test_the_password_of_a_stream_is_not_printed(
+    run_tool, frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    path, size = str(tmp_path / "a.avi"), frames.shape[2:0:-1]
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10, size)
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        source = f"http://bob:secret@{host}/a.avi?token=abcd"
+        arguments = ("inference.py", source, *MODEL, "--out", tmp_path, "--csv", "--no-video")
+        runs = [run_tool(*arguments, "--resume") for _ in range(2)]
+        server.shutdown()
+    runs.append(run_tool(*arguments))
+    lines = ["\n".join([*out, *errors]) for _, out, errors in runs]
+    assert [status for status, _, _ in runs] == [0, 0, 2]
+    shown = f"http://***@{host}/a.avi?token=***: "
+    for text, follows in zip(lines, (f"{T} frames", "done before", ""), strict=True):
+        assert shown + follows in text
+        assert "secret" not in text
+        assert "abcd" not in text
 
 
 def test_only_some_classes_and_good_scores(run_tool, videos: Path, tmp_path: Path) -> None:

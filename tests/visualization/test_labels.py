@@ -1,6 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
+from mmttsrn.formats.fonts import font_of
 from mmttsrn.visualization.labels import Font, draw_label, fit_label, place_label
 
 
@@ -62,3 +64,50 @@ def test_text_does_not_leave_its_background():
     outside[20 : 20 + height, 20 : 20 + width] = False
     assert (canvas[outside] == 7).all()
     assert (canvas[20 : 20 + height, 20 : 20 + width] == 0).any()  # black strokes
+
+
+def drawn(text, color=(0, 255, 0)):
+    """Picture of a label, of its size."""
+    font = Font.for_frame(360, 640)
+    width, height, _ = font.measure(text)
+    canvas = np.full((height + 4, width + 4, 3), 7, dtype=np.uint8)
+    draw_label(canvas, text, (2, 2, 2 + width, 2 + height), color, font)
+    assert (canvas[[0, 1, -2, -1]] == 7).all()
+    assert (canvas[:, [0, 1, -2, -1]] == 7).all()
+    return canvas[2:-2, 2:-2]
+
+
+def test_ascii_is_drawn_by_opencv():
+    text = "cat 0.97 #12"
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    (width, height), baseline = cv2.getTextSize(text, font, 0.5, 1)
+    expected = np.empty((height + baseline + 4, width + 4, 3), np.uint8)
+    expected[:] = (0, 255, 0)
+    cv2.putText(expected, text, (2, height + 2), font, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    assert np.array_equal(drawn(text), expected)
+
+
+def test_other_scripts_are_drawn():
+    names = ["Größe", "ночь", "νύχτα", "قطة", "חתול"]  # which the font of Matplotlib has
+    names += [name for name in ("猫", "犬", "고양이", "बिल्ली") if all(map(font_of, name))]
+    pictures = [drawn(f"{name} 0.97 #1", (255, 255, 255)) for name in names]
+    for number, picture in enumerate(pictures):
+        assert 12 < picture.shape[0] < 40
+        assert (picture < 128).mean() > 0.03
+        for other in pictures[:number]:
+            assert not np.array_equal(picture, other)
+    white = (255, 255, 255)
+    dark = [(drawn(text, white) < 128).any((0, 2)) for text in ("Größe", "Groesse")]
+    assert abs(np.count_nonzero(dark[0]) - np.count_nonzero(dark[1])) < 30  # pixels
+
+
+def test_numbers_stand_to_the_right_of_every_name():
+    font = Font.for_frame(360, 640)
+    label = fit_label("قطة", " 0.97 #1", 1000, font)
+    numbers = drawn("\u200e 0.97 #1", (255, 255, 255))
+    picture = drawn(label, (255, 255, 255))
+    width = numbers.shape[1] - 8
+    assert np.abs(picture[:, -width:].astype(int) - numbers[:, -width:]).mean() < 20
+    short = fit_label("قطة " * 30, " 0.97 #12", 120, font)
+    assert short.endswith(".. 0.97 #12".replace(" 0", "\u200e 0"))
+    assert font.measure(short)[0] <= 120

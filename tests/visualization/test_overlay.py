@@ -159,3 +159,14 @@ def test_a_trail_follows_the_centre_and_ends(image):
     canvas = np.zeros((40, 60, 3), np.uint8)
     trails.draw(canvas, zoom=1, line_width=1)
     assert not canvas.any()
+
+
+def test_names_are_drawn_in_their_script_and_on_one_line(image, caplog):
+    masks = _masks((40, 30, 80, 60))
+
+    def picture(name):
+        return draw_instances(image, frame_of([1], [name], masks), ORIGINAL_SIZE)
+
+    assert _changed(picture("Größe"), picture("Gr??e")).any()
+    assert np.array_equal(picture("a\n\x1b[2J"), picture("a\\n\\x1b[2J"))
+    assert np.array_equal(picture("\U0010fffd"), picture("\\U0010fffd"))  # of no font

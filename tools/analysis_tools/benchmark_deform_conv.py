@@ -16,6 +16,7 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 import torch
 from torch import Tensor
 
+from mmttsrn.cli.user_errors import report_user_errors
 from mmttsrn.models.mask_heads.deform_conv import OffsetDeformConv2d
 
 
@@ -43,6 +44,7 @@ def timed_pass(conv: OffsetDeformConv2d, x: Tensor) -> tuple[float, Tensor]:
     return time.perf_counter() - start, y.detach()
 
 
+@report_user_errors()
 def main() -> None:
     """Run the comparison."""
     args = parse_args()

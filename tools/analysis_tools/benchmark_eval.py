@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as mask_utils
 
+from mmttsrn.cli.user_errors import report_user_errors
+
 HEIGHT, WIDTH = 720, 1280
 NUM_CATEGORIES = 40
 NUM_VERTICES = 96
@@ -241,6 +243,7 @@ def _print_row(label: str, theirs: list[float], ours: list[float]) -> None:
           f"  {medians[2]:.1f} ({min(ratios):.1f} to {max(ratios):.1f})")  # fmt: skip
 
 
+@report_user_errors()
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(

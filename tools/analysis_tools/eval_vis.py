@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mmttsrn.cli.user_errors import ArgumentParser, number_type, report_user_errors
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, printable
 from mmttsrn.evaluation import Evaluation
 from mmttsrn.evaluation.analysis import report
 from mmttsrn.evaluation.analysis.comparison import VideoDifference, compare_videos
@@ -187,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
         written.append(args.out)
     print("\n\n".join(tables(args, evaluation, errors, other, differences)))
     for path in written:
-        print(f"wrote {path}")
+        print(f"wrote {printable(path)}")
 
 
 if __name__ == "__main__":

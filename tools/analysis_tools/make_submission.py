@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
+from mmttsrn.errors import printable
 from mmttsrn.evaluation.analysis.submission import submission_entries
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.output_files import check_output_file
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
         f"{len(entries)} entries for {num_videos} of {len(truth.videos)} videos, no problem found"
     )
     zip_results(entries, args.out)
-    print(f"{args.out} is the file to submit")
+    print(f"{printable(args.out)} is the file to submit")
 
 
 if __name__ == "__main__":

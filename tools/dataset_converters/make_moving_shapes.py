@@ -5,7 +5,7 @@ import time
 
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 from mmttsrn.datasets.synthetic import write_moving_shapes
-from mmttsrn.errors import input_errors
+from mmttsrn.errors import input_errors, printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,7 +49,7 @@ def main() -> None:
         )
     print(
         f"wrote {args.train_clips} training and {args.val_clips} validation clips of"
-        f" {args.frames} frames to {args.out_dir} in {time.monotonic() - start:.1f} s"
+        f" {args.frames} frames to {printable(args.out_dir)} in {time.monotonic() - start:.1f} s"
     )
 
 

@@ -18,7 +18,7 @@ from mmttsrn.checkpoints.state import named_tensors
 from mmttsrn.cli.command_line import add_cfg_options_argument, add_override_argument
 from mmttsrn.cli.config_options import set_cfg_options
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
-from mmttsrn.errors import input_errors
+from mmttsrn.errors import input_errors, printable
 from mmttsrn.formats.output_files import check_output_file
 
 
@@ -69,7 +69,7 @@ def main() -> None:
         check_parts(conversion, args.kind, args.source)
     save_converted(conversion, args.out, args.kind, args.source, args.to)
     print(format_report(conversion))
-    print(f"\nwrote {args.out}")
+    print(f"\nwrote {printable(args.out)}")
 
 
 if __name__ == "__main__":

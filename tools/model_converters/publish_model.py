@@ -18,7 +18,7 @@ from mmttsrn.checkpoints.state_difference import check_checkpoint, trained_with
 from mmttsrn.checkpoints.stored_config import stored_config
 from mmttsrn.cli.command_line import add_override_argument
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
-from mmttsrn.errors import UserInputError, input_errors
+from mmttsrn.errors import UserInputError, input_errors, printable
 
 METAFILE = Path(__file__).resolve().parents[2] / "configs" / "vis" / "metafile.yml"
 
@@ -93,14 +93,16 @@ def run(args: argparse.Namespace) -> None:
     weights = "averaged (EMA)" if release.meta["ema"] else "as trained"
     print(f"{name}: {release.parameters:,} parameters, weights {weights}")
     for suffix, path in release.files.items():
-        print(f"{path}  sha256 {release.sha256[suffix]}")
-    print(f"read again, they hold the weights of the checkpoint; entry in {args.metafile}")
+        print(f"{printable(path)}  sha256 {release.sha256[suffix]}")
+    metafile = printable(args.metafile)
+    print(f"read again, they hold the weights of the checkpoint; entry in {metafile}")
 
 
+@report_user_errors()
 def main() -> None:
     """Publish; bad input ends it with one line and exit status 2."""
     args = parse_args()
-    with report_user_errors(), safe_host_loading(args.allow_unsafe_checkpoint):
+    with safe_host_loading(args.allow_unsafe_checkpoint):
         run(args)
 
 

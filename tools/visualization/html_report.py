@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from mmttsrn.cli.user_errors import ArgumentParser, number_type, report_user_errors, threshold
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, printable
 from mmttsrn.evaluation.analysis.errors import analyse_errors
 from mmttsrn.evaluation.ytvis import evaluate
 from mmttsrn.formats.ground_truth import GroundTruth, read_ground_truth
@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
             for index, image in enumerate(drawn.images(args.img_root)):
                 true = drawn.frame(index, video.sequences) if numbers else None
                 report.add(image, drawn.frame(index, drawn.predicted), true)
-        print(path, flush=True)
+        print(printable(path), flush=True)
 
 
 if __name__ == "__main__":

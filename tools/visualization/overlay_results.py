@@ -2,10 +2,9 @@
 
 import argparse
 import time
-from pathlib import Path
 
 from mmttsrn.cli.user_errors import ArgumentParser, number_type, report_user_errors, threshold
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, printable
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import VideoSequences, render_videos, videos_to_draw
@@ -76,8 +75,10 @@ def main(argv: list[str] | None = None) -> None:
     written = render_videos(chosen, args.img_root, args.out, args.format, args.fps, args.with_gt)
     for number, (drawn, paths) in enumerate(zip(chosen, written, strict=True), start=1):
         counts = f"{drawn.video.length} frames, {len(drawn.predicted)} instances"
-        print(f"[{number}/{len(chosen)}] {' and '.join(map(str, paths))}: {counts}", flush=True)
-    print(f"wrote {len(chosen)} videos to {Path(args.out)} in {time.monotonic() - start:.1f} s")
+        names = printable(" and ".join(map(str, paths)))
+        print(f"[{number}/{len(chosen)}] {names}: {counts}", flush=True)
+    out = printable(args.out)
+    print(f"wrote {len(chosen)} videos to {out} in {time.monotonic() - start:.1f} s")
 
 
 if __name__ == "__main__":

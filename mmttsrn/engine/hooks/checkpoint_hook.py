@@ -1,5 +1,6 @@
 """Checkpoints of a training; a readable one is there at any time."""
 
+from contextlib import suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,10 @@ class SafeWriteCheckpointHook(CheckpointHook):
         return Path(str(self.last_ckpt))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
-        super()._save_checkpoint_with_step(runner, step, meta)
+        # In the end MMEngine writes the path of the checkpoint to a file. A locale may have no
+        # characters for it; the file is written anew below.
+        with suppress(UnicodeEncodeError):
+            super()._save_checkpoint_with_step(runner, step, meta)
         self._last_step = meta["iter"]
         self._finish(Path(str(self.last_ckpt)))
 

@@ -1,16 +1,20 @@
 """Plots of an evaluation as PNG files."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, fontManager
 
 from mmttsrn.evaluation.analysis.errors import ErrorReport
 from mmttsrn.evaluation.precision_recall import IOU_THRESHOLDS, RECALL_THRESHOLDS, mean_of_valid
 from mmttsrn.evaluation.result import Evaluation
+from mmttsrn.formats.fonts import drawable, text_runs
 from mmttsrn.formats.output_files import replace_file
 
 DPI = 130
@@ -65,7 +69,7 @@ def plot_categories(evaluation: Evaluation, path: Path) -> None:
     """Draw the AP of each class with ground truth, best first."""
     names = evaluation.truth.categories
     bars = [
-        (names[category_id], stats["mAP"])
+        (drawable(names[category_id]), stats["mAP"])
         for category_id, stats in evaluation.category_stats().items()
         if stats["mAP"] > -1
     ]
@@ -116,10 +120,20 @@ def _draw_bars(axes: Axes, labels: list[str], values: list[float], color: str = 
     numbers = axes.bar_label(bars, [f"{value:.3f}" for value in values], padding=4, fontsize=8)
     for number in numbers:  # readable on lines, too
         number.set_bbox(dict(facecolor="white", edgecolor="none", pad=0.5))
-    axes.set_yticks(positions, labels, fontsize=8)
+    families = _families("".join(labels))
+    axes.set_yticks(positions, labels, fontsize=8, fontfamily=families, parse_math=False)
     margin = max(0.6, (3 - len(labels)) / 2)  # a single bar does not fill the plot
     axes.set_ylim(len(labels) - 1 + margin, -margin)
     axes.tick_params(axis="y", length=0)
+
+
+def _families(text: str) -> list[str]:
+    """Names of fonts that have the characters of a text, which Matplotlib then knows."""
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it tells of weights
+    files = dict.fromkeys(str(path) for path, _ in text_runs(text))
+    for file in files:
+        fontManager.addfont(file)
+    return [*rcParams["font.family"], *(FontProperties(fname=file).get_name() for file in files)]
 
 
 def _say(axes: Axes, text: str) -> None:

@@ -5,6 +5,7 @@ Numbers are rounded to 4 decimals here only; ``n/a`` stands for -1, where nothin
 
 from collections.abc import Mapping, Sequence
 
+from mmttsrn.errors import printable
 from mmttsrn.evaluation.analysis.comparison import VideoDifference
 from mmttsrn.evaluation.analysis.errors import ErrorReport
 from mmttsrn.evaluation.analysis.lengths import length_stats, long_video_stats
@@ -118,7 +119,7 @@ def text_table(
     title: str, header: Sequence[str] | None, rows: Sequence[Sequence[str]], align: str
 ) -> str:
     """Align cells in columns under a first line, ``align`` being ``<`` or ``>`` for each."""
-    lines = [*([header] if header else []), *rows]
+    lines = [[printable(cell) for cell in line] for line in ([header] if header else []) + [*rows]]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     aligned = [
         "  ".join(
@@ -126,7 +127,7 @@ def text_table(
         )
         for line in lines
     ]
-    return "\n".join([title, *(f"  {line}".rstrip() for line in aligned)])
+    return "\n".join([printable(title), *(f"  {line}".rstrip() for line in aligned)])
 
 
 def _part_table(title: str, parts: Mapping[str, Mapping[str, float]]) -> str:

@@ -8,6 +8,7 @@ from vis_json import ground_truth, perfect_results
 
 from mmttsrn.evaluation import evaluate_ytvis
 from mmttsrn.evaluation.analysis import plots
+from mmttsrn.formats.fonts import font_of
 
 
 @pytest.fixture
@@ -74,6 +75,22 @@ def test_classes_are_sorted_and_those_without_ground_truth_left_out(truth, tmp_p
     assert [label.get_text() for label in axes.get_yticklabels()] == ["dog", "cat"]
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([2 / 3, 0.0])
     assert "classes without ground truth left out: 1" in axes.get_xlabel()
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_of_classes_are_drawn_as_they_are(truth, tmp_path, drawn, caplog):
+    names = ["猫", "$\\frac$", "a\nb\x1b[2J", "\U0010fffd"]  # the last one is of no font
+    shown = [names[0] if font_of("猫") else r"\u732b", names[1], r"a\nb\x1b[2J", r"\U0010fffd"]
+    truth = ground_truth([3] * len(names))
+    truth["categories"] = [{"id": index, "name": name} for index, name in enumerate(names)]
+    for index, annotation in enumerate(truth["annotations"]):
+        annotation["category_id"] = index
+    plots.plot_categories(evaluate_ytvis(truth, []), tmp_path / "classes.png")
+    labels = drawn[0].axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == shown
+    heights = [label.get_window_extent().height for label in labels]
+    assert max(heights) < 30  # pixels: one line each
+    assert all("no installed font has" in message for message in caplog.messages)
 
 
 @pytest.mark.parametrize("count", [1, 40])

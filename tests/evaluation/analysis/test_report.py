@@ -40,6 +40,11 @@ def test_columns_are_aligned(evaluation):
     ]
 
 
+def test_names_do_not_change_the_terminal():
+    table = report.text_table("a\x1b[2J", ("class", "n"), [("b\nc\x1b]0;", "1")], align="<>")
+    assert table.splitlines() == ["a\\x1b[2J", "  class        n", "  b\\nc\\x1b]0;  1"]
+
+
 def test_crowd_is_not_counted_as_instance(truth):
     truth["annotations"][0]["areas"] = [300**2, 300**2, None]
     truth["annotations"][1]["iscrowd"] = 1
