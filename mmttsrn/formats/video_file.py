@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ class VideoFile:
 
     Args:
         where: Path of a file, or URL.
+        ahead: Decode the next frames of a file in other threads meanwhile; without :meth:`seek`.
 
     Attributes:
         name: What it is called in messages.
@@ -54,21 +56,24 @@ class VideoFile:
         UserInputError: It cannot be opened, or holds no video.
     """
 
-    def __init__(self, where: str | Path) -> None:
+    def __init__(self, where: str | Path, ahead: bool = False) -> None:
         is_url = "://" in str(where) and not os.path.exists(where)
         self.name = without_secrets(str(where))
-        self._container = _open(where, is_url, self.name)
-        self._stream = _video_stream(self._container, self.name)
-        # Threads of the kind "frame" lose frames behind one that cannot be decoded.
-        self._stream.thread_type = "SLICE"
+        self._where, self._is_url, self._ahead = where, is_url, ahead and not is_url
+        self._reopen(self._ahead)
         self._unit = self._stream.time_base or Fraction(1, av.time_base)
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.rate = float(rate) if rate and 0 < rate < 1000 else None
         self.duration = self._promised_seconds()
         self.length = self._promised_frames()
         self.is_live = is_url and self.duration is None
-        self.undecodable = 0
         self.ends_early = ""
+
+    def _reopen(self, ahead: bool) -> None:
+        self._container = _open(self._where, self._is_url, self.name)
+        self._stream = _video_stream(self._container, self.name)
+        self._stream.thread_type = "AUTO" if ahead else "SLICE"
+        self.undecodable = self._num_packets = 0
 
     def _promised_seconds(self) -> float | None:
         stream, container = self._stream, self._container
@@ -101,7 +106,23 @@ class VideoFile:
             self.ends_early = f"ends after {end:.1f} of {promised:.1f} s: it is cut off or damaged"
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
+        given = 0
+        if self._ahead:
+            for picture in self._decoded():
+                if self.undecodable or picture.is_corrupt:
+                    break
+                given += 1
+                yield picture
+            if given == self._num_packets:
+                return
+            # Decoding ahead loses frames behind one that is damaged, or changes them: do without.
+            self.close()
+            self._reopen(ahead=False)
+        yield from islice(self._decoded(), given, None)
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
         for packet in self._packets():
+            self._num_packets += packet.size > 0
             # One without content repeats the picture before; that at the end has no time either.
             if packet.size or packet.pts is None:
                 try:

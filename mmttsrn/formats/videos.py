@@ -230,7 +230,7 @@ def _open_file(path: Path) -> FrameSource:
 
 
 def _open_video(where: str | Path) -> FrameSource:
-    file = VideoFile(where)
+    file = VideoFile(where, ahead=True)
     source = FrameSource(file.name, file.rate, file.length, is_live=file.is_live)
     source.reader = _read_video(file, source)
     return source

@@ -18,7 +18,7 @@ from mmttsrn.formats.output_files import partial_file
 FORMATS = ("mp4", "jpg", "both")
 # The second is what builds of FFmpeg without the first have.
 ENCODER = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-ENCODER_OPTIONS = {"preset": "superfast", "bf": "0"}
+ENCODER_OPTIONS = {"preset": "ultrafast", "bf": "0"}
 UNIT = Fraction(1, 60_000)  # second; what times of frames are rounded to
 MAX_SIDE, MAX_PIXELS = 16_384, 7_680 * 4_320  # of the encoder; of what players can show
 
