@@ -108,7 +108,8 @@ class Mp4Writer(ExitStack):
         shown = self._num_frames / self.fps if seconds is None else seconds
         self._ticks = max(round(shown / UNIT), self._ticks + 1)
         self._num_frames += 1
-        picture = av.VideoFrame.from_ndarray(self._fitted(frame), format="rgb24")
+        pixels = cv2.cvtColor(self._fitted(frame), cv2.COLOR_RGB2YUV_I420)
+        picture = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
         picture.pts, picture.time_base = self._ticks, UNIT
         self._sound.copy_until(shown)
         self._container.mux(self._stream.encode(picture))
@@ -136,7 +137,7 @@ class Mp4Writer(ExitStack):
             return cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA)
         if bottom or right:
             return cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-        return np.ascontiguousarray(frame)
+        return frame
 
     def _finish(self) -> None:
         """Write what the encoder still holds."""
