@@ -1,8 +1,8 @@
 """How the workers of a data loader hand their batches over: as bytes, through their pipe alone.
 
-PyTorch puts each tensor into shared memory with a file descriptor of its own, which for a clip of 36
-frames are more than a hundred. Where the limit of open files or ``/dev/shm`` (64 MB in Docker) is
-too small, a thread of the worker prints a traceback, and the loader waits for ever.
+PyTorch puts each tensor into shared memory with a file descriptor of its own: more than a hundred
+for a clip of 36 frames. Where the limit of open files or ``/dev/shm`` (64 MB in Docker) is too
+small, a thread of the worker prints a traceback, and the loader waits for ever.
 """
 
 import io
