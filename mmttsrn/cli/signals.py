@@ -120,11 +120,17 @@ class _LoaderWatch(Hook):
         self.is_validating = True
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Note its end."""
+        """Note its end; do not ask a worker that has ended for the next batch."""
         self.is_validating = False
+        self.before_train_epoch(runner)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Do not ask a worker that has ended for the next batch, which might never come."""
+        if self.ended is not None:
+            raise self.ended
 
     def _after_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """End a training that no ``StopHook`` has stopped: the next batch might never come."""
+        """Do the same where no ``StopHook`` has stopped the training."""
         if self.ended is not None:
             raise UserInputError(str(loader_problem(self.ended))) from self.ended
 
@@ -174,7 +180,7 @@ def _train(runner: Runner, watch: _LoaderWatch) -> None:
         if not is_from_loader(error):
             raise
         saved = _save(runner, watch)
-        if stop_request.is_set and saved is not None:
+        if stop_request.is_set and watch.ended is None and saved is not None:
             raise saved from None
         problem = loader_problem(error)
         if problem is None:
