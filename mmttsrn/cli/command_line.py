@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from mmttsrn.engine.bfloat16 import BFloat16OptimWrapper
 from mmttsrn.engine.runner import ConfigRunner
 from mmttsrn.errors import input_errors
 from mmttsrn.formats.output_files import check_output_folder
-
-OPEN_FILES = 8192  # what a machine for training allows; each worker of a data loader takes a few
 
 
 class CfgOptionsAction(DictAction):
@@ -130,13 +127,6 @@ def enable_amp(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner, or the one that ``runner_type`` of the config names.
-
-    This process may open more files from then on, as far as the hard limit allows.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
-        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    """Build the runner, or the one that ``runner_type`` of the config names."""
     with input_errors("config"):
         return RUNNERS.build(cfg) if "runner_type" in cfg else ConfigRunner.from_cfg(cfg)

@@ -84,6 +84,7 @@ def _workers_end_quietly() -> Iterator[None]:
         yield
     except BaseException:
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        sys.unraisablehook = lambda unraisable: None  # of loaders that could not start all of them
         raise
 
 
