@@ -46,5 +46,5 @@ def loader_problem(error: Exception) -> str | None:
     if isinstance(error, (ConnectionError, EOFError)):
         return f"DataLoader worker ended ({text or type(error).__name__}). {ENDED}"
     if isinstance(error, (OSError, MemoryError)) or "start new thread" in text:
-        return f"the data loader: {describe(error)}. {LACKING}"
+        return f"the data loader: {describe(error).strip(' :')}. {LACKING}"
     return None
