@@ -13,12 +13,12 @@ from itertools import pairwise
 from types import FrameType
 from typing import Any
 
-from mmengine.dist import is_main_process
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmttsrn.cli.loader_errors import is_from_loader, loader_is_in, loader_problem
-from mmttsrn.cli.user_errors import process_rank
+from mmttsrn.cli.user_errors import GRACE_SECONDS, process_rank
 from mmttsrn.engine.hooks import FiniteLossHook, SafeWriteCheckpointHook
 from mmttsrn.engine.hooks.stop_hook import undo_average
 from mmttsrn.engine.stopping import TrainingStopped, stop_request
@@ -70,6 +70,8 @@ def train(runner: Runner, command: str = "") -> None:
     except TrainingStopped as stopped:
         if process_rank() == 0:
             print(f"{stopped}; go on with: {command or _command_to_go_on()}", file=sys.stderr)
+        if not received and get_world_size() > 1:
+            time.sleep(2 * GRACE_SECONDS)  # another process says why, and ends first
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
     finally:
         stop_request.is_set = False
