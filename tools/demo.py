@@ -25,6 +25,7 @@ from mmttsrn.checkpoints import unfinished_run
 from mmttsrn.checkpoints.host_loading import safe_host_loading
 from mmttsrn.checkpoints.run_checkpoints import latest_readable
 from mmttsrn.cli.command_line import build_runner
+from mmttsrn.cli.signals import run_test
 from mmttsrn.cli.signals import train as train_until_asked_to_stop
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors, seed
 from mmttsrn.datasets.synthetic import write_moving_shapes
@@ -213,7 +214,7 @@ def train_model(cfg: Config, ann_file: Path) -> str:
 def evaluate(cfg: Config, train: Split, split: Split, checkpoint: str) -> float | None:
     """Test a checkpoint on a split and write results and overlays; return mask AP, if any."""
     print(f"testing: {split.title} clips", flush=True)
-    metrics = build_runner(configure_test(cfg, train, split, checkpoint)).test()
+    metrics = run_test(build_runner(configure_test(cfg, train, split, checkpoint)))
     results_file = Path(cfg.work_dir) / "results.json"
     videos = videos_to_draw(split.truth, read_results(results_file, split.truth), SCORE_THR)
     shown = list(videos.values())[:MAX_OVERLAYS]

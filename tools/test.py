@@ -20,7 +20,7 @@ from mmttsrn.cli.command_line import (
     set_work_dir,
 )
 from mmttsrn.cli.config_options import set_cfg_options, warn_of_misspelt_keys
-from mmttsrn.cli.signals import tie_children_to_parent
+from mmttsrn.cli.signals import run_test
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
 from mmttsrn.engine.hooks.class_count_check_hook import ALLOW_FLAG, ClassCountCheckHook
 from mmttsrn.errors import UserInputError, input_errors
@@ -95,8 +95,7 @@ def main() -> None:
                 hook.allow_class_mismatch = True
         if args.out is not None:
             runner.test_evaluator.metrics.append(DumpTrackResults(args.out))
-        tie_children_to_parent()
-        runner.test()
+        run_test(runner)
 
 
 if __name__ == "__main__":

@@ -6,24 +6,26 @@ import shlex
 import signal
 import sys
 import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from types import FrameType
 from typing import Any
 
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmttsrn.cli.user_errors import process_rank
+from mmttsrn.cli.loader_errors import is_from_loader, loader_is_in, loader_problem
+from mmttsrn.cli.user_errors import GRACE_SECONDS, process_rank
 from mmttsrn.engine.hooks import FiniteLossHook, SafeWriteCheckpointHook
+from mmttsrn.engine.hooks.stop_hook import undo_average
 from mmttsrn.engine.stopping import TrainingStopped, stop_request
 from mmttsrn.errors import DivergedError, UserInputError, printable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
-WORKER_ADVICE = (
-    "If memory ran out, lower num_workers or batch_size of the data loaders; --resume goes on from "
-    "the last checkpoint"
-)
 SIGNAL_TO_ALL = 1.0  # seconds that a signal to all processes takes to reach each of them
 
 
@@ -47,7 +49,7 @@ def train(runner: Runner, command: str = "") -> None:
 
     It ends with a line that says how to go on, by ``command`` or that of this process with
     ``--resume``, and the exit status 128 plus the number of the signal. A second Ctrl-C ends it at
-    once.
+    once. Where the data loader fails, a checkpoint is saved as well.
     """
     received: list[int] = []
 
@@ -58,17 +60,19 @@ def train(runner: Runner, command: str = "") -> None:
         stop_request.is_set = True
 
     tie_children_to_parent()
-    runner.register_hook(_WorkerEndHook(), "HIGHEST")
+    watch = _LoaderWatch()
+    runner.register_hook(watch, "LOWEST")
     before = {number: signal.signal(number, ask) for number in SIGNALS}
     stop_request.is_set = False
     try:
-        _train(runner)
+        with _workers_end_quietly():
+            _train(runner, watch)
     except TrainingStopped as stopped:
         if process_rank() == 0:
             line = f"{stopped}; go on with: {command or _command_to_go_on()}"
             print(printable(line), file=sys.stderr)
-        # Workers may end until this process does, and another process may have got the signal.
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        if not received and get_world_size() > 1:
+            time.sleep(2 * GRACE_SECONDS)  # another process says why, and ends first
         raise SystemExit(128 + (received[0] if received else signal.SIGTERM)) from None
     finally:
         stop_request.is_set = False
@@ -76,12 +80,37 @@ def train(runner: Runner, command: str = "") -> None:
             signal.signal(number, handler)
 
 
-class _WorkerEndHook(Hook):
-    """Lets a step end although a worker of the data loader has got the signal, too.
+@contextmanager
+def _workers_end_quietly() -> Iterator[None]:
+    """Say nothing of workers that end after an exception in the block, which ends this process."""
+    try:
+        yield
+    except BaseException:
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        sys.unraisablehook = lambda unraisable: None  # of loaders that could not start all of them
+        raise
+
+
+class _LoaderWatch(Hook):
+    """Lets a step or the batch of a validation end although a worker of the loader has ended.
 
     When a worker is killed, PyTorch raises an error wherever this process is, maybe in the midst of
-    a step. After a signal to all processes the error is left out; the next batch shows it as well.
+    a step. Here it is raised where the loader is waited for; elsewhere the training is asked to
+    stop.
+
+    Attributes:
+        first: Step that the training goes on from.
+        is_validating: Whether weights may be those of the average.
+        ended: The error about a worker that ended, unless the process had been asked to end, too.
     """
+
+    first = 0
+    is_validating = False
+    ended: RuntimeError | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Note the step."""
+        self.first = runner.iter
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Take the place of PyTorch's handler, which is there once a loader has workers."""
@@ -90,14 +119,35 @@ class _WorkerEndHook(Hook):
             self._of_pytorch = handler
             signal.signal(signal.SIGCHLD, self._on_end)
 
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Note the validation."""
+        self.is_validating = True
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Note its end; do not ask a worker that has ended for the next batch."""
+        self.is_validating = False
+        self.before_train_epoch(runner)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Do not ask a worker that has ended for the next batch, which might never come."""
+        if self.ended is not None:
+            raise self.ended
+
+    def _after_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Do the same where no ``StopHook`` has stopped the training."""
+        if self.ended is not None:
+            raise UserInputError(str(loader_problem(self.ended))) from self.ended
+
     def _on_end(self, number: int, frame: FrameType | None) -> None:
         try:
             self._of_pytorch(number, frame)
         except RuntimeError as error:
             if not stop_request.is_set:
                 time.sleep(SIGNAL_TO_ALL)  # it is received meanwhile
+            if loader_is_in(traceback.walk_stack(frame)):
+                raise
             if not stop_request.is_set:
-                raise UserInputError(f"{_worker_end(error)} {WORKER_ADVICE}") from error
+                self.ended, stop_request.is_set = error, True
 
 
 def _command_to_go_on() -> str:
@@ -119,25 +169,52 @@ def resuming(words: list[str]) -> list[str]:
     return [*kept, "--resume"]
 
 
-def _train(runner: Runner) -> None:
+def _train(runner: Runner, watch: _LoaderWatch) -> None:
     try:
         runner.train()
     except DivergedError as error:
         clips = [hook.clips() for hook in runner.hooks if isinstance(hook, FiniteLossHook)]
         advice = "lower the learning rate, or look at these clips"
         raise DivergedError(": ".join([f"{error}; {advice}", *clips])) from error
-    except (RuntimeError, ConnectionError, EOFError) as error:
-        # SIGTERM of a cluster ends the workers of the data loader, maybe while they give a batch.
-        is_worker = not isinstance(error, RuntimeError) or "DataLoader worker" in str(error)
-        savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
-        if stop_request.is_set and savers and is_worker:
-            raise TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter)) from None
-        if not is_worker:
+    except TrainingStopped as stopped:
+        if watch.ended is None:
             raise
-        # The loader has found it before the signal of the worker's end came.
-        raise UserInputError(f"{_worker_end(error)} {WORKER_ADVICE}") from error
+        raise _told(str(loader_problem(watch.ended)), stopped) from watch.ended
+    except Exception as error:
+        if not is_from_loader(error):
+            raise
+        saved = _save(runner, watch)
+        if stop_request.is_set and watch.ended is None and saved is not None:
+            raise saved from None
+        problem = loader_problem(error)
+        if problem is None:
+            raise
+        raise _told(problem, saved) from error
 
 
-def _worker_end(error: Exception) -> str:
-    text = str(error).strip().rstrip(".") or type(error).__name__
-    return f"{text}." if "DataLoader worker" in text else f"DataLoader worker ended ({text})."
+def _save(runner: Runner, watch: _LoaderWatch) -> TrainingStopped | None:
+    """Save a checkpoint between two steps, if any was made or the training was asked to stop."""
+    savers = [hook for hook in runner.hooks if isinstance(hook, SafeWriteCheckpointHook)]
+    is_new = runner.iter > watch.first and is_main_process()
+    if not savers or not (is_new or stop_request.is_set):
+        return None
+    if watch.is_validating:
+        undo_average(runner)
+    return TrainingStopped(runner.iter, savers[0].save_now(runner, runner.iter))
+
+
+def _told(problem: str, stopped: TrainingStopped | None) -> UserInputError:
+    return UserInputError(f"{problem}; {stopped}; --resume goes on" if stopped else problem)
+
+
+def run_test(runner: Runner) -> dict[str, float]:
+    """Test; where the data loader fails, one line says why."""
+    tie_children_to_parent()
+    try:
+        with _workers_end_quietly():
+            return runner.test()
+    except Exception as error:
+        problem = loader_problem(error) if is_from_loader(error) else None
+        if problem is None:
+            raise
+        raise UserInputError(problem) from error

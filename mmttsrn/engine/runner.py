@@ -12,8 +12,10 @@ from mmengine.registry import OPTIMIZERS
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
+from mmttsrn.engine.worker_batches import CollateToBytes
 from mmttsrn.errors import input_errors, printable, without_secrets
 
+WORKER_TIMEOUT = 1800  # seconds without a batch after which a data loader gives its workers up
 # Key of the config that a method of the runner reads.
 KEYS = {
     "setup_env": "env_cfg or --launcher",
@@ -63,11 +65,23 @@ class ConfigRunner(Runner):
         return logger
 
     def build_dataloader(self, dataloader: Any, *args: Any, **kwargs: Any) -> DataLoader:
-        """Build a data loader with its data set."""
-        with input_errors(self._key_of(dataloader, "dataloader")):
-            if isinstance(dataloader, dict) and not dataloader["dataset"].get("pipeline", True):
+        """Build a data loader with its data set.
+
+        Its workers hand batches over as bytes, and have ``WORKER_TIMEOUT`` seconds for each, unless
+        the config has a ``timeout``.
+        """
+        key = self._key_of(dataloader, "dataloader")
+        with input_errors(key):
+            if not isinstance(dataloader, dict):
+                return super().build_dataloader(dataloader, *args, **kwargs)
+            if not dataloader["dataset"].get("pipeline", True):
                 raise ValueError("dataset.pipeline: expected transforms, got none")
-            return super().build_dataloader(dataloader, *args, **kwargs)
+            settings = copy.copy(dataloader)
+            if settings.get("num_workers"):
+                settings.setdefault("timeout", WORKER_TIMEOUT)
+            loader = super().build_dataloader(settings, *args, **kwargs)
+            loader.collate_fn = CollateToBytes(loader.collate_fn, key)
+            return loader
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:
         """Build an evaluator with its metrics."""

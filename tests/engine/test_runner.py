@@ -12,6 +12,8 @@ from mmengine.config import Config
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.cli.command_line import build_runner
 from mmttsrn.datasets.synthetic import write_moving_shapes
+from mmttsrn.engine.runner import WORKER_TIMEOUT
+from mmttsrn.engine.worker_batches import CollateToBytes
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
@@ -136,6 +138,22 @@ def locale_without_characters() -> Iterator[None]:
     locale.setlocale(locale.LC_CTYPE, "C")
     yield
     locale.setlocale(locale.LC_CTYPE, before)
+
+
+@pytest.mark.parametrize(
+    ("settings", "timeout"),
+    [({}, 0), (dict(num_workers=1), WORKER_TIMEOUT), (dict(num_workers=1, timeout=5), 5)],
+)
+def test_workers_hand_over_bytes_and_have_a_time_limit(
+    good: Config, tmp_path: Path, settings: dict, timeout: int
+) -> None:
+    name = f"workers_{timeout}"
+    cfg = Config({**good.to_dict(), "work_dir": str(tmp_path), "experiment_name": name})
+    cfg.train_dataloader.update(settings)
+    loader = build_runner(cfg).build_dataloader(cfg.train_dataloader)
+    assert loader.timeout == timeout
+    assert isinstance(loader.collate_fn, CollateToBytes)
+    assert loader.collate_fn.place == "train_dataloader"
 
 
 def test_a_sample_that_cannot_be_loaded_is_named(good: Config) -> None:

@@ -1,46 +1,17 @@
 """A validation during training that is asked to stop."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from mmengine.evaluator import BaseMetric
 from mmengine.hooks import EMAHook, Hook
-from mmengine.model import BaseModel
 from mmengine.runner import Runner
-from torch import nn
+from number_training import STEPS, VALIDATED_AFTER, build
 
 from mmttsrn.checkpoints.host_loading import load_for_host
-from mmttsrn.engine.hooks import SafeCheckpointHook, SafeWriteCheckpointHook, StopHook
 from mmttsrn.engine.stopping import TrainingStopped, stop_request
-
-VIDEOS = 21  # for two processes 11 and 10
-STEPS, VALIDATED_AFTER = 6, 3
-
-
-class Numbers(BaseModel):
-    """A model whose weights change at each step."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(1, 1)
-
-    def forward(self, x: torch.Tensor, mode: str) -> Any:
-        loss = (self.layer(x[:, None]) - 1).square().mean()
-        return {"loss": loss} if mode == "loss" else [{"value": loss.item()}]
-
-
-class Count(BaseMetric):
-    """Number of videos."""
-
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        self.results += data_samples
-
-    def compute_metrics(self, results: list) -> dict[str, float]:
-        return {"count": len(results)}
 
 
 class Ask(Hook):
@@ -54,36 +25,6 @@ class Ask(Hook):
         self.seen.append(batch_idx)
         if batch_idx == self.batch and self.rank == int(os.environ.get("RANK", 0)):
             stop_request.is_set = True
-
-
-def loader(size: int) -> dict[str, Any]:
-    numbers = [{"x": torch.tensor(float(i))} for i in range(size)]
-    return dict(
-        dataset=numbers,
-        batch_size=1,
-        num_workers=0,
-        sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
-        collate_fn=dict(type="default_collate"),
-    )
-
-
-def build(folder: Path, hooks: list[Hook], name: str, resume: bool = False) -> Runner:
-    torch.manual_seed(5)
-    return Runner(
-        model=Numbers(),
-        work_dir=str(folder),
-        train_dataloader=loader(2 * STEPS),
-        train_cfg=dict(type="IterBasedTrainLoop", max_iters=STEPS, val_interval=VALIDATED_AFTER),
-        val_dataloader=loader(VIDEOS),
-        val_evaluator=[Count()],
-        val_cfg=dict(),
-        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.001)),
-        default_hooks=dict(checkpoint=SafeWriteCheckpointHook(by_epoch=False, interval=100)),
-        custom_hooks=[*hooks, StopHook(), SafeCheckpointHook()],
-        default_scope="mmengine",
-        experiment_name=name,
-        resume=resume,
-    )
 
 
 @pytest.fixture(autouse=True)

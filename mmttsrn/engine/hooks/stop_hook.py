@@ -53,9 +53,7 @@ class StopHook(Hook):
         """Stop a validation during training; it is not made up for."""
         if not runner.train_loop.iter or not self._asked_in_validation(runner, batch_idx):
             return
-        for hook in runner.hooks:
-            if isinstance(hook, EMAHook):  # has put the average in the place of the weights
-                hook.after_val_epoch(runner)
+        undo_average(runner)
         self._save_and_stop(runner, runner.iter)
 
     def _asked_in_validation(self, runner: Runner, batch_idx: int) -> bool:
@@ -81,6 +79,13 @@ class StopHook(Hook):
         saver = next((h for h in runner.hooks if isinstance(h, SafeWriteCheckpointHook)), None)
         if saver is not None:
             raise TrainingStopped(steps, saver.save_now(runner, steps))
+
+
+def undo_average(runner: Runner) -> None:
+    """Put the weights back where a validation has put their average."""
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            hook.after_val_epoch(runner)
 
 
 def _on_device_of(runner: Runner, value: float) -> torch.Tensor:
