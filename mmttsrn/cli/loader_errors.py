@@ -12,6 +12,7 @@ SILENT = (
     "Look at the storage of the data; if a batch may take so long, raise timeout of the data "
     "loader (seconds; 0 waits for ever)"
 )
+RESOURCES = ("start new thread", "Too many open files", "ancdata")  # the last: no file is free
 LACKING = (
     "Lower num_workers of the data loaders (0 needs nothing), or raise what is short: open files "
     "(ulimit -n), processes (ulimit -u), /dev/shm or memory"
@@ -45,6 +46,6 @@ def loader_problem(error: Exception) -> str | None:
         return f"{text}. {ENDED}"
     if isinstance(error, (ConnectionError, EOFError)):
         return f"DataLoader worker ended ({text or type(error).__name__}). {ENDED}"
-    if isinstance(error, (OSError, MemoryError)) or "start new thread" in text:
+    if isinstance(error, (OSError, MemoryError)) or any(part in text for part in RESOURCES):
         return f"the data loader: {describe(error).strip(' :')}. {LACKING}"
     return None

@@ -12,7 +12,7 @@ from mmengine.registry import OPTIMIZERS
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
-from mmttsrn.engine.worker_batches import CollateToBytes
+from mmttsrn.engine.worker_batches import CollateInWorker
 from mmttsrn.errors import input_errors, printable, without_secrets
 
 WORKER_TIMEOUT = 1800  # seconds without a batch after which a data loader gives its workers up
@@ -67,8 +67,8 @@ class ConfigRunner(Runner):
     def build_dataloader(self, dataloader: Any, *args: Any, **kwargs: Any) -> DataLoader:
         """Build a data loader with its data set.
 
-        Its workers hand batches over as bytes, and have ``WORKER_TIMEOUT`` seconds for each, unless
-        the config has a ``timeout``.
+        Its workers hand each batch over in one piece, and have ``WORKER_TIMEOUT`` seconds for it,
+        unless the config has a ``timeout``.
         """
         key = self._key_of(dataloader, "dataloader")
         with input_errors(key):
@@ -80,7 +80,7 @@ class ConfigRunner(Runner):
             if settings.get("num_workers"):
                 settings.setdefault("timeout", WORKER_TIMEOUT)
             loader = super().build_dataloader(settings, *args, **kwargs)
-            loader.collate_fn = CollateToBytes(loader.collate_fn, key)
+            loader.collate_fn = CollateInWorker(loader.collate_fn, key)
             return loader
 
     def build_evaluator(self, evaluator: Any) -> Evaluator:

@@ -13,7 +13,7 @@ from mmttsrn.apis.config_file import load_config
 from mmttsrn.cli.command_line import build_runner
 from mmttsrn.datasets.synthetic import write_moving_shapes
 from mmttsrn.engine.runner import WORKER_TIMEOUT
-from mmttsrn.engine.worker_batches import CollateToBytes
+from mmttsrn.engine.worker_batches import CollateInWorker
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.mmdet import YouTubeVISDataset
 
@@ -144,7 +144,7 @@ def locale_without_characters() -> Iterator[None]:
     ("settings", "timeout"),
     [({}, 0), (dict(num_workers=1), WORKER_TIMEOUT), (dict(num_workers=1, timeout=5), 5)],
 )
-def test_workers_hand_over_bytes_and_have_a_time_limit(
+def test_workers_pack_batches_and_have_a_time_limit(
     good: Config, tmp_path: Path, settings: dict, timeout: int
 ) -> None:
     name = f"workers_{timeout}"
@@ -152,7 +152,7 @@ def test_workers_hand_over_bytes_and_have_a_time_limit(
     cfg.train_dataloader.update(settings)
     loader = build_runner(cfg).build_dataloader(cfg.train_dataloader)
     assert loader.timeout == timeout
-    assert isinstance(loader.collate_fn, CollateToBytes)
+    assert isinstance(loader.collate_fn, CollateInWorker)
     assert loader.collate_fn.place == "train_dataloader"
 
 

@@ -1,4 +1,4 @@
-"""Batches that workers hand over as bytes."""
+"""Batches that workers hand over."""
 
 import os
 import resource
@@ -16,7 +16,7 @@ from mmengine.structures import InstanceData
 from torch.utils.data import DataLoader
 
 from mmttsrn.engine import worker_batches
-from mmttsrn.engine.worker_batches import CollateToBytes
+from mmttsrn.engine.worker_batches import CollateInWorker
 from mmttsrn.errors import UserInputError
 
 FRAMES = 200
@@ -34,15 +34,23 @@ def few_more_files(number: int) -> Iterator[None]:
 
 
 def loader_of(samples: Sequence[Any], workers: int) -> DataLoader:
-    to_bytes = CollateToBytes(pseudo_collate, "train_dataloader")
+    to_bytes = CollateInWorker(pseudo_collate, "train_dataloader")
     timeout = 10 if workers else 0
     return DataLoader(samples, num_workers=workers, collate_fn=to_bytes, timeout=timeout)
 
 
-def test_a_clip_needs_no_files_and_no_shared_memory() -> None:
+@pytest.fixture(params=["memory", "pipe"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either way that a batch can go."""
+    if request.param == "pipe":
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+
+
+@pytest.mark.parametrize("files", [30, 12])
+def test_a_clip_needs_few_files_and_no_shared_memory(files: int) -> None:
     frames = [InstanceData(bboxes=torch.rand(3, 4), labels=torch.arange(3)) for _ in range(FRAMES)]
     sample = {"inputs": torch.zeros(FRAMES, 3, 8, 8, dtype=torch.uint8), "data_samples": frames}
-    with few_more_files(40):
+    with few_more_files(files):
         (batch,) = loader_of([sample], 1)
     assert not batch["inputs"][0].is_shared()
     for (frame,), original in zip(batch["data_samples"], frames, strict=True):
@@ -50,6 +58,7 @@ def test_a_clip_needs_no_files_and_no_shared_memory() -> None:
         assert torch.equal(frame.labels, original.labels)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     "value",
     [
@@ -71,6 +80,7 @@ def test_any_tensor_arrives_as_it_was(value: torch.Tensor) -> None:
     assert torch.equal(found.to_dense(), value.to_dense())
 
 
+@pytest.mark.usefixtures("way")
 def test_masks_and_tensors_can_be_changed_where_they_arrive() -> None:
     sample = {"masks": BitmapMasks(np.ones((1, 4, 4), np.uint8), 4, 4), "boxes": torch.zeros(2)}
     (batch,) = loader_of([sample], 1)
@@ -87,7 +97,7 @@ def test_without_workers_a_batch_is_what_was_collated() -> None:
 
 def test_samples_that_cannot_be_collated_are_told() -> None:
     with pytest.raises(UserInputError, match="train_dataloader: collate_fn: RuntimeError: stack"):
-        CollateToBytes(torch.stack, "train_dataloader")([torch.zeros(2), torch.zeros(3)])
+        CollateInWorker(torch.stack, "train_dataloader")([torch.zeros(2), torch.zeros(3)])
 
 
 def test_a_worker_says_at_once_that_it_cannot_hand_a_batch_over(
@@ -96,4 +106,4 @@ def test_a_worker_says_at_once_that_it_cannot_hand_a_batch_over(
     """An error in its thread that writes to the pipe would not reach the main process."""
     monkeypatch.setattr(worker_batches, "get_worker_info", object)
     with pytest.raises(UserInputError, match=r"train_dataloader: a worker cannot .*num_workers=0"):
-        CollateToBytes(pseudo_collate, "train_dataloader")([threading.Lock()])
+        CollateInWorker(pseudo_collate, "train_dataloader")([threading.Lock()])
