@@ -20,6 +20,7 @@ FORMATS = ("mp4", "jpg", "both")
 ENCODER = "libx264" if "libx264" in av.codecs_available else "mpeg4"
 ENCODER_OPTIONS = {"preset": "ultrafast", "bf": "0"}
 UNIT = Fraction(1, 60_000)  # second; what times of frames are rounded to
+FPS_LIMITS = (0.001, 1001)
 MAX_SIDE, MAX_PIXELS = 16_384, 7_680 * 4_320  # of the encoder; of what players can show
 
 
@@ -80,7 +81,8 @@ class Mp4Writer(ExitStack):
 
     Args:
         path: The mp4 file; its folder is made as needed.
-        fps: Frames per second, for frames that come without their time.
+        fps: Frames per second, for frames that come without their time; the nearest of
+            ``FPS_LIMITS`` where it is beyond them.
         sound: A video file whose sound the mp4 gets as far as it can hold it, up to its last frame.
 
     Raises:
@@ -91,7 +93,7 @@ class Mp4Writer(ExitStack):
     def __init__(self, path: str | os.PathLike, fps: float, sound: Path | None = None) -> None:
         super().__init__()
         self.path = Path(path)
-        self.fps = fps
+        self.fps = min(max(fps, FPS_LIMITS[0]), FPS_LIMITS[1])
         self.sound = sound
         self._shape: tuple[int, ...] | None = None
         self._size = (0, 0)  # width, height

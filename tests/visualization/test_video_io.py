@@ -116,7 +116,7 @@ def test_frames_keep_their_times(tmp_path):
     assert packet_times(tmp_path / "a.mp4") == pytest.approx(times, abs=1e-4)
 
 
-@pytest.mark.parametrize("fps", [1, 23.976, 66.67, 105.611, 239.76, 999.9])
+@pytest.mark.parametrize("fps", [0.5, 1, 23.976, 66.67, 105.611, 239.76, 999.9])
 def test_any_frame_rate_is_written(tmp_path, fps):
     with Mp4Writer(tmp_path / "a.mp4", fps) as writer:
         for _ in range(10):

@@ -15,6 +15,7 @@ from mmttsrn.formats.output_files import check_output_folder
 from mmttsrn.formats.results import Results, read_results
 from mmttsrn.visualization.html_report import HtmlReport
 from mmttsrn.visualization.render import output_stems, require_frames, videos_to_draw
+from mmttsrn.visualization.video_io import FPS_LIMITS
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -32,7 +33,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--score-thr", type=threshold, default=0.1, help="instances below this score are left out"
     )
     parser.add_argument("--max-videos", type=number_type(int), help="only the first videos")
-    parser.add_argument("--fps", type=number_type(float), default=6.0, help="frames a second")
+    parser.add_argument(
+        "--fps", type=number_type(float, *FPS_LIMITS), default=6.0, help="frames a second"
+    )
     return parser.parse_args(argv)
 
 

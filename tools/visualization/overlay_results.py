@@ -8,7 +8,7 @@ from mmttsrn.errors import UserInputError, printable
 from mmttsrn.formats.ground_truth import read_ground_truth
 from mmttsrn.formats.results import read_results
 from mmttsrn.visualization.render import VideoSequences, render_videos, videos_to_draw
-from mmttsrn.visualization.video_io import FORMATS
+from mmttsrn.visualization.video_io import FORMATS, FPS_LIMITS
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--max-videos", type=number_type(int), help="only the first videos")
     parser.add_argument(
-        "--fps", type=number_type(float), default=6.0, help="frames a second of mp4"
+        "--fps", type=number_type(float, *FPS_LIMITS), default=6.0, help="frames a second of mp4"
     )
     parser.add_argument("--format", choices=FORMATS, default="mp4", help="what to write")
     parser.add_argument(
