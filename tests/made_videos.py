@@ -33,6 +33,7 @@ def write_video(
     container_options: dict[str, str] | None = None,
     sound: float | None = None,
     sound_codec: str = "aac",
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Encode frames (T, H, W, 3) RGB.
 
@@ -47,10 +48,12 @@ def write_video(
         container_options: Of the container.
         sound: Seconds of sound.
         sound_codec: Encoder of the sound.
+        metadata: Of the container.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unit = 1 / Fraction(rate) if seconds is None else Fraction(1, 1000)
     with av.open(f"file:{path}", "w", format=kind, options=container_options or {}) as file:
+        file.metadata.update(metadata or {})
         stream = file.add_stream(codec, rate, options=options or {})
         stream.width, stream.height = frames.shape[2], frames.shape[1]
         stream.pix_fmt = PIXEL_FORMATS.get(codec, "yuv420p")

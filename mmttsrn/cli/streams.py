@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,10 @@ class _Output(io.FileIO):
         rest = memoryview(data)
         with self.goes_on():
             while rest:
-                rest = rest[super().write(rest) :]
+                written = super().write(rest)
+                if written is None:  # a stream that does not block has to be waited for
+                    select.select([], [self], [])
+                rest = rest[written or 0 :]
         return len(data)
 
     @contextmanager

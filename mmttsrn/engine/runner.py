@@ -47,8 +47,9 @@ class ConfigRunner(Runner):
 
     def __init__(self, *args: Any, cfg: Config | None = None, **kwargs: Any) -> None:
         # What is built from the config comes as other arguments; this one is for the copies.
-        kept = copy.deepcopy(cfg)
-        _hide_secrets(kept or {})
+        kept: Any = copy.deepcopy(cfg)
+        for key, value in list((kept or {}).items()):
+            kept[key] = _without_secrets(value)
         super().__init__(*args, cfg=kept, **kwargs)
         self._terminal.setLevel(self._terminal_level)
         self.logger.info(f"Environment, config and hooks: see the log in {self.log_dir}")
@@ -114,13 +115,15 @@ def _make_printable(record: logging.LogRecord) -> bool:
     return True
 
 
-def _hide_secrets(node: Any) -> None:
-    """Hide the secrets of all URLs in a config."""
-    for key, value in list(node.items() if isinstance(node, dict | Config) else enumerate(node)):
-        if isinstance(value, str):
-            node[key] = without_secrets(value)
-        elif isinstance(value, dict | list):
-            _hide_secrets(value)
+def _without_secrets(node: Any) -> Any:
+    """Return a part of a config with the secrets of all URLs hidden."""
+    if isinstance(node, str):
+        return without_secrets(node)
+    if isinstance(node, dict):
+        return type(node)({key: _without_secrets(value) for key, value in node.items()})
+    if isinstance(node, list | tuple):
+        return type(node)(_without_secrets(value) for value in node)
+    return node
 
 
 for _name, _key in KEYS.items():

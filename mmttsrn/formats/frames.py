@@ -6,8 +6,10 @@ on, such as ``clip.mp4/00012``. Json files name such frames as they name images.
 
 import os
 import threading
+from contextlib import suppress
 from functools import lru_cache
 
+import av
 import cv2
 import numpy as np
 from mmengine import fileio
@@ -126,7 +128,8 @@ class _FramesByNumber:
         ticks = self._ticks[index] if index < len(self._ticks) else None
         if ticks is None:
             return
-        self._file.seek(ticks)
+        with suppress(av.FFmpegError):  # some kinds of files cannot be jumped in
+            self._file.seek(ticks)
         # What comes before the first key frame lacks frames that it was made from.
         found = next((frame for frame in self._frames if frame.picture.key_frame), None)
         numbers = [n for n, known in enumerate(self._ticks) if found and known == found.ticks]

@@ -69,7 +69,7 @@ def partial_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     except OSError as error:  # those of writing name no file, or the one next to it
         if error.errno is not None and PARTIAL_MARK in str(error.filename or PARTIAL_MARK):
-            error.filename = str(path)
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:
         partial.unlink(missing_ok=True)

@@ -1,7 +1,9 @@
 """Decoding of video files and streams with the libraries of FFmpeg."""
 
 import os
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -14,10 +16,12 @@ from av.stream import Disposition
 from mmttsrn.errors import UserInputError, without_secrets
 
 # Pictures, and text that FFmpeg would draw: files that it opens, but that are no videos.
-NO_VIDEOS = ("image2", "tty", "bin", "xbin", "adf", "idf")
+NO_VIDEOS = ("image2", "tty", "bin", "xbin", "adf", "idf", "ico")
 NETWORK_SECONDS = 30.0  # that opening, or a frame, of a stream may take
 # A video ends before its time where this share of it and these seconds are missing.
 MISSING_SHARE, MISSING_SECONDS = 0.1, 0.5
+# Times that go back by more begin anew.
+RESTART_SECONDS = 0.5
 
 
 class DecodedFrame(NamedTuple):
@@ -66,7 +70,7 @@ class VideoFile:
         self.rate = float(rate) if rate and 0 < rate < 1000 else None
         self.duration = self._promised_seconds()
         self.length = self._promised_frames()
-        self.is_live = is_url and self.duration is None
+        self.is_live = is_url and self.duration is None and not self._container.duration
         self.ends_early = ""
 
     def _reopen(self, ahead: bool) -> None:
@@ -77,8 +81,13 @@ class VideoFile:
 
     def _promised_seconds(self) -> float | None:
         stream, container = self._stream, self._container
+        if container.format.name == "avi" and self.rate:  # the rest is guessed
+            return stream.frames / self.rate or None
         if stream.duration:
             return float(stream.duration * self._unit)
+        if tag := re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", "")):
+            hours, minutes, seconds = map(float, tag.groups())  # of Matroska
+            return 3600 * hours + 60 * minutes + seconds
         # Other streams, such as sound, may last longer.
         if container.duration and len(container.streams) == 1:
             return container.duration / av.time_base
@@ -91,18 +100,21 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[DecodedFrame]:
         """Decode the frames up to the last one."""
-        step, last, first = 1 / (self.rate or 30.0), -1.0, None
+        step = 1 / (self.rate or 30.0)
+        last, origin = -step, None
         for picture in self._pictures():
             ticks = picture.dts if picture.pts is None else picture.pts
-            seconds = last + step if last >= 0 else 0.0
+            seconds = last + step
             if ticks is not None:
                 shown = float(ticks * self._unit)
-                first = shown if first is None else first
-                seconds = shown - first
-            last = max(seconds, last + 1e-3 * step)
-            yield DecodedFrame(picture, ticks, max(last, 0.0))
+                # They start again where recordings are joined.
+                if origin is None or last - (shown - origin) > RESTART_SECONDS:
+                    origin = shown - seconds
+                seconds = max(shown - origin, last + 1e-3 * step)
+            last = seconds
+            yield DecodedFrame(picture, ticks, seconds)
         end, promised = last + step, self.duration or 0.0
-        if promised - end > max(MISSING_SHARE * promised, MISSING_SECONDS):
+        if not self.ends_early and promised - end > max(MISSING_SHARE * promised, MISSING_SECONDS):
             self.ends_early = f"ends after {end:.1f} of {promised:.1f} s: it is cut off or damaged"
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
@@ -133,14 +145,21 @@ class VideoFile:
                     self.undecodable += 1
                 else:
                     yield from pictures
+        with suppress(av.FFmpegError):  # as a rule, the last packet has emptied the decoder
+            yield from self._stream.decode(None)
 
     def _packets(self) -> Iterator[av.Packet]:
         try:
             yield from self._container.demux(self._stream)
         except (av.EOFError, av.InvalidDataError):
             return  # the times of the frames tell whether any are missing
+        except IndexError:
+            return  # of PyAV, at the end of a file in which FFmpeg found a stream on the way
         except av.FFmpegError as error:
-            raise UserInputError(f"{self.name}: cannot be read on: {_reason(error)}") from error
+            if not self._num_packets:
+                problem = f"cannot be read: {_reason(error)}"
+                raise UserInputError(f"{self.name}: {problem}") from error
+            self.ends_early = f"ended by an error: {_reason(error)}"
 
     def has_times(self, num_frames: int) -> bool:
         """Whether frames keep their times after a jump, in a file that gives so many frames.
@@ -166,7 +185,8 @@ def _open(where: str | Path, is_url: bool, name: str) -> av.container.InputConta
         address, hint = str(where), "check address, permissions and network"
         options = {"rtsp_transport": "tcp"}
     try:
-        return av.open(address, options=options, timeout=NETWORK_SECONDS if is_url else None)
+        timeout = NETWORK_SECONDS if is_url else None
+        return av.open(address, options=options, timeout=timeout, metadata_errors="replace")
     except av.FFmpegError as error:
         problem = f"cannot be opened as a video: {_reason(error)}"
         raise UserInputError(f"{name}: {problem}; {hint}") from error
@@ -194,7 +214,7 @@ def _reason(error: av.FFmpegError) -> str:
 def to_rgb(picture: av.VideoFrame) -> np.ndarray:
     """Pixels of a decoded frame, turned upright: RGB (H, W, 3), uint8."""
     image = picture.to_ndarray(format="rgb24")
-    return np.rot90(image, round(picture.rotation / 90)) if picture.rotation else image
+    return np.ascontiguousarray(np.rot90(image, round(picture.rotation / 90)))
 
 
 def is_video(path: Path) -> bool:

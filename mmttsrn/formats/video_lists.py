@@ -1,9 +1,9 @@
 """Which videos the arguments of a command line name, and what their results are called."""
 
-import mimetypes
 import os
 from collections import Counter
 from collections.abc import Sequence
+from mimetypes import guess_type
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,15 +64,16 @@ def _videos_below(folder: Path) -> tuple[list[str], list[str]]:
     others: list[str] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted((f for f in folders if not f.startswith(".")), key=natural_order)
-        for name in sorted(names, key=natural_order):
-            path = Path(parent, name)
-            if name.startswith(".") or not path.is_file():
-                continue
-            # One that only its name calls a video is broken, which its user will want to know.
-            is_named = (mimetypes.guess_type(name)[0] or "").startswith("video/")
-            is_image = path.suffix.lower() in IMAGE_SUFFIXES
-            is_one = not is_image and (is_named or is_video(path))
-            (videos if is_one else others).append(str(path))
+        paths = [Path(parent, name) for name in sorted(names, key=natural_order)]
+        paths = [path for path in paths if not path.name.startswith(".") and path.is_file()]
+        images = {path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES}
+        # One that only its name calls a video is broken, which its user will want to know.
+        named = {path for path in paths if (guess_type(path.name)[0] or "").startswith("video/")}
+        decoded = {path for path in paths if path not in images | named and is_video(path)}
+        if len(images) > len(decoded):  # a preview of these frames is no video by itself
+            decoded = set()
+        for path in paths:
+            (videos if path in named | decoded else others).append(str(path))
     return videos, others
 
 

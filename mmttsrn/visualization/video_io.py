@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -149,7 +149,7 @@ class Mp4Writer(ExitStack):
 
     def _check(self, written: Path) -> None:
         """Count the frames of the file as it lies on the disk."""
-        with av.open(f"file:{written}") as file:
+        with av.open(f"file:{written}", metadata_errors="replace") as file:
             count = sum(packet.size > 0 for packet in file.demux(video=0))
         if count != self._num_frames:
             found = f"expected {self._num_frames} frames, found {count}"
@@ -169,7 +169,7 @@ class _CopiedSound(ExitStack):
         self._next: tuple[float, av.Packet] | None = None
         if source is None:
             return
-        file = self.enter_context(av.open(f"file:{source}"))
+        file = self.enter_context(av.open(f"file:{source}", metadata_errors="replace"))
         video, audio = file.streams.best("video"), file.streams.best("audio")
         if (
             video is None
@@ -183,12 +183,14 @@ class _CopiedSound(ExitStack):
     def _read(self, file: Any, audio: Any, start: Fraction) -> Iterator[tuple[float, av.Packet]]:
         """Packets with their times after the first frame."""
         copy = self._output.add_stream_from_template(audio)
-        shift = round(start / audio.time_base)
-        for packet in file.demux(audio):
-            if packet.dts is not None and packet.pts is not None and packet.pts >= shift:
-                packet.stream = copy
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-                yield float(packet.pts * audio.time_base), packet
+        shift, last = round(start / audio.time_base), -math.inf
+        with suppress(av.FFmpegError, IndexError):  # what is damaged ends the sound
+            for packet in file.demux(audio):
+                # Times go back where recordings are joined, which mp4 does not know.
+                if packet.pts is not None and packet.pts >= shift and packet.dts > last:
+                    last, packet.stream = packet.dts, copy
+                    packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                    yield float(packet.pts * audio.time_base), packet
 
     def copy_until(self, seconds: float) -> None:
         """Write the sound up to a time after the first frame."""

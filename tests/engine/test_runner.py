@@ -87,7 +87,7 @@ def test_logs_and_copies_of_the_config_have_no_secrets(
     cfg = Config(good.to_dict(), filename=str(source))
     cfg.update(work_dir=str(tmp_path), experiment_name="addresses")
     address = "https://bob:secret@host/x.pth?token=abcd"
-    cfg.urls = [[address], dict(a=address)]  # which nothing reads
+    cfg.urls = [[address], dict(a=({"b": address},))]  # which nothing reads
     cfg.visualizer.name = "addresses"
     cfg.model.backbone.init_cfg = dict(type="mmttsrn.PretrainedWeights", url=address)
     runner = build_runner(cfg)

@@ -1,6 +1,7 @@
 import errno
 import os
 
+import av
 import pytest
 
 from mmttsrn.errors import UserInputError
@@ -70,3 +71,11 @@ def test_an_error_of_writing_names_the_file(tmp_path):
 def test_partial_file_that_was_not_written_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), partial_file(tmp_path / "file"):
         pass
+
+
+def test_errors_of_libraries_name_the_file(tmp_path):
+    """Those of FFmpeg name the file that is being written, and take no other name."""
+    path = tmp_path / "a.mp4"
+    with pytest.raises(OSError, match="No space left") as caught, partial_file(path) as partial:
+        raise av.error.OSError(errno.ENOSPC, "No space left on device", f"file:{partial}")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))

@@ -1,5 +1,7 @@
 """What decoding gives counts, whatever the header of a file says."""
 
+import http.server
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -7,12 +9,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_videos import grey_frames, write_video
+from made_videos import grey_frames, packet_times, write_video
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.formats.frames import read_frame
 from mmttsrn.formats.video_file import VideoFile, is_video, to_rgb
 from mmttsrn.formats.videos import open_source
+from mmttsrn.visualization.video_io import Mp4Writer
 
 T = 24
 # Container, encoder and its options.
@@ -162,6 +165,7 @@ def test_a_turned_video_is_upright(tmp_path, degrees):
             if packet.dts is not None:
                 packet.stream = stream
                 file.mux(packet)
+    assert read_frame(path / "00001").flags.c_contiguous  # as OpenCV and PyTorch want it
     upright = np.rot90(frames_of(whole), degrees // 90, axes=(1, 2))
     assert np.array_equal(frames_of(path), upright)
 
@@ -208,3 +212,61 @@ def write_sound(path: Path, with_cover: bool) -> None:
             piece.sample_rate, piece.pts, piece.time_base = 44_100, start, Fraction(1, 44_100)
             file.mux(audio.encode(piece))
         file.mux(audio.encode(None))
+
+
+def test_times_that_start_again_go_on(tmp_path):
+    """As where recordings are joined."""
+    one = write_video(tmp_path / "1.ts", grey_frames(30), kind="mpegts", sound=1)
+    two = tmp_path / "2.ts"
+    two.write_bytes(one.read_bytes() + one.read_bytes())
+    source = open_source(two)
+    assert len(list(source)) == 60
+    assert np.diff(source.seconds).tolist() == pytest.approx([1 / 30] * 59, abs=1e-3)
+    assert source.fps == 30
+    with Mp4Writer(tmp_path / "out.mp4", 30, sound=two) as writer:
+        for frame, seconds in zip(grey_frames(60), source.seconds, strict=True):
+            writer.write(frame, seconds)
+    assert len(packet_times(tmp_path / "out.mp4")) == 60
+
+
+def test_a_title_that_is_no_utf_8_does_not_matter(tmp_path):
+    path = write_video(tmp_path / "a.mkv", grey_frames(3), metadata={"title": "XXXX"})
+    path.write_bytes(path.read_bytes().replace(b"XXXX", b"caf\xe9"))
+    assert is_video(path)
+    assert len(list(open_source(path))) == 3
+    with Mp4Writer(tmp_path / "out.mp4", 30, sound=path) as writer:
+        writer.write(grey_frames(1)[0])
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.avi"])
+def test_the_length_of_pictures_is_known_beside_sound(tmp_path, name):
+    noise = np.random.default_rng(0).integers(0, 255, (60, 48, 64, 3), np.uint8)
+    path = write_video(tmp_path / name, noise, "mpeg4", sound=2)
+    source = open_source(path)
+    assert (len(list(source)), source.ends_early) == (60, "")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    source = open_source(path)
+    assert 10 < len(list(source)) < 50
+    assert "of 2.0 s: it is cut off" in source.ends_early
+
+
+def test_a_stream_that_breaks_off_keeps_its_frames(tmp_path):
+    """A server that promises more than it sends."""
+    content = write_video(tmp_path / "a.ts", grey_frames(60), kind="mpegts").read_bytes()
+
+    class Broken(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(2 * len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source = open_source(f"http://127.0.0.1:{server.server_port}/a.ts")
+        assert len(list(source)) > 50
+        assert "ended by an error" in source.ends_early
+        server.shutdown()

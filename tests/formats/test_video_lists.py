@@ -24,6 +24,17 @@ def test_folders_of_videos_are_searched_and_others_are_a_video(tmp_path: Path) -
     assert left_out == [f"{videos}/readme.md"]
 
 
+def test_a_preview_among_frames_is_no_video(tmp_path: Path) -> None:
+    write_video(tmp_path / "preview.gif", grey_frames(2), "gif")
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").touch()
+    assert list_videos([str(tmp_path)]) == ([str(tmp_path)], [])
+    (tmp_path / "a.mp4").touch()
+    found, left_out = list_videos([str(tmp_path)])
+    assert found == [str(tmp_path / "a.mp4")]
+    assert len(left_out) == 4
+
+
 def test_hidden_files_and_folders_are_no_input(tmp_path: Path) -> None:
     for name in ("._a.mp4", ".cache/b.mp4", ".DS_Store"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
