@@ -39,11 +39,13 @@ def loader_of(samples: Sequence[Any], workers: int) -> DataLoader:
     return DataLoader(samples, num_workers=workers, collate_fn=to_bytes, timeout=timeout)
 
 
-@pytest.fixture(params=["memory", "pipe"])
+@pytest.fixture(params=["memory", "pipe", "forbidden memory"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Either way that a batch can go."""
     if request.param == "pipe":
         monkeypatch.delattr(os, "memfd_create", raising=False)
+    if request.param == "forbidden memory":
+        monkeypatch.setattr(os, "memfd_create", lambda name: os.open("/", os.O_WRONLY))
 
 
 @pytest.mark.parametrize("files", [30, 12])
