@@ -1,5 +1,6 @@
 """Videos in, files out: overlay, json, csv and pictures of ids."""
 
+import logging
 import signal
 import threading
 import time
@@ -9,10 +10,14 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+import numpy as np
+from mmengine.logging import print_log
+
 from mmttsrn.apis.vis_inferencer import VISInferencer
-from mmttsrn.errors import UserInputError
+from mmttsrn.errors import UserInputError, describe
 from mmttsrn.formats.output_files import short_name
 from mmttsrn.formats.videos import DEFAULT_FPS, FrameSource, open_source
+from mmttsrn.inference import VideoRun
 from mmttsrn.inference.result_files import (
     OverlayWriter,
     VideoResults,
@@ -89,23 +94,17 @@ def predict_to_files(
         if video.is_live and "mp4" in paths:
             writer = OverlayWriter(paths["mp4"], video.fps or DEFAULT_FPS, with_trails=False)
             overlay = stack.enter_context(writer)
+
+        def give(image: np.ndarray, frame: FrameResults) -> None:
+            if overlay is not None:
+                shown = video.seconds[frame.index] if video.seconds else None
+                overlay.add(image, frame.of_classes(class_ids), shown)
+            if on_frame is not None:
+                on_frame(frame, video)
+
         stack.enter_context(_ended_by_ctrl_c(video))
         run = inferencer.run(video, store.state)
-        begun = saved = time.monotonic()
-        for part, images in run:
-            store.add(part)
-            frames = run.frame_results(part, images, inferencer.score_thr)
-            for image, frame in zip(images, frames, strict=True):
-                if overlay is not None:
-                    shown = video.seconds[frame.index] if video.seconds else None
-                    overlay.add(image, frame.of_classes(class_ids), shown)
-                if on_frame is not None:
-                    on_frame(frame, video)
-            if store.job and time.monotonic() - saved >= SAVE_SECONDS:
-                store.save(run.state_dict())
-                saved = time.monotonic()
-        if store.job and time.monotonic() - begun >= SAVE_SECONDS:
-            store.save(run.state_dict())  # writing the files can take long, too
+        _predict(run, store, inferencer.score_thr, give)
         results = VideoResults(
             video.name,
             run.size,
@@ -128,6 +127,26 @@ def predict_to_files(
     )
 
 
+def _predict(
+    run: VideoRun,
+    store: ResultStore,
+    score_thr: float,
+    give: Callable[[np.ndarray, FrameResults], None],
+) -> None:
+    """Put the results of a run into a store and give them frame by frame; keep its state."""
+    begun = saved = time.monotonic()
+    for part, images in run:
+        store.add(part)
+        frames = run.frame_results(part, images, score_thr)
+        for image, frame in zip(images, frames, strict=True):
+            give(image, frame)
+        if store.job and time.monotonic() - saved >= SAVE_SECONDS:
+            store.save(run.state_dict())
+            saved = time.monotonic()
+    if store.job and time.monotonic() - begun >= SAVE_SECONDS:
+        store.save(run.state_dict())  # writing the files can take long, too
+
+
 def _write(
     results: VideoResults, paths: dict[str, Path], reopen: Callable[[], FrameSource]
 ) -> None:
@@ -146,6 +165,8 @@ def _write(
                 write(paths[kind])
             except Exception as error:
                 failures.append(error)
+    for other in failures[1:]:
+        print_log(describe(other), "current", logging.ERROR)
     if failures:
         raise failures[0]
 

@@ -173,6 +173,19 @@ def test_a_file_that_fails_takes_no_other_along(
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == others
 
 
+def test_every_file_that_fails_is_told(
+    inferencer: VISInferencer, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(video_files, "print_log", lambda text, *_: told.append(text))
+    paths = result_paths(tmp_path / "out", ["json", "csv"])
+    for path in paths.values():
+        (path / "in the way").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError, match=r"out\.json"):
+        predict_to_files(inferencer, str(video), paths)
+    assert told == [f"{paths['csv']}: Is a directory"]
+
+
 def test_times_and_sound_of_a_video_go_into_its_results(
     inferencer: VISInferencer, tmp_path: Path
 ) -> None:

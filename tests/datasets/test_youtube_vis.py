@@ -223,23 +223,25 @@ def test_unknown_class_and_unknown_filter(build_dataset: Build, shapes_json: dic
         build_dataset(shapes_json, filter_cfg={"min_size": 32})
 
 
-def test_missing_images_are_counted(shapes_dir: Path, tmp_path: Path) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(shapes_dir, root)
+@pytest.fixture
+def copy_of_shapes(shapes_dir: Path, tmp_path: Path) -> dict:
+    """Settings of a data set whose frames a test may damage."""
+    root = shutil.copytree(shapes_dir, tmp_path / "copy")
+    prefix = {"img_path": "train/JPEGImages"}
+    return {"ann_file": "train.json", "data_root": str(root), "data_prefix": prefix}
+
+
+def test_missing_images_are_counted(copy_of_shapes: dict) -> None:
+    root = Path(copy_of_shapes["data_root"])
     (root / "train/JPEGImages/clip_001/00003.jpg").unlink()
     shutil.rmtree(root / "train/JPEGImages/clip_002")
-    settings = {
-        "ann_file": "train.json",
-        "data_root": str(root),
-        "data_prefix": {"img_path": "train/JPEGImages"},
-    }
     with pytest.raises(UserInputError) as caught:
-        YouTubeVISDataset(**settings)
+        YouTubeVISDataset(**copy_of_shapes)
     line = str(caught.value)
     assert line.startswith(f"{root}/train/JPEGImages/clip_001/00003.jpg: image not found")
     assert "6 of 20 frames" in line
     assert "data_prefix=dict(img_path=" in line
-    assert len(YouTubeVISDataset(**settings, check_images=False)) == 4
+    assert len(YouTubeVISDataset(**copy_of_shapes, check_images=False)) == 4
 
 
 @pytest.mark.parametrize("form", ["backslashes", "NFD"])
@@ -266,23 +268,17 @@ def test_frames_are_found_as_the_disk_spells_them(
         assert LoadVideoFrame()(dict(frames[0]))["img"].shape == (48, 64, 3)
 
 
-def test_wrong_frames_are_counted(shapes_dir: Path, tmp_path: Path) -> None:
-    root = tmp_path / "copy"
-    shutil.copytree(shapes_dir, root)
+def test_wrong_frames_are_counted(copy_of_shapes: dict) -> None:
+    root = Path(copy_of_shapes["data_root"])
     frames = root / "train/JPEGImages"
     cv2.imwrite(str(frames / "clip_001/00003.jpg"), np.zeros((24, 32, 3), np.uint8))
     (frames / "clip_002/00004.jpg").write_bytes(b"text")
-    settings = {
-        "ann_file": "train.json",
-        "data_root": str(root),
-        "data_prefix": {"img_path": "train/JPEGImages"},
-    }
     with pytest.raises(UserInputError) as caught:
-        YouTubeVISDataset(**settings)
+        YouTubeVISDataset(**copy_of_shapes)
     size = "expected the height and width (48, 64) of its annotation file, got (24, 32)"
     count = f"2 of 20 frames of {root}/train.json cannot be used"
     assert str(caught.value) == f"{frames}/clip_001/00003.jpg: {size}; {count}"
-    assert len(YouTubeVISDataset(**settings, check_images=False)) == 4
+    assert len(YouTubeVISDataset(**copy_of_shapes, check_images=False)) == 4
 
 
 def test_frames_of_video_files(shapes_dir: Path, shapes_json: dict, tmp_path: Path) -> None:

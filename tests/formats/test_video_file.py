@@ -230,8 +230,8 @@ def test_times_that_start_again_go_on(tmp_path):
 
 
 def test_a_title_that_is_no_utf_8_does_not_matter(tmp_path):
-    path = write_video(tmp_path / "a.mkv", grey_frames(3), metadata={"title": "XXXX"})
-    path.write_bytes(path.read_bytes().replace(b"XXXX", b"caf\xe9"))
+    path = write_video(tmp_path / "a.mkv", grey_frames(3), metadata={"title": "cafe"})
+    path.write_bytes(path.read_bytes().replace(b"cafe", b"caf\xe9"))
     assert is_video(path)
     assert len(list(open_source(path))) == 3
     with Mp4Writer(tmp_path / "out.mp4", 30, sound=path) as writer:

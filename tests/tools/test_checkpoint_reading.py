@@ -51,6 +51,18 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def short_run(command):
+    """Words of a command that reads the checkpoint.
+
+    The run to go on with is at its end, and one that starts from the weights ends after a step.
+    """
+    options = [f"{split}_dataloader.dataset.data_root=data/" for split in ("train", "val", "test")]
+    options += ["train_cfg.max_iters=1", "default_hooks.checkpoint.interval=9"]
+    if command == "load_from":
+        options.append(f"load_from={CHECKPOINT}")
+    return [*COMMANDS[command], "--work-dir", "work", "--cfg-options", *options]
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_run_reads_its_checkpoint_once_and_forgets_it(folder, run_tool, monkeypatch, command):
@@ -63,13 +75,7 @@ def test_a_run_reads_its_checkpoint_once_and_forgets_it(folder, run_tool, monkey
         return content
 
     monkeypatch.setattr("mmttsrn.checkpoints.host_loading.load_checkpoint_file", spy)
-    # The run to go on with is at its end, and one that starts from the weights ends after a step.
-    options = [f"{split}_dataloader.dataset.data_root=data/" for split in ("train", "val", "test")]
-    options += ["train_cfg.max_iters=1", "default_hooks.checkpoint.interval=9"]
-    if command == "load_from":
-        options.append(f"load_from={CHECKPOINT}")
-    arguments = [*COMMANDS[command], "--work-dir", "work", "--cfg-options", *options]
-    status, out, err = run_tool(*arguments)
+    status, out, err = run_tool(*short_run(command))
     assert status == 0, (out, err)
     assert reads == [CHECKPOINT]
     gc.collect()
@@ -91,12 +97,7 @@ def test_a_run_takes_the_weights_of_a_compiled_model(folder, run_tool, monkeypat
     }
     with foreign_path("pathlib", "WindowsPath") as path:
         torch.save({**content, "args": {"out": path}}, CHECKPOINT)
-    options = [f"{split}_dataloader.dataset.data_root=data/" for split in ("train", "val", "test")]
-    options += ["train_cfg.max_iters=1", "default_hooks.checkpoint.interval=9"]
-    if command == "load_from":
-        options.append(f"load_from={CHECKPOINT}")
-    arguments = [*COMMANDS[command], "--work-dir", "work", "--cfg-options", *options]
-    status, out, err = run_tool(*arguments)
+    status, out, err = run_tool(*short_run(command))
     assert status == 0, (out, err)
     assert loaded == [expected]
 
