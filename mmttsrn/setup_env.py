@@ -11,6 +11,7 @@ MODULES = (
     "mmttsrn.engine.hooks",
     "mmttsrn.evaluation.metrics",
     "mmttsrn.hosts.mmdet",
+    "mmttsrn.hosts.transformers",
     "mmttsrn.models",
 )
 

@@ -24,8 +24,8 @@ AVERAGE = "module."
 WEIGHT_ENTRIES = ("state_dict", "model")
 # Batch norms count their batches under this name; nothing reads it unless the momentum is None.
 BATCH_COUNTER = "num_batches_tracked"
-# A residual or transformer block of a backbone, by our name: layer3.22, blocks.2.17.
-BACKBONE_BLOCK = re.compile(r"(?:^|\.)((?:layer\d+|blocks\.\d+)\.\d+)\.")
+# A residual or transformer block of a backbone, by our name: layer3.22, blocks.2.17, layers.8.
+BACKBONE_BLOCK = re.compile(r"(?:^|\.)((?:layer\d+|blocks\.\d+|(?<=backbone\.)layers)\.\d+)\.")
 
 
 def as_checkpoint(content: Any, source: str) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class ClipModel(Protocol):
         clip_overlap: Frames that neighbouring clips share by default.
         fill_clips: A video shorter than a clip goes back and forth until it fills one.
         has_memory: It remembers the video itself, so that its state cannot be kept.
+        propagates: A clip goes on from the states of the frame before it, so that clips share no
+            frames.
         clip_linker: What joins the clips.
         post_processor: What scores the sequences.
     """
@@ -38,6 +40,7 @@ class ClipModel(Protocol):
     clip_overlap: int
     fill_clips: bool
     has_memory: bool
+    propagates: bool
     clip_linker: ClipLinker
     post_processor: PostProcessor
 
@@ -45,13 +48,24 @@ class ClipModel(Protocol):
         """Compute what is the same for a frame of (t, 3, H, W) in all its clips."""
 
     def predict_clip(
-        self, maps: Sequence[Any], padding_mask: Tensor, with_masks: bool = True
+        self,
+        maps: Sequence[Any],
+        padding_mask: Tensor,
+        with_masks: bool = True,
+        previous: Tensor | None = None,
     ) -> InstanceSequences:
-        """Sequences of a clip of these frames; ``padding_mask`` is (H, W) bool."""
+        """Sequences of a clip of these frames.
+
+        Args:
+            maps: Those of its frames, see :meth:`frame_maps`.
+            padding_mask: (H, W) bool, true for padding.
+            with_masks: Whether masks are computed.
+            previous: States (S, C) of the frame before the clip, if the model ``propagates`` them.
+        """
 
 
 # What a predictor knows of a video besides the states of linking and scoring.
-STATE = ("next_end", "num_frames", "maps", "waiting")
+STATE = ("next_end", "num_frames", "maps", "waiting", "previous")
 
 
 class VideoPredictor:
@@ -93,12 +107,14 @@ class VideoPredictor:
         self.latency = self.window - 1 if latency is None else latency
         for name, value, least, most in (
             ("window", self.window, 1, model.clip_length),
-            ("overlap", overlap, 0, self.window - 1),
+            ("overlap", overlap, 0, 0 if model.propagates else self.window - 1),
             ("latency", self.latency, 0, self.window - 1),
         ):
             if not least <= value <= most:
                 raise UserInputError(f"{name}: expected {least} to {most} frames, got {value}")
         self.step_length = min(self.window - overlap, self.latency + 1)
+        if model.propagates:
+            self.window = self.step_length  # frames are predicted once
         # Frames at the end of a clip that are not final yet.
         self.held_back = self.latency + 1 - self.step_length
         height, width = sizes.unpadded
@@ -113,6 +129,7 @@ class VideoPredictor:
         self.next_end = self.latency  # last frame of the next clip
         self.num_frames = 0
         self.maps: list[Any] = []  # ``frame_maps`` of the last frames, up to a clip of them
+        self.previous: Tensor | None = None  # states (S, C) of the last frame that had a clip
         self.waiting: list[Tensor] = []  # frames (3, H, W) after these, which no clip has had yet
 
     def state_dict(self) -> dict[str, Any]:
@@ -165,6 +182,8 @@ class VideoPredictor:
     def _predict_clip(self) -> None:
         """Predict the clip that ends with the last frame."""
         model = self.model
+        if model.propagates:
+            self.maps = []
         self.maps += model.frame_maps(torch.stack(self.waiting))
         padding_mask = self._padding_mask.to(self.waiting[0].device)
         self.waiting = []
@@ -172,7 +191,11 @@ class VideoPredictor:
         length = len(self.maps)
         filled = max(length, self.window) if model.fill_clips else length
         order = reflect_frames(np.arange(filled), length)
-        sequences = model.predict_clip([self.maps[i] for i in order], padding_mask, self.with_masks)
+        sequences = model.predict_clip(
+            [self.maps[i] for i in order], padding_mask, self.with_masks, self.previous
+        )
+        if model.propagates and sequences.states is not None:
+            self.previous = sequences.states[:, length - 1].clone()
         self.link.add(self.num_frames - length, sequences.frames(0, length))
 
     def _release(self, stop: int) -> EncodedFrames | None:

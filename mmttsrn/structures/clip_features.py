@@ -16,6 +16,8 @@ class ClipFeatures:
         fine_maps: Backbone maps (N, T, C_i, H_i, W_i), from the finest (stride 4) on.
         levels: Maps of a pixel decoder (N, T, C, H_i, W_i), from the coarsest on; empty without.
         mask_features: Its map (N, T, C_m, H/4, W/4) that masks are read from; None without one.
+        previous: Decoder states (N, Q, C) of the frame before the clip, for heads that go on from
+            them; None at the beginning of a video.
     """
 
     memory: Tensor
@@ -24,6 +26,7 @@ class ClipFeatures:
     fine_maps: tuple[Tensor, ...]
     levels: tuple[Tensor, ...] = ()
     mask_features: Tensor | None = None
+    previous: Tensor | None = None
 
     @property
     def maps(self) -> tuple[Tensor, ...]:

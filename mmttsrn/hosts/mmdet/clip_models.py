@@ -37,6 +37,7 @@ class Mask2FormerClips:
     clip_overlap = MASK2FORMER_FRAMES // 2
     fill_clips = False
     has_memory = False
+    propagates = False
 
     def __init__(self, model: Mask2FormerVideo) -> None:
         self.model = model
@@ -50,7 +51,11 @@ class Mask2FormerClips:
         return list(zip(*self.model.backbone(frames), strict=True))
 
     def predict_clip(
-        self, maps: Sequence[Any], padding_mask: Tensor, with_masks: bool = True
+        self,
+        maps: Sequence[Any],
+        padding_mask: Tensor,
+        with_masks: bool = True,
+        previous: Tensor | None = None,
     ) -> InstanceSequences:
         """Sequences of a clip; the model takes padding as a part of the frame, as in mmdet."""
         levels = [torch.stack(level).float() for level in zip(*maps, strict=True)]
@@ -80,6 +85,7 @@ class MaskTrackFrames:
     clip_overlap = 0
     fill_clips = False
     has_memory = True
+    propagates = False
 
     def __init__(self, model: MaskTrackRCNN) -> None:
         self.model = copy.copy(model)
@@ -95,7 +101,11 @@ class MaskTrackFrames:
         return list(frames)
 
     def predict_clip(
-        self, maps: Sequence[Any], padding_mask: Tensor, with_masks: bool = True
+        self,
+        maps: Sequence[Any],
+        padding_mask: Tensor,
+        with_masks: bool = True,
+        previous: Tensor | None = None,
     ) -> InstanceSequences:
         """Tracks of one frame; their states tell the ids of the tracker."""
         (frame,) = maps

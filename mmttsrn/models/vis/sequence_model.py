@@ -41,7 +41,8 @@ class SequenceModel(BaseModule):
         pixel_decoder: Config of a pixel decoder, for heads that read its maps.
         head: Config of the head, a decoder: ``head(features)`` gives the
             :class:`SequencePredictions` of each layer, and ``gives``, ``num_classes``,
-            ``num_frames`` and ``num_instances`` say what to expect of them.
+            ``num_frames`` and ``num_instances`` say what to expect of them. One with ``propagate``
+            goes on from the states of the frame before a clip.
         post_processor: Config of the post-processor.
         clip_linker: Config of what joins the clips of a video longer than the head's
             ``num_frames``.
@@ -49,7 +50,8 @@ class SequenceModel(BaseModule):
             or refines those that the head gives, as a sum of logits; None for neither.
         criterion: Config of the set loss; None for a model that only predicts. The number of
             classes is added from the head.
-        clip_overlap: Frames that neighbouring clips of a video share; by default half a clip.
+        clip_overlap: Frames that neighbouring clips of a video share; by default half a clip, none
+            with a head that goes on from the clip before.
         fill_clips: A video shorter than a clip goes back and forth until it fills one, as the
             training sampler does it; otherwise the model gets a shorter clip.
 
@@ -89,9 +91,12 @@ class SequenceModel(BaseModule):
         self.post_processor = _part("post_processor", post_processor, TASK_UTILS)
         self.clip_linker = _part("clip_linker", clip_linker, TASK_UTILS)
         self.clip_length: int = self.head.num_frames
-        self.clip_overlap = self.clip_length // 2 if clip_overlap is None else clip_overlap
-        if not 0 <= self.clip_overlap < self.clip_length:
-            most = self.clip_length - 1
+        self.propagates: bool = getattr(self.head, "propagate", False)
+        most = 0 if self.propagates else self.clip_length - 1
+        self.clip_overlap = (
+            min(self.clip_length // 2, most) if clip_overlap is None else clip_overlap
+        )
+        if not 0 <= self.clip_overlap <= most:
             raise UserInputError(f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {most}")
         self.fill_clips = fill_clips
         self.has_memory = False
@@ -169,7 +174,11 @@ class SequenceModel(BaseModule):
         return list(zip(*self.backbone(frames), strict=True))
 
     def predict_clip(
-        self, maps: Sequence[FrameMaps], padding_mask: Tensor, with_masks: bool = True
+        self,
+        maps: Sequence[FrameMaps],
+        padding_mask: Tensor,
+        with_masks: bool = True,
+        previous: Tensor | None = None,
     ) -> InstanceSequences:
         """Predict the sequences of one clip, by the last decoder layer.
 
@@ -177,7 +186,10 @@ class SequenceModel(BaseModule):
             maps: Those of its T frames, see :meth:`frame_maps`.
             padding_mask: (H, W) bool, true for padding.
             with_masks: Whether masks are computed.
+            previous: States (Q, C) of the frame before the clip, for a head that goes on from them.
         """
         clip = [torch.stack(level)[None] for level in zip(*maps, strict=True)]
         features = self._fuse(clip, padding_mask.expand(1, len(maps), -1, -1))
+        if previous is not None:
+            features = replace(features, previous=previous[None])
         return self._decode(features)[-1].clip(0, with_masks)

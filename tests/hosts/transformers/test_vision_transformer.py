@@ -1,0 +1,147 @@
+"""VidEoMT on the Vision Transformers of Transformers, against the models that they come from."""
+
+import io
+import sys
+from typing import Any
+
+import pytest
+import torch
+from tiny_videomt import DINOV3_VIT, SIZE, VIT, noise, twins, videomt_config
+from torch import Tensor
+
+from mmttsrn.apis.building import build_from_config
+from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.mmdet import TTSRN
+from mmttsrn.inference import VideoPredictor
+from mmttsrn.structures import EncodedFrames, FrameSizes
+
+SIZES = FrameSizes((SIZE, SIZE), (SIZE, SIZE), (36, 64))
+
+
+def raw_outputs(model: TTSRN, frames: Tensor, **settings: Any) -> tuple[Tensor, Tensor]:
+    """Class and mask logits (T, Q, ...) that a predictor gets, clip by clip."""
+    core, outputs = model.core, []
+    predictor = VideoPredictor(core, SIZES, **settings)
+    add = predictor.link.add
+    predictor.link.add = lambda start, clip: (outputs.append(clip), add(start, clip))
+    for frame in frames:
+        predictor.step(frame)
+    predictor.finish()
+    assert not any(len(clip.covered[0]) > predictor.window for clip in outputs)
+    parts = [(c.logits.transpose(0, 1), c.mask_logits.transpose(0, 1)) for c in outputs]
+    logits, masks = map(torch.cat, zip(*parts, strict=True))
+    return logits, masks
+
+
+@pytest.mark.parametrize("settings", [{}, {"window": 1}, {"window": 4, "latency": 2}], ids=str)
+@torch.no_grad()
+def test_streaming_equals_the_whole_video_at_once(settings: dict[str, Any]) -> None:
+    host, model = twins()
+    frames = noise(11)
+    expected = host(pixel_values_videos=frames[None])
+    logits, masks = raw_outputs(model, frames, **settings)
+    torch.testing.assert_close(logits, expected.class_queries_logits, atol=1e-5, rtol=0)
+    torch.testing.assert_close(masks, expected.masks_queries_logits, atol=1e-5, rtol=0)
+    # The frames before count, so that the order of the frames matters.
+    reverse, _ = raw_outputs(model, frames.flip(0), **settings)
+    assert (reverse.flip(0) - logits).abs().max() > 1e-3
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_streaming_equals_the_whole_video_at_real_size() -> None:
+    size = 640
+    vit = VIT | dict(
+        hidden_size=384, num_hidden_layers=12, num_attention_heads=6, image_size=size, num_blocks=3
+    )
+    host, model = twins(vit)
+    frames = noise(24, size)
+    expected = host(pixel_values_videos=frames[None])
+    logits, masks = raw_outputs(model, frames)
+    torch.testing.assert_close(logits, expected.class_queries_logits, atol=1e-5, rtol=0)
+    torch.testing.assert_close(masks, expected.masks_queries_logits, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_dinov3_equals_the_host_frame_by_frame() -> None:
+    host, model = twins(DINOV3_VIT, propagate=False)
+    host.attn_mask_probs.zero_()
+    frames = noise(3)
+    expected = host(pixel_values=frames)
+    logits, masks = raw_outputs(model, frames, overlap=0)
+    torch.testing.assert_close(logits, expected.class_queries_logits, atol=1e-5, rtol=0)
+    torch.testing.assert_close(masks, expected.masks_queries_logits, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_run_that_goes_on_gives_the_same_bytes() -> None:
+    _, model = twins()
+    frames = noise(10)
+
+    def parts_of(predictor: VideoPredictor, frames: Tensor) -> list[EncodedFrames | None]:
+        return [predictor.step(frame) for frame in frames]
+
+    whole = VideoPredictor(model.core, SIZES, window=3)
+    parts = [*parts_of(whole, frames), whole.finish()]
+    for stop in (1, 3, 5):
+        first = VideoPredictor(model.core, SIZES, window=3)
+        begun = parts_of(first, frames[:stop])
+        file = io.BytesIO()
+        torch.save(first.state_dict(), file)
+        file.seek(0)
+        second = VideoPredictor(model.core, SIZES, window=3)
+        second.load_state_dict(torch.load(file))
+        again = [*begun, *parts_of(second, frames[stop:]), second.finish()]
+        assert str(again) == str(parts)
+        assert str(second.scores()) == str(whole.scores())
+
+
+def test_windows_share_no_frames() -> None:
+    _, model = twins()
+    for settings, message in (
+        (dict(overlap=1), "overlap: expected 0 to 0 frames, got 1"),
+        (dict(window=6), "window: expected 1 to 5 frames, got 6"),
+        (dict(window=3, latency=3), "latency: expected 0 to 2 frames, got 3"),
+    ):
+        with pytest.raises(UserInputError, match=message):
+            VideoPredictor(model.core, SIZES, **settings)
+
+
+def test_frames_of_another_size_are_refused() -> None:
+    _, model = twins()
+    with pytest.raises(UserInputError, match=r"image_size=64: .* got 80x64; set the scale"):
+        model.backbone(torch.zeros(1, 3, 64, 80))
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    cfg = videomt_config(VIT | dict(model_type="bert"))
+    with pytest.raises(UserInputError, match="model_type: expected videomt or eomt_dinov3"):
+        build_from_config(cfg)
+
+
+def test_without_transformers_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UserInputError, match=r'^[^\n]*pip install "mmttsrn\[transformers\]"$'):
+        build_from_config(videomt_config())
+
+
+@pytest.mark.parametrize("vit", [VIT, DINOV3_VIT], ids=["dinov2", "dinov3"])
+def test_recomputation_changes_no_gradient(vit: dict[str, Any]) -> None:
+    _, model = twins(vit)
+    frames = noise(2)[None]
+    padding = torch.zeros(1, 2, SIZE, SIZE, dtype=torch.bool)
+    gradients = []
+    for recompute in (False, True):
+        model.train()
+        for part in (model.backbone, model.head.blocks):
+            part.recompute = recompute
+        model.zero_grad()
+        torch.manual_seed(1)
+        layers = model.core.decode(frames, padding)
+        sum(layer.mask_logits().square().mean() for layer in layers).backward()
+        gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient)
+    assert any(name.startswith("backbone.layers.0") for name in gradients[0])
