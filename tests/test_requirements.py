@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DECLARED = ("runtime", "hosts", "hosts_runtime", "mmtrack")
+DECLARED = ("runtime", "hosts", "hosts_runtime", "mmtrack", "transformers")
 # Import names that are not the pip name in small letters.
 IMPORT_NAMES = {
     "onedl-mmengine": "mmengine",

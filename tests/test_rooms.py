@@ -34,6 +34,7 @@ ROOMS |= {room: set() for room in ("environment", *sorted(COMMON))}
 PACKAGES: dict[str, set[str]] = {
     "mmdet": {"hosts/mmdet", "hosts/mmtrack", "setup_env"},
     "mmtrack": {"hosts/mmtrack"},
+    "transformers": {"hosts/transformers"},
     "torch": {"structures", "models", "inference", "checkpoints", "engine", "hosts", "apis", "cli",
               "visualization/masks"},
     "mmcv": {"models", "datasets", "hosts", "visualization"},

@@ -12,7 +12,7 @@ SHARED_RULES = (
     Rule(r"(layernorm\..+)", r"head.blocks.\1"),
     Rule(r"query\.(.+)", r"head.query_feat.\1"),
     Rule(r"(query_updater\..+)", r"head.\1"),
-    Rule(r"(attn_mask_probs)", r"head.\1"),
+    Rule(r"attn_mask_probs", "head", "the state of an annealing that a hook sets"),
     Rule(r"upscale_block\.block\.(\d+)\.conv1\.(.+)", r"head.upscale.\1.up.\2"),
     Rule(r"upscale_block\.block\.(\d+)\.conv2\.(.+)", r"head.upscale.\1.conv.\2"),
     Rule(r"upscale_block\.block\.(\d+)\.layernorm2d\.(.+)", r"head.upscale.\1.norm.\2"),

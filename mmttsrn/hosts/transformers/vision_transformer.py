@@ -22,16 +22,13 @@ NOT_INSTALLED = (
 class _VisionPart(BaseModule):
     """Some layers of a Vision Transformer, and the rotary positions of those that have them."""
 
-    def __init__(
-        self, vit: dict, num_layers: int, recompute: bool, init_cfg: dict | list[dict] | None
-    ) -> None:
+    def __init__(self, vit: dict, num_layers: int, init_cfg: dict | list[dict] | None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.model = _build(vit, num_layers)
         self.layers: nn.ModuleList = self.model.layers
         self.patch_size: int = vit.get("patch_size", 16)
         # Without parameters: DINOv3 turns queries and keys, DINOv2 adds embeddings to patches.
         self.rotary = getattr(self.model, "rope_embeddings", None)
-        self.recompute = recompute
 
     def _take(self, *names: str) -> None:
         """Keep these children of the host's model, and let the rest go."""
@@ -48,9 +45,7 @@ class _VisionPart(BaseModule):
             # It reads nothing but the size.
             frame = tokens.new_empty(1).expand(1, 1, height, width)
             options["position_embeddings"] = self.rotary(frame)
-        return run_layer(
-            lambda x: layer(x, **options), tokens, recompute=self.recompute and self.training
-        )
+        return layer(tokens, **options)
 
 
 @MODELS.register_module()
@@ -75,7 +70,8 @@ class VisionBackbone(_VisionPart):
         self, vit: dict, recompute: bool = False, init_cfg: dict | list[dict] | None = None
     ) -> None:
         count = vit["num_hidden_layers"] - vit["num_blocks"]
-        super().__init__(vit, count, recompute, init_cfg)
+        super().__init__(vit, count, init_cfg)
+        self.recompute = recompute
         self._take("embeddings")
         self.image_size: int = vit["image_size"]
 
@@ -94,7 +90,7 @@ class VisionBackbone(_VisionPart):
         grid = (size[0] // self.patch_size, size[1] // self.patch_size)
         tokens = self.embeddings(frames)
         for layer in self.layers:
-            tokens = self._run_layer(layer, tokens, grid, None)
+            tokens = run_layer(self._run_layer, layer, tokens, grid, None, recompute=self.recompute)
         tokens = tokens.transpose(1, 2)
         num_prefix = tokens.shape[2] - grid[0] * grid[1]
         return tokens[:, :, None, :num_prefix], tokens[:, :, num_prefix:].unflatten(2, grid)
@@ -106,7 +102,6 @@ class VisionBlocks(_VisionPart):
 
     Args:
         vit: As for :class:`VisionBackbone`.
-        recompute: Compute activations anew in the backward pass, which saves memory.
         init_cfg: MMEngine initialisation.
 
     Attributes:
@@ -116,10 +111,8 @@ class VisionBlocks(_VisionPart):
         UserInputError: Transformers is not installed.
     """
 
-    def __init__(
-        self, vit: dict, recompute: bool = False, init_cfg: dict | list[dict] | None = None
-    ) -> None:
-        super().__init__(vit, vit["num_blocks"], recompute, init_cfg)
+    def __init__(self, vit: dict, init_cfg: dict | list[dict] | None = None) -> None:
+        super().__init__(vit, vit["num_blocks"], init_cfg)
         self._take("layernorm")
         self.embed_dims: int = vit["hidden_size"]
 

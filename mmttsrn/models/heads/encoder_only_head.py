@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmttsrn.models.layers import run_layer
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures, MaskFunction, SequencePredictions
 
@@ -37,9 +38,10 @@ class EncoderOnlyHead(BaseModule):
     first frame they are the learnt ones alone, or go on from ``ClipFeatures.previous``. A mask is
     the dot product of a query's embedding with the enlarged patches.
 
-    In training, class and masks are predicted before each block as well, and a query attends to
-    the patches inside that mask only: with the probability ``attn_mask_probs`` of the block, which
-    :class:`~mmttsrn.engine.hooks.MaskAnnealingHook` takes to 0, so that prediction needs no masks.
+    In training, class and masks are predicted before each block as well. With the probability
+    ``attn_mask_probs`` of the block, a query attends to the patches inside that mask only. They are
+    0 without :class:`~mmttsrn.engine.hooks.MaskAnnealingHook`, and at its end, so that prediction
+    needs no masks.
 
     Args:
         num_classes: Real classes K; the no-object class is the extra last logit.
@@ -52,6 +54,7 @@ class EncoderOnlyHead(BaseModule):
         num_instances: Queries Q.
         num_upscale: How often the patches are doubled in size for the masks.
         propagate: Hand queries on; without, each frame is predicted by itself (EoMT).
+        recompute: Compute activations anew in the backward pass, which saves memory.
         init_cfg: MMEngine initialisation.
 
     Source: VidEoMT (CVPR 2026); EoMT (CVPR 2025) for a single frame and the annealing.
@@ -70,6 +73,7 @@ class EncoderOnlyHead(BaseModule):
         num_instances: int = 200,
         num_upscale: int = 2,
         propagate: bool = True,
+        recompute: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -77,6 +81,7 @@ class EncoderOnlyHead(BaseModule):
         self.num_frames = num_frames
         self.num_instances = num_instances
         self.propagate = propagate
+        self.recompute = recompute
         self.blocks = MODELS.build(blocks)
         width = self.blocks.embed_dims
         self.query_feat = nn.Embedding(num_instances, width)
@@ -86,7 +91,8 @@ class EncoderOnlyHead(BaseModule):
             dict(cls_branch, in_channels=width, out_channels=num_classes + 1)
         )
         self.mask_branch = MODELS.build(dict(mask_branch, in_channels=width, out_channels=width))
-        self.register_buffer("attn_mask_probs", torch.ones(len(self.blocks)))
+        probabilities = torch.zeros(len(self.blocks))
+        self.register_buffer("attn_mask_probs", probabilities, persistent=False)
 
     def forward(self, features: ClipFeatures) -> list[SequencePredictions]:
         """Predictions before each block, in training only, and after the last one.
@@ -113,8 +119,9 @@ class EncoderOnlyHead(BaseModule):
             visible = None
             if self.training:
                 layers.append(self._predict(tokens, grid))
-                visible = self._visible(layers[-1], tokens.shape[1], grid, index)
-            tokens = self.blocks(index, tokens, grid, visible)
+                if self.attn_mask_probs[index] > 0:
+                    visible = self._visible(layers[-1], tokens.shape[1], grid, index)
+            tokens = run_layer(self.blocks, index, tokens, grid, visible, recompute=self.recompute)
         return [*layers, self._predict(tokens, grid)]
 
     def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> _FrameLayer:
@@ -125,7 +132,7 @@ class EncoderOnlyHead(BaseModule):
             tokens[:, : self.num_instances],
             self.cls_branch(queries),
             self.mask_branch(queries),
-            self.upscale(patches),
+            run_layer(self.upscale, patches, recompute=self.recompute),
         )
 
     @torch.no_grad()
