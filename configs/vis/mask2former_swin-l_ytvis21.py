@@ -1,14 +1,13 @@
 # Mask2Former for video with Swin-L (window 12, 384 pixels, ImageNet-21k) on YouTube-VIS 2021.
 _base_ = ["./mask2former_r50_ytvis21.py"]
 
-depths = [2, 2, 18, 2]
 model = dict(
     backbone=dict(
         _delete_=True,
         type="mmdet.SwinTransformer",
         pretrain_img_size=384,
         embed_dims=192,
-        depths=depths,
+        depths=[2, 2, 18, 2],
         num_heads=[6, 12, 24, 48],
         window_size=12,
         drop_path_rate=0.3,
@@ -24,12 +23,13 @@ model = dict(
     head=dict(num_instances=200),
 )
 
-# Keys are matched as parts of names and the longest wins, so norms of the backbone need their own.
+# Keys are matched as parts of names and the longest wins, so norms of the backbone need their own,
+# here for Swin of all sizes.
 slow = dict(lr_mult=0.1, decay_mult=0.0)
 norms = [
     "patch_embed.norm",
     "norm",
-    *(f"stages.{i}.blocks.{j}.norm" for i, depth in enumerate(depths) for j in range(depth)),
+    *(f"stages.{i}.blocks.{j}.norm" for i in range(4) for j in range(18)),
     *(f"stages.{i}.downsample.norm" for i in range(3)),
 ]
 optim_wrapper = dict(

@@ -1,4 +1,4 @@
-"""A model that is ready to predict, by the name of a release or from a config."""
+"""A model that is ready to predict: a release, one of the hub, or from a config."""
 
 from os import PathLike
 from pathlib import Path
@@ -11,8 +11,10 @@ from mmengine.model import BaseModel
 
 from mmttsrn.apis.building import build_from_config
 from mmttsrn.apis.config_file import configs_folder, load_config
+from mmttsrn.apis.hub_models import hub_checkpoint, hub_config
 from mmttsrn.checkpoints.fetching import check_published_name, fetch
 from mmttsrn.checkpoints.host_loading import local_path, safe_host_loading
+from mmttsrn.checkpoints.hub_folder import is_hub_source, open_hub_folder
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.metafile import ReleasedModel, released_models
 from mmttsrn.checkpoints.state import as_checkpoint, take_bare_names
@@ -31,9 +33,10 @@ def init_model(
     """Build a model and load its weights.
 
     Args:
-        name_or_config: Name of a released model; or path, name or content of a config.
-        checkpoint: Path, URL or hub id of the weights. By default those of the release; a config
-            alone gives random weights.
+        name_or_config: Name of a released model; ``hf://owner/repository[@revision]`` on the
+            Hugging Face hub, or a folder with the same files; or path, name or content of a config.
+        checkpoint: Path, URL or hub id of the weights. By default those of the release or of the
+            hub; a config alone gives random weights.
         device: Where the model goes.
         metafile: Metafile that lists the released models; by default those of the package.
         allow_unsafe: Read the checkpoint even if that can run code from it.
@@ -46,13 +49,18 @@ def init_model(
         UserInputError: There is no such model, config or checkpoint; a download fails or is not
             the released file; reading the checkpoint could run code; or it does not fit.
     """
-    release = None
+    release = hub = None
     if not isinstance(name_or_config, Config):
         release = list_models(metafile).get(str(name_or_config))
+        if release is None and is_hub_source(name_or_config):
+            hub = open_hub_folder(name_or_config)
     content, origin = _read_weights(release, checkpoint, allow_unsafe)
     with safe_host_loading(allow_unsafe):
-        cfg = _config_of(name_or_config, release, content, origin)
+        cfg = hub_config(hub) if hub else _config_of(name_or_config, release, content, origin)
         model = build_from_config(cfg)
+    if hub and content is None:
+        content = hub_checkpoint(hub, model.state_dict(), allow_unsafe=allow_unsafe)
+        origin = hub.name
     model.cfg, model.dataset_meta = cfg, {}
     if content is not None:
         check_checkpoint(model, content, origin)

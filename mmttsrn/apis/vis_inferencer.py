@@ -35,9 +35,9 @@ class VISInferencer:
     time: each call is a run of its own.
 
     Args:
-        model: Name of a released model; path, name or content of a config; or a model that
-            ``init_model`` gave.
-        weights: Path, URL or hub id of the weights; by default those of the release.
+        model: What ``init_model`` takes, such as the name of a released model,
+            ``hf://owner/repository`` or a config; or a model that it gave.
+        weights: Path, URL or hub id of the weights; by default those of the release or of the hub.
         device: Where the model runs; ``auto`` for the accelerator that there is, or the CPU.
         window: Frames that the model sees at once; by default as many as it takes.
         overlap: Frames that neighbouring windows share.

@@ -37,6 +37,8 @@ class LeftOut:
 class Conversion:
     """What became of a foreign checkpoint. Every name of it is in ``loaded`` or in ``left_out``.
 
+    Where its format joins tensors before, the names are those of the joined ones.
+
     Args:
         state: The converted weights by our names, as many as were found.
         loaded: Our name by foreign name.
@@ -69,6 +71,7 @@ def convert(
             the model's, or nothing fits.
     """
     _check_kind(source, kind, path)
+    source = SOURCE_FORMATS[kind].prepare(source)
     rules = SOURCE_FORMATS[kind].rules(source)
     found = {name: find_rule(name, rules) for name in source}
     targets = [rule.target for rule in found.values() if not rule.leave_out]

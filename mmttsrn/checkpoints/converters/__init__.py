@@ -2,9 +2,10 @@
 
 from mmttsrn.checkpoints.converters.detr import DETR
 from mmttsrn.checkpoints.converters.mask2former import MASK2FORMER_VIS, MASK2FORMER_VIS_D2
+from mmttsrn.checkpoints.converters.mask2former_hf import MASK2FORMER_HF
 from mmttsrn.checkpoints.converters.rules import UNKNOWN, Rule, SourceFormat, find_rule
 from mmttsrn.checkpoints.converters.twins import MMPRETRAIN_SVT, TWINS
-from mmttsrn.checkpoints.converters.videomt import VIDEOMT
+from mmttsrn.checkpoints.converters.videomt import VIDEOMT, VIDEOMT_AUTHORS
 from mmttsrn.checkpoints.converters.vistr import VISTR
 
 # By the value of ``--from``.
@@ -18,7 +19,9 @@ SOURCE_FORMATS: dict[str, SourceFormat] = {
     "vistr-r101": VISTR,
     "mask2former-vis": MASK2FORMER_VIS,
     "mask2former-vis-d2": MASK2FORMER_VIS_D2,
+    "mask2former-hf": MASK2FORMER_HF,
     "videomt": VIDEOMT,
+    "videomt-authors": VIDEOMT_AUTHORS,
 }
 
 __all__ = ["SOURCE_FORMATS", "UNKNOWN", "Rule", "SourceFormat", "find_rule"]

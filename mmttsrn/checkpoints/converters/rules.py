@@ -1,7 +1,7 @@
 """How a foreign checkpoint format names what we have."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -36,12 +36,15 @@ class SourceFormat:
         signature: Regular expression; a checkpoint of this kind has names that begin with it.
         rules: Gives the rules, the first that matches counts, for a checkpoint with these names.
         parts: The parts of our models that each checkpoint of this kind has weights for.
+        prepare: Gives the weights that the rules name, where those of the file have to be joined
+            or completed first.
     """
 
     title: str
     signature: str
     rules: Callable[[Collection[str]], Sequence[Rule]]
     parts: tuple[str, ...]
+    prepare: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
 
     def recognises(self, names: Collection[str]) -> bool:
         """Whether a checkpoint with these names can be one of this kind."""

@@ -73,6 +73,7 @@ class VisionBackbone(_VisionPart):
         super().__init__(vit, count, init_cfg)
         self.recompute = recompute
         self._take("embeddings")
+        del self.embeddings.mask_token  # of the pre-training; no step here would give it a gradient
         self.image_size: int = vit["image_size"]
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:

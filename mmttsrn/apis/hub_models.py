@@ -1,0 +1,76 @@
+"""Models of the Hugging Face hub as a config and weights of ours."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmengine.config import Config
+from torch import Tensor
+
+from mmttsrn.apis import hub_mask2former
+from mmttsrn.checkpoints.hub_folder import CONFIG, HubFolder
+from mmttsrn.checkpoints.loading import load_checkpoint_file
+from mmttsrn.checkpoints.state import named_tensors
+from mmttsrn.errors import UserInputError, input_errors
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """How a kind of model becomes one of ours.
+
+    Args:
+        config_of: Gives the whole config for a folder: the model, and ``test_dataloader`` with the
+            transforms of its frames.
+        state_of: Gives the weights by our names, for a folder, the weights by the names of its
+            file, and the state of the model that gets them.
+    """
+
+    config_of: Callable[[HubFolder], Config]
+    state_of: Callable[[HubFolder, Mapping[str, Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
+
+
+MASK2FORMER = HubModel(hub_mask2former.config_of, hub_mask2former.state_of)
+# By the ``model_type`` of config.json.
+HUB_MODELS: dict[str, HubModel] = {
+    "mask2former": MASK2FORMER,
+    "video_mask2former": MASK2FORMER,
+}
+
+
+def hub_config(folder: HubFolder) -> Config:
+    """Return the config of a model of the hub.
+
+    Raises:
+        UserInputError: It is of a kind, or has a setting, that there is no model for.
+    """
+    with input_errors(f"{folder.name}/{CONFIG}"):
+        return _kind_of(folder).config_of(folder)
+
+
+def hub_checkpoint(
+    folder: HubFolder, model_state: Mapping[str, Tensor], *, allow_unsafe: bool = False
+) -> dict[str, Any]:
+    """Return the weights of a model of the hub as a checkpoint, with the names of its classes.
+
+    Args:
+        folder: The model.
+        model_state: The state of the model that :func:`hub_config` describes.
+        allow_unsafe: Read the file even if that can run code from it.
+
+    Raises:
+        UserInputError: The weights are missing, cannot be read safely, or do not fit.
+    """
+    content = load_checkpoint_file(folder.weights, allow_unsafe=allow_unsafe)
+    weights = named_tensors(content, str(folder.weights))
+    state = _kind_of(folder).state_of(folder, weights, model_state)
+    return {"meta": {"dataset_meta": {"classes": folder.classes}}, "state_dict": state}
+
+
+def _kind_of(folder: HubFolder) -> HubModel:
+    kind = str(folder.config.get("model_type"))
+    if kind not in HUB_MODELS:
+        expected = ", ".join(HUB_MODELS)
+        raise UserInputError(
+            f"{folder.name}/{CONFIG}: model_type: expected one of {expected}, got {kind}"
+        )
+    return HUB_MODELS[kind]
