@@ -46,25 +46,18 @@ model = dict(backbone=dict(recompute=True), head=dict(recompute=True))
 first = 9  # block of the head
 decay = 0.6
 depth = 12
-embeddings = dict(lr_mult=decay**depth, decay_mult=0.0)
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-4),
     paramwise_cfg=dict(
-        custom_keys=dict(
-            _delete_=True,
+        custom_keys={
+            "_delete_": True,
+            "query_feat": dict(lr_mult=1.0, decay_mult=0.0),
+            "backbone.embeddings": dict(lr_mult=decay**depth, decay_mult=0.0),
+            **{f"backbone.layers.{i}.": dict(lr_mult=decay ** (depth - i)) for i in range(first)},
             **{
-                "backbone.embeddings": embeddings,
-                "query_feat": dict(lr_mult=1.0, decay_mult=0.0),
-                **{
-                    f"backbone.layers.{i}.": dict(lr_mult=decay ** (depth - i))
-                    for i in range(first)
-                },
-                **{
-                    f"head.blocks.layers.{i}.": dict(lr_mult=decay ** (depth - first - i))
-                    for i in range(depth - first)
-                },
+                f"head.blocks.layers.{i}.": dict(lr_mult=decay ** (depth - first - i))
+                for i in range(depth - first)
             },
-        )
-    ),
+        }
+    )
 )
 default_hooks = dict(checkpoint=dict(interval=2000, max_keep_ckpts=3))

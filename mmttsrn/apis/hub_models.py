@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from torch import Tensor
 
-from mmttsrn.apis import hub_mask2former
+from mmttsrn.apis import hub_mask2former, hub_videomt
 from mmttsrn.checkpoints.hub_folder import CONFIG, HubFolder
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.state import named_tensors
@@ -34,6 +34,7 @@ MASK2FORMER = HubModel(hub_mask2former.config_of, hub_mask2former.state_of)
 HUB_MODELS: dict[str, HubModel] = {
     "mask2former": MASK2FORMER,
     "video_mask2former": MASK2FORMER,
+    "videomt": HubModel(hub_videomt.config_of, hub_videomt.state_of),
 }
 
 

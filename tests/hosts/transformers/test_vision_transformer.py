@@ -74,6 +74,23 @@ def test_dinov3_equals_the_host_frame_by_frame() -> None:
 
 
 @torch.no_grad()
+def test_dinov3_is_the_one_that_its_authors_publish() -> None:
+    """VidEoMT of its authors runs the blocks of this model, not those of EoMT."""
+    transformers = pytest.importorskip("transformers")
+    fields = {key: DINOV3_VIT[key] for key in DINOV3_VIT if key not in ("model_type", "num_blocks")}
+    host = transformers.DINOv3ViTModel(transformers.DINOv3ViTConfig(**fields)).eval()
+    model = build_from_config(videomt_config(DINOV3_VIT | dict(layer_norm_eps=1e-5)))
+    names = {name.replace("model.layer.", "layers."): x for name, x in host.state_dict().items()}
+    names = {name.replace("layer.", "layers.", 1): x for name, x in names.items()}
+    model.backbone.load_state_dict(names, strict=False)
+    frames = noise(2)
+    prefix, patches = model.backbone(frames)
+    tokens = torch.cat([prefix.flatten(2), patches.flatten(2)], 2).transpose(1, 2)
+    expected = host(pixel_values=frames, output_hidden_states=True).hidden_states
+    torch.testing.assert_close(tokens, expected[len(model.backbone.layers)], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
 def test_a_run_that_goes_on_gives_the_same_bytes() -> None:
     _, model = twins()
     frames = noise(10)
