@@ -1,82 +1,14 @@
 """Sequences of a long video from the sequences of its overlapping clips."""
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from mmttsrn.models.task_modules.sequence_looks import FIRST_ID, NEVER, Looks, is_seen
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import FinishedFrames, InstanceSequences
-from mmttsrn.structures.instance_sequences import each_tensor
-
-NEVER = -1
-FIRST_ID = 1  # 0 is the background in pictures of ids
-
-
-@dataclass
-class _Looks:
-    """What n sequences looked like when they were seen last, to know them again.
-
-    Attributes:
-        ids: (n,) int64 ids from 1.
-        slots: (n,) int64, the query slot in which each was seen.
-        seen: (n,) int64, the last frame in which each was seen; ``NEVER`` if in none.
-        classes: (n, K+1) mean class probabilities.
-        states: (n, C) mean decoder states, or None from a decoder without.
-    """
-
-    ids: Tensor
-    slots: Tensor
-    seen: Tensor
-    classes: Tensor
-    states: Tensor | None
-
-    @classmethod
-    def of_clip(cls, start: int, clip: InstanceSequences) -> "_Looks":
-        """Take the looks of the slots of a clip, over the frames in which each is seen."""
-        seen = _is_seen(clip)
-        weights = seen.float()
-        weights[~seen.any(1)] = 1.0  # over all frames, where there is none
-        weights = weights[..., None] / weights.sum(1)[:, None, None]
-        states = None if clip.states is None else (clip.states.float() * weights).sum(1).cpu()
-        frames = torch.arange(start, start + seen.shape[1], device=seen.device)
-        last = torch.where(seen, frames, NEVER).amax(1)
-        slots = torch.arange(len(clip))
-        classes = (clip.logits.float().softmax(-1) * weights).sum(1).cpu()
-        return cls(slots + FIRST_ID, slots, last.cpu(), classes, states)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def select(self, rows: Tensor) -> "_Looks":
-        """Those of some sequences."""
-        return each_tensor(self, lambda x: x[rows])
-
-    def append(self, other: "_Looks") -> "_Looks":
-        """Both, one after the other."""
-        joined: dict[str, Any] = {
-            name: x if x is None else torch.cat([x, getattr(other, name)])
-            for name, x in vars(self).items()
-        }
-        return _Looks(**joined)
-
-    def update(self, rows: Tensor, other: "_Looks") -> None:
-        """Take the looks of ``other`` for ``rows``; of one that is not seen, only the slot."""
-        self.slots[rows] = other.slots
-        is_new = other.seen > self.seen[rows]
-        rows, other = rows[is_new], other.select(is_new)
-        self.seen[rows], self.classes[rows] = other.seen, other.classes
-        if self.states is not None and other.states is not None:
-            self.states[rows] = other.states
-
-    def similarity(self, other: "_Looks") -> Tensor:
-        """Cosine (n, m) of the states; without states 1 for the same slot, else 0."""
-        if self.states is None or other.states is None:
-            return (self.slots[:, None] == other.slots).float()
-        return F.normalize(self.states, dim=-1) @ F.normalize(other.states, dim=-1).T
 
 
 class LinkedVideo:
@@ -95,8 +27,8 @@ class LinkedVideo:
     """
 
     sequences: InstanceSequences
-    looks: _Looks
-    lost: _Looks
+    looks: Looks
+    lost: Looks
 
     def __init__(self, linker: "ClipLinker") -> None:
         self.linker = linker
@@ -119,7 +51,7 @@ class LinkedVideo:
         if parts:
             sequences, looks, lost = parts
             self.sequences = InstanceSequences(**sequences)
-            self.looks, self.lost = _Looks(**looks), _Looks(**lost)
+            self.looks, self.lost = Looks(**looks), Looks(**lost)
 
     @torch.no_grad()
     def add(self, start: int, clip: InstanceSequences) -> None:
@@ -130,7 +62,7 @@ class LinkedVideo:
                 forgotten; those that were not released are lost.
             clip: Its sequences; nothing of it is kept.
         """
-        looks = _Looks.of_clip(start, clip)
+        looks = Looks.of_clip(start, clip)
         if not self.has_clip:
             self.has_clip, self.count = True, len(clip)
             self.start = self.released = start
@@ -175,7 +107,7 @@ class LinkedVideo:
         recent = (self.lost.seen != NEVER) & (self.lost.seen >= start - self.linker.memory)
         self.lost, self.looks = self.lost.select(recent), self.looks.select(held)
 
-    def _continued(self, clip: InstanceSequences, looks: _Looks) -> tuple[Tensor, Tensor]:
+    def _continued(self, clip: InstanceSequences, looks: Looks) -> tuple[Tensor, Tensor]:
         """Rows that are held and slots of the clip that are the same by the frames they share."""
         shared = self.sequences.covered.any(0)
         if not len(self.looks) or not shared.any():
@@ -188,10 +120,10 @@ class LinkedVideo:
         return _assign(score, iou >= self.linker.min_iou)
 
     def _returned(
-        self, start: int, clip: InstanceSequences, looks: _Looks, rows: Tensor, slots: Tensor
+        self, start: int, clip: InstanceSequences, looks: Looks, rows: Tensor, slots: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Rows of sequences that are seen again, and their slots; those lost are held again."""
-        seen = _is_seen(clip).cpu()
+        seen = is_seen(clip).cpu()
         first = start + seen.int().argmax(1)
         is_candidate = seen.any(1) & (looks.classes[:, :-1].amax(-1) >= self.linker.min_score)
         is_candidate[slots] = False
@@ -275,13 +207,6 @@ class ClipLinker:
     def start(self) -> LinkedVideo:
         """Begin a video."""
         return LinkedVideo(self)
-
-
-def _is_seen(clip: InstanceSequences) -> Tensor:
-    """(S, T) bool, whether a sequence has a mask pixel in a frame; without masks, whether it is."""
-    if clip.mask_logits is None:
-        return clip.covered
-    return clip.mask_logits.flatten(2).gt(0).any(2) & clip.covered
 
 
 def _assign(score: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
