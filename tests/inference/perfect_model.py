@@ -160,6 +160,13 @@ class PerfectModel:
         )
 
 
+def assert_perfect(results: SequenceResults, video: PlantedVideo) -> None:
+    """One sequence for each object, with its class and all of its pixels."""
+    assert len(results) == len(video.masks)
+    order = [results.counts.index(counts) for counts in video.counts()]
+    assert results.labels[order].tolist() == video.labels
+
+
 def switches(results: SequenceResults, video: PlantedVideo) -> int:
     """How often the sequence that covers an object best changes between frames."""
     last: dict[int, int] = {}

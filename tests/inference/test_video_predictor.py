@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from perfect_model import PerfectModel, PlantedVideo, switches
+from perfect_model import PerfectModel, PlantedVideo, assert_perfect, switches
 
 from mmttsrn.evaluation.ytvis import evaluate_ytvis
 from mmttsrn.formats.ground_truth import read_ground_truth
@@ -35,13 +35,6 @@ def busy_video(num_frames: int = 60) -> PlantedVideo:
 
 def run(model: PerfectModel, **settings: Any) -> SequenceResults:
     return VideoPredictor(model, model.video.sizes, **settings).predict(model.video.frames())
-
-
-def assert_perfect(results: SequenceResults, video: PlantedVideo) -> None:
-    """One sequence for each object, with its class and all of its pixels."""
-    assert len(results) == len(video.masks)
-    order = [results.counts.index(counts) for counts in video.counts()]
-    assert results.labels[order].tolist() == video.labels
 
 
 def average_precision(results: SequenceResults, video: PlantedVideo) -> float:

@@ -1,7 +1,9 @@
 """Models of MMDetection as what a :class:`~mmttsrn.inference.VideoPredictor` runs."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -25,8 +27,9 @@ class Mask2FormerClips:
     """mmdet's ``Mask2FormerVideo``, clip by clip, so that memory is bounded.
 
     Scores are those of Mask2Former for video (2021): class probabilities; the best ten
-    pairs of query and class are kept. Under autocast only the backbone runs in lower precision:
-    MMCV's multi-scale deformable attention has no bfloat16 on a GPU.
+    pairs of query and class are kept. States are the queries after the decoder's norm. Under
+    autocast only the backbone runs in lower precision: MMCV's multi-scale deformable attention has
+    no bfloat16 on a GPU.
 
     Args:
         model: The model, with its published config and weights.
@@ -64,10 +67,31 @@ class Mask2FormerClips:
         sample.video_data_samples = [
             DetDataSample(metainfo=dict(batch_input_shape=size, img_shape=size)) for _ in maps
         ]
-        with torch.autocast(padding_mask.device.type, enabled=False):
-            logits, masks = self.model.track_head(levels, sample)
-        logits = logits[-1].expand(len(maps), -1, -1)  # T, Q, K+1
-        return InstanceSequences.from_clip(logits, None, masks[-1][0])
+        head = self.model.track_head
+        with (
+            torch.autocast(padding_mask.device.type, enabled=False),
+            _outputs_of(head.transformer_decoder.post_norm) as states,
+        ):
+            logits, masks = head(levels, sample)
+        # One class and state for all frames: (1, Q, ...) to (T, Q, ...).
+        logits, state = (x[-1].expand(len(maps), -1, -1) for x in (logits, states))
+        return InstanceSequences.from_clip(logits, None, masks[-1][0], state)
+
+
+@contextmanager
+def _outputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect what a module gives in this thread; others may run the same model meanwhile."""
+    thread, outputs = get_ident(), []
+
+    def collect(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        if get_ident() == thread:
+            outputs.append(output)
+
+    hook = module.register_forward_hook(collect)
+    try:
+        yield outputs
+    finally:
+        hook.remove()
 
 
 class MaskTrackFrames:

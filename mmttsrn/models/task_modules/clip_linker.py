@@ -1,82 +1,17 @@
-"""Sequences of a long video from the sequences of its overlapping clips."""
+"""Sequences of a long video from the sequences of its clips."""
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from mmttsrn.models.task_modules.sequence_looks import FIRST_ID, NEVER, Looks, is_seen
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import FinishedFrames, InstanceSequences
-from mmttsrn.structures.instance_sequences import each_tensor
 
-NEVER = -1
-FIRST_ID = 1  # 0 is the background in pictures of ids
-
-
-@dataclass
-class _Looks:
-    """What n sequences looked like when they were seen last, to know them again.
-
-    Attributes:
-        ids: (n,) int64 ids from 1.
-        slots: (n,) int64, the query slot in which each was seen.
-        seen: (n,) int64, the last frame in which each was seen; ``NEVER`` if in none.
-        classes: (n, K+1) mean class probabilities.
-        states: (n, C) mean decoder states, or None from a decoder without.
-    """
-
-    ids: Tensor
-    slots: Tensor
-    seen: Tensor
-    classes: Tensor
-    states: Tensor | None
-
-    @classmethod
-    def of_clip(cls, start: int, clip: InstanceSequences) -> "_Looks":
-        """Take the looks of the slots of a clip, over the frames in which each is seen."""
-        seen = _is_seen(clip)
-        weights = seen.float()
-        weights[~seen.any(1)] = 1.0  # over all frames, where there is none
-        weights = weights[..., None] / weights.sum(1)[:, None, None]
-        states = None if clip.states is None else (clip.states.float() * weights).sum(1).cpu()
-        frames = torch.arange(start, start + seen.shape[1], device=seen.device)
-        last = torch.where(seen, frames, NEVER).amax(1)
-        slots = torch.arange(len(clip))
-        classes = (clip.logits.float().softmax(-1) * weights).sum(1).cpu()
-        return cls(slots + FIRST_ID, slots, last.cpu(), classes, states)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def select(self, rows: Tensor) -> "_Looks":
-        """Those of some sequences."""
-        return each_tensor(self, lambda x: x[rows])
-
-    def append(self, other: "_Looks") -> "_Looks":
-        """Both, one after the other."""
-        joined: dict[str, Any] = {
-            name: x if x is None else torch.cat([x, getattr(other, name)])
-            for name, x in vars(self).items()
-        }
-        return _Looks(**joined)
-
-    def update(self, rows: Tensor, other: "_Looks") -> None:
-        """Take the looks of ``other`` for ``rows``; of one that is not seen, only the slot."""
-        self.slots[rows] = other.slots
-        is_new = other.seen > self.seen[rows]
-        rows, other = rows[is_new], other.select(is_new)
-        self.seen[rows], self.classes[rows] = other.seen, other.classes
-        if self.states is not None and other.states is not None:
-            self.states[rows] = other.states
-
-    def similarity(self, other: "_Looks") -> Tensor:
-        """Cosine (n, m) of the states; without states 1 for the same slot, else 0."""
-        if self.states is None or other.states is None:
-            return (self.slots[:, None] == other.slots).float()
-        return F.normalize(self.states, dim=-1) @ F.normalize(other.states, dim=-1).T
+# Who was seen up to the end of the last clip is preferred to who returns, by this much similarity.
+CONTINUED = 0.2
 
 
 class LinkedVideo:
@@ -95,8 +30,8 @@ class LinkedVideo:
     """
 
     sequences: InstanceSequences
-    looks: _Looks
-    lost: _Looks
+    looks: Looks
+    lost: Looks
 
     def __init__(self, linker: "ClipLinker") -> None:
         self.linker = linker
@@ -119,7 +54,7 @@ class LinkedVideo:
         if parts:
             sequences, looks, lost = parts
             self.sequences = InstanceSequences(**sequences)
-            self.looks, self.lost = _Looks(**looks), _Looks(**lost)
+            self.looks, self.lost = Looks(**looks), Looks(**lost)
 
     @torch.no_grad()
     def add(self, start: int, clip: InstanceSequences) -> None:
@@ -130,7 +65,7 @@ class LinkedVideo:
                 forgotten; those that were not released are lost.
             clip: Its sequences; nothing of it is kept.
         """
-        looks = _Looks.of_clip(start, clip)
+        looks = Looks.of_clip(start, clip)
         if not self.has_clip:
             self.has_clip, self.count = True, len(clip)
             self.start = self.released = start
@@ -139,10 +74,12 @@ class LinkedVideo:
             return
         self._forget(start)
         rows, slots = self._continued(clip, looks)
-        back, back_slots = self._returned(start, clip, looks, rows, slots)
+        back, back_slots = self._recognised(start, clip, looks, rows, slots)
         free = torch.ones(len(clip), dtype=torch.bool)
         free[slots] = free[back_slots] = False
         free &= looks.classes[:, :-1].amax(-1) >= self.linker.min_score
+        if not self._shares_frames():
+            free &= looks.seen != NEVER  # it would be forgotten with the next clip
         new = free.nonzero().squeeze(1)
         new_looks = looks.select(new)
         new_looks.ids = torch.arange(len(new)) + self.count + FIRST_ID
@@ -175,7 +112,11 @@ class LinkedVideo:
         recent = (self.lost.seen != NEVER) & (self.lost.seen >= start - self.linker.memory)
         self.lost, self.looks = self.lost.select(recent), self.looks.select(held)
 
-    def _continued(self, clip: InstanceSequences, looks: _Looks) -> tuple[Tensor, Tensor]:
+    def _shares_frames(self) -> bool:
+        """Whether the next clip shares frames with the last one, once older ones are forgotten."""
+        return self.sequences.covered.shape[1] > 0
+
+    def _continued(self, clip: InstanceSequences, looks: Looks) -> tuple[Tensor, Tensor]:
         """Rows that are held and slots of the clip that are the same by the frames they share."""
         shared = self.sequences.covered.any(0)
         if not len(self.looks) or not shared.any():
@@ -187,11 +128,14 @@ class LinkedVideo:
         score = iou + agreement.cpu() + 0.1 * self.looks.similarity(looks)
         return _assign(score, iou >= self.linker.min_iou)
 
-    def _returned(
-        self, start: int, clip: InstanceSequences, looks: _Looks, rows: Tensor, slots: Tensor
+    def _recognised(
+        self, start: int, clip: InstanceSequences, looks: Looks, rows: Tensor, slots: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Rows of sequences that are seen again, and their slots; those lost are held again."""
-        seen = _is_seen(clip).cpu()
+        """Rows of sequences that slots look like, and these slots; those lost are held again.
+
+        ``rows`` and ``slots`` have been paired by their masks.
+        """
+        seen = is_seen(clip).cpu()
         first = start + seen.int().argmax(1)
         is_candidate = seen.any(1) & (looks.classes[:, :-1].amax(-1) >= self.linker.min_score)
         is_candidate[slots] = False
@@ -202,9 +146,14 @@ class LinkedVideo:
         gap = first[columns] - known.seen[:, None]
         allowed = gone[:, None] & (known.seen[:, None] != NEVER)
         allowed = allowed & (gap > 0) & (gap <= self.linker.memory)
-        similarity = known.similarity(looks.select(columns))
+        candidates = looks.select(columns)
+        similarity = known.similarity(candidates)
+        score = known.classes @ candidates.classes.T
+        if not self._shares_frames():
+            similarity += self.linker.same_slot * (known.slots[:, None] == candidates.slots)
+            score += CONTINUED * (known.seen[:, None] == start - 1)
         allowed &= similarity >= self.linker.min_similarity
-        score = similarity + known.classes @ looks.classes[columns].T
+        score += similarity
         found, chosen = _assign(score, allowed)
         is_lost = found >= len(self.looks)
         back = found.clone()
@@ -220,9 +169,9 @@ class LinkedVideo:
 class ClipLinker:
     """Give the sequences of the clips of a video ids that hold for the whole video.
 
-    The model predicts a video clip by clip, and each clip numbers its sequences anew. Neighbouring
-    clips overlap, so that a sequence is recognised by its masks in the frames that they share (dots
-    are frames without a mask)::
+    The model predicts a video clip by clip, and each clip numbers its sequences anew. Where
+    neighbouring clips overlap, a sequence is recognised by its masks in the frames that they share
+    (dots are frames without a mask)::
 
         frame       0   1   2   3   4   5   6   7
         clip 1    [ a   a   a   a ]                 the window: two sequences are held
@@ -251,6 +200,13 @@ class ClipLinker:
 
     Every other slot whose score reaches ``min_score`` begins a sequence of its own.
 
+    Clips that share no frame, such as single frames, are linked by their queries: all sequences are
+    *returned*, by the looks of the last clip in which they were seen. A sequence that was seen in
+    the frame before the clip is preferred, and so is the same slot, by ``same_slot``, if the model
+    carries its queries from clip to clip. A slot takes part while it has a mask pixel: an empty one
+    tells nothing of its object, which has to come back, in any slot, within ``memory`` frames. What
+    a slot shows is taken as one object within a clip.
+
     Args:
         min_iou: Smallest IoU over the shared frames that joins two sequences.
         min_score: A sequence that starts after the first clip is kept when its mean score over
@@ -258,6 +214,12 @@ class ClipLinker:
         memory: Frames after which a sequence that is not seen is forgotten; 0 for no memory.
         min_similarity: Smallest cosine of the decoder states for an id to be given back. A decoder
             without states gives it back to the same query slot.
+        same_slot: Added to that cosine for the same query slot where clips share no frame. Above 0
+            for models whose queries are carried from clip to clip, so that a slot stays with its
+            object: with 0.2 the id stays down to a cosine of 0.5, below that it is a new object.
+
+    Source: matching of the queries of single frames as in MinVIS (NeurIPS 2022), which has no
+    memory, and pairs all queries, whatever they show.
     """
 
     def __init__(
@@ -266,22 +228,17 @@ class ClipLinker:
         min_score: float = 0.05,
         memory: int = 60,
         min_similarity: float = 0.7,
+        same_slot: float = 0.0,
     ) -> None:
         self.min_iou = min_iou
         self.min_score = min_score
         self.memory = memory
         self.min_similarity = min_similarity
+        self.same_slot = same_slot
 
     def start(self) -> LinkedVideo:
         """Begin a video."""
         return LinkedVideo(self)
-
-
-def _is_seen(clip: InstanceSequences) -> Tensor:
-    """(S, T) bool, whether a sequence has a mask pixel in a frame; without masks, whether it is."""
-    if clip.mask_logits is None:
-        return clip.covered
-    return clip.mask_logits.flatten(2).gt(0).any(2) & clip.covered
 
 
 def _assign(score: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:

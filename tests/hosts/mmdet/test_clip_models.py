@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from threading import Thread
 
 import mmdet
 import pytest
@@ -135,6 +136,33 @@ def test_mask2former_runs_in_windows(video: Tensor) -> None:
     predictor = VideoPredictor(clips, FrameSizes(SIZE, SIZE, SIZE), window=3, overlap=1)
     assert predictor.predict(video).num_frames == T
     assert lengths == [3, 3, 3]
+
+
+@torch.no_grad()
+def test_mask2former_gives_the_queries_that_its_classes_come_from(video: Tensor) -> None:
+    clips = clip_model_of(build("mask2former_vis/mask2former_r50_8xb2-8e_youtubevis2019.py"))
+    head = clips.model.track_head
+    norm = head.transformer_decoder.post_norm
+
+    def run_elsewhere(*_: object) -> None:
+        thread = Thread(target=norm, args=(torch.zeros(1, 12, 256),))
+        thread.start()
+        thread.join()
+
+    head.register_forward_hook(run_elsewhere)  # what another thread decodes is not taken
+    clip = clips.predict_clip(clips.frame_maps(video[:2]), torch.zeros(SIZE, dtype=torch.bool))
+    torch.testing.assert_close(head.cls_embed(clip.states), clip.logits)
+    assert clip.states.shape == (12, 2, 256)
+    assert not norm._forward_hooks
+
+
+@torch.no_grad()
+def test_mask2former_follows_its_queries_from_frame_to_frame(video: Tensor) -> None:
+    """A still picture: each query has one id for the whole video."""
+    clips = clip_model_of(build("mask2former_vis/mask2former_r50_8xb2-8e_youtubevis2019.py"))
+    predictor = VideoPredictor(clips, FrameSizes(SIZE, SIZE, SIZE), window=1)
+    predictor.predict(video[:1].expand(T, -1, -1, -1))
+    assert predictor.link.count == 12
 
 
 def test_other_models_are_refused() -> None:
