@@ -29,8 +29,7 @@ class ClipModel(Protocol):
         clip_overlap: Frames that neighbouring clips share by default.
         fill_clips: A video shorter than a clip goes back and forth until it fills one.
         has_memory: It remembers the video itself, so that its state cannot be kept.
-        propagates: A clip goes on from the states of the frame before it, so that clips share no
-            frames.
+        propagates: A frame goes on from the states of the one before, so that clips are frames.
         clip_linker: What joins the clips.
         post_processor: What scores the sequences.
     """
@@ -60,7 +59,7 @@ class ClipModel(Protocol):
             maps: Those of its frames, see :meth:`frame_maps`.
             padding_mask: (H, W) bool, true for padding.
             with_masks: Whether masks are computed.
-            previous: States (S, C) of the frame before the clip, if the model ``propagates`` them.
+            previous: States (S, C) of the frame before, if the model ``propagates`` them.
         """
 
 
@@ -107,14 +106,12 @@ class VideoPredictor:
         self.latency = self.window - 1 if latency is None else latency
         for name, value, least, most in (
             ("window", self.window, 1, model.clip_length),
-            ("overlap", overlap, 0, 0 if model.propagates else self.window - 1),
+            ("overlap", overlap, 0, self.window - 1),
             ("latency", self.latency, 0, self.window - 1),
         ):
             if not least <= value <= most:
                 raise UserInputError(f"{name}: expected {least} to {most} frames, got {value}")
         self.step_length = min(self.window - overlap, self.latency + 1)
-        if model.propagates:
-            self.window = self.step_length  # frames are predicted once
         # Frames at the end of a clip that are not final yet.
         self.held_back = self.latency + 1 - self.step_length
         height, width = sizes.unpadded
@@ -129,7 +126,7 @@ class VideoPredictor:
         self.next_end = self.latency  # last frame of the next clip
         self.num_frames = 0
         self.maps: list[Any] = []  # ``frame_maps`` of the last frames, up to a clip of them
-        self.previous: Tensor | None = None  # states (S, C) of the last frame that had a clip
+        self.previous: Tensor | None = None  # states (S, C) of the last clip, if they propagate
         self.waiting: list[Tensor] = []  # frames (3, H, W) after these, which no clip has had yet
 
     def state_dict(self) -> dict[str, Any]:
@@ -182,8 +179,6 @@ class VideoPredictor:
     def _predict_clip(self) -> None:
         """Predict the clip that ends with the last frame."""
         model = self.model
-        if model.propagates:
-            self.maps = []
         self.maps += model.frame_maps(torch.stack(self.waiting))
         padding_mask = self._padding_mask.to(self.waiting[0].device)
         self.waiting = []
@@ -195,7 +190,7 @@ class VideoPredictor:
             [self.maps[i] for i in order], padding_mask, self.with_masks, self.previous
         )
         if model.propagates and sequences.states is not None:
-            self.previous = sequences.states[:, length - 1].clone()
+            self.previous = sequences.states[:, -1]
         self.link.add(self.num_frames - length, sequences.frames(0, length))
 
     def _release(self, stop: int) -> EncodedFrames | None:

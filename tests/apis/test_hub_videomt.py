@@ -76,9 +76,7 @@ def test_a_video_is_what_transformers_makes_of_it(folder: Path) -> None:
         (dict(id2label={"0": "cat", "2": "dog"}), "id2label: expected the labels 0, 1, 2"),
     ],
 )
-def test_other_models_are_refused(
-    folder: Path, tmp_path: Path, changes: dict, says: str
-) -> None:
+def test_other_models_are_refused(folder: Path, tmp_path: Path, changes: dict, says: str) -> None:
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = json.loads((folder / "config.json").read_text())

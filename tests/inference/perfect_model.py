@@ -116,6 +116,7 @@ class PerfectModel:
     noise: float = 0.0
     fill_clips: bool = True
     has_memory: bool = False
+    propagates: bool = False
     gives: frozenset[str] = frozenset({"masks"})
     seed: int = 0
     post_processor: PostProcessor = field(default_factory=InstanceQueryPostProcessor)
@@ -131,7 +132,11 @@ class PerfectModel:
         return [int(frame[0, 0, 0]) for frame in frames]
 
     def predict_clip(
-        self, maps: Sequence[int], padding_mask: Tensor, with_masks: bool = True
+        self,
+        maps: Sequence[int],
+        padding_mask: Tensor,
+        with_masks: bool = True,
+        previous: Tensor | None = None,
     ) -> InstanceSequences:
         self.clips.append(list(maps))
         masks = self.video.masks[:, list(maps)].copy()  # n, T, H, W

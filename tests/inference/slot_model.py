@@ -36,6 +36,7 @@ class SlotModel:
     clip_overlap: int = 0
     fill_clips: bool = False
     has_memory: bool = False
+    propagates: bool = False
     gives: frozenset[str] = frozenset({"masks"})
     post_processor: PostProcessor = field(default_factory=InstanceQueryPostProcessor)
 
@@ -43,7 +44,11 @@ class SlotModel:
         return [int(frame[0, 0, 0]) for frame in frames]
 
     def predict_clip(
-        self, maps: Sequence[int], padding_mask: Tensor, with_masks: bool = True
+        self,
+        maps: Sequence[int],
+        padding_mask: Tensor,
+        with_masks: bool = True,
+        previous: Tensor | None = None,
     ) -> InstanceSequences:
         frames = np.array(maps)
         rows = self.slots[frames]  # T, Q

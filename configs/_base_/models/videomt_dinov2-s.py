@@ -73,6 +73,6 @@ model = dict(
     post_processor=dict(
         type="mmttsrn.InstanceQueryPostProcessor", null_frame_score=0.01, mask_quality=False
     ),
-    clip_linker=dict(type="mmttsrn.ClipLinker"),
+    clip_linker=dict(type="mmttsrn.ClipLinker", same_slot=0.2),
     fill_clips=False,
 )

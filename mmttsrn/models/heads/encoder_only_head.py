@@ -1,6 +1,6 @@
 """Queries among the tokens of a Vision Transformer, handed on from frame to frame: no decoder."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -55,12 +55,12 @@ class EncoderOnlyHead(BaseModule):
         num_upscale: How often the patches are doubled in size for the masks.
         propagate: Hand queries on; without, each frame is predicted by itself (EoMT).
         recompute: Compute activations anew in the backward pass, which saves memory.
-        pixel_classes: Classify every cell of the last maps as well, in training, for a dense loss.
         init_cfg: MMEngine initialisation.
 
     Source: VidEoMT (CVPR 2026); EoMT (CVPR 2025) for a single frame and the annealing.
     """
 
+    gives = frozenset({"masks"})
     attn_mask_probs: Tensor
 
     def __init__(
@@ -74,11 +74,9 @@ class EncoderOnlyHead(BaseModule):
         num_upscale: int = 2,
         propagate: bool = True,
         recompute: bool = False,
-        pixel_classes: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.gives = frozenset({"masks", "pixel_logits"} if pixel_classes else {"masks"})
         self.num_classes = num_classes
         self.num_frames = num_frames
         self.num_instances = num_instances
@@ -93,7 +91,6 @@ class EncoderOnlyHead(BaseModule):
             dict(cls_branch, in_channels=width, out_channels=num_classes + 1)
         )
         self.mask_branch = MODELS.build(dict(mask_branch, in_channels=width, out_channels=width))
-        self.pixel_branch = nn.Conv2d(width, num_classes + 1, 1) if pixel_classes else None
         probabilities = torch.zeros(len(self.blocks))
         self.register_buffer("attn_mask_probs", probabilities, persistent=False)
 
@@ -113,11 +110,7 @@ class EncoderOnlyHead(BaseModule):
             grid = (patches.shape[2], patches.shape[3])
             frames.append(self._decode_frame(torch.cat([queries, *others], 1), grid))
             previous = frames[-1][-1].states
-        layers = [_join(layer) for layer in zip(*frames, strict=True)]
-        if self.training and self.pixel_branch is not None:
-            maps = torch.stack([self.pixel_branch(frame[-1].maps) for frame in frames], 1)
-            layers[-1] = replace(layers[-1], pixel_logits=(maps,))
-        return layers
+        return [_join(layer) for layer in zip(*frames, strict=True)]
 
     def _decode_frame(self, tokens: Tensor, grid: tuple[int, int]) -> list[_FrameLayer]:
         """Run the blocks on the tokens (N, Q+P+h*w, C) of a frame."""

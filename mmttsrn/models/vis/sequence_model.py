@@ -42,7 +42,7 @@ class SequenceModel(BaseModule):
         head: Config of the head, a decoder: ``head(features)`` gives the
             :class:`SequencePredictions` of each layer, and ``gives``, ``num_classes``,
             ``num_frames`` and ``num_instances`` say what to expect of them. One with ``propagate``
-            goes on from the states of the frame before a clip.
+            goes on from the states of the frame before, and predicts videos frame by frame.
         post_processor: Config of the post-processor.
         clip_linker: Config of what joins the clips of a video longer than the head's
             ``num_frames``.
@@ -50,8 +50,7 @@ class SequenceModel(BaseModule):
             or refines those that the head gives, as a sum of logits; None for neither.
         criterion: Config of the set loss; None for a model that only predicts. The number of
             classes is added from the head.
-        clip_overlap: Frames that neighbouring clips of a video share; by default half a clip, none
-            with a head that goes on from the clip before.
+        clip_overlap: Frames that neighbouring clips of a video share; by default half a clip.
         fill_clips: A video shorter than a clip goes back and forth until it fills one, as the
             training sampler does it; otherwise the model gets a shorter clip.
 
@@ -90,13 +89,11 @@ class SequenceModel(BaseModule):
             self.criterion.check_decoder(self.head.gives, self.gives)
         self.post_processor = _part("post_processor", post_processor, TASK_UTILS)
         self.clip_linker = _part("clip_linker", clip_linker, TASK_UTILS)
-        self.clip_length: int = self.head.num_frames
         self.propagates: bool = getattr(self.head, "propagate", False)
-        most = 0 if self.propagates else self.clip_length - 1
-        self.clip_overlap = (
-            min(self.clip_length // 2, most) if clip_overlap is None else clip_overlap
-        )
-        if not 0 <= self.clip_overlap <= most:
+        self.clip_length: int = 1 if self.propagates else self.head.num_frames
+        self.clip_overlap = self.clip_length // 2 if clip_overlap is None else clip_overlap
+        if not 0 <= self.clip_overlap < self.clip_length:
+            most = self.clip_length - 1
             raise UserInputError(f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {most}")
         self.fill_clips = fill_clips
         self.has_memory = False
@@ -107,9 +104,10 @@ class SequenceModel(BaseModule):
         Raises:
             UserInputError: The clips are longer than ``head.num_frames``.
         """
-        if frames.shape[1] > self.clip_length:
+        if frames.shape[1] > self.head.num_frames:
             raise UserInputError(
-                f"model.head.num_frames={self.clip_length}, but a clip has {frames.shape[1]} frames"
+                f"model.head.num_frames={self.head.num_frames}, "
+                f"but a clip has {frames.shape[1]} frames"
             )
         maps = self.backbone(frames.flatten(0, 1))
         return self._fuse([m.unflatten(0, frames.shape[:2]) for m in maps], padding_mask)

@@ -27,23 +27,21 @@ def raw_outputs(model: TTSRN, frames: Tensor, **settings: Any) -> tuple[Tensor, 
     for frame in frames:
         predictor.step(frame)
     predictor.finish()
-    assert not any(len(clip.covered[0]) > predictor.window for clip in outputs)
     parts = [(c.logits.transpose(0, 1), c.mask_logits.transpose(0, 1)) for c in outputs]
     logits, masks = map(torch.cat, zip(*parts, strict=True))
     return logits, masks
 
 
-@pytest.mark.parametrize("settings", [{}, {"window": 1}, {"window": 4, "latency": 2}], ids=str)
 @torch.no_grad()
-def test_streaming_equals_the_whole_video_at_once(settings: dict[str, Any]) -> None:
+def test_streaming_equals_the_whole_video_at_once() -> None:
     host, model = twins()
     frames = noise(11)
     expected = host(pixel_values_videos=frames[None])
-    logits, masks = raw_outputs(model, frames, **settings)
+    logits, masks = raw_outputs(model, frames)
     torch.testing.assert_close(logits, expected.class_queries_logits, atol=1e-5, rtol=0)
     torch.testing.assert_close(masks, expected.masks_queries_logits, atol=1e-5, rtol=0)
     # The frames before count, so that the order of the frames matters.
-    reverse, _ = raw_outputs(model, frames.flip(0), **settings)
+    reverse, _ = raw_outputs(model, frames.flip(0))
     assert (reverse.flip(0) - logits).abs().max() > 1e-3
 
 
@@ -98,27 +96,27 @@ def test_a_run_that_goes_on_gives_the_same_bytes() -> None:
     def parts_of(predictor: VideoPredictor, frames: Tensor) -> list[EncodedFrames | None]:
         return [predictor.step(frame) for frame in frames]
 
-    whole = VideoPredictor(model.core, SIZES, window=3)
+    whole = VideoPredictor(model.core, SIZES)
     parts = [*parts_of(whole, frames), whole.finish()]
     for stop in (1, 3, 5):
-        first = VideoPredictor(model.core, SIZES, window=3)
+        first = VideoPredictor(model.core, SIZES)
         begun = parts_of(first, frames[:stop])
         file = io.BytesIO()
         torch.save(first.state_dict(), file)
         file.seek(0)
-        second = VideoPredictor(model.core, SIZES, window=3)
+        second = VideoPredictor(model.core, SIZES)
         second.load_state_dict(torch.load(file))
         again = [*begun, *parts_of(second, frames[stop:]), second.finish()]
         assert str(again) == str(parts)
         assert str(second.scores()) == str(whole.scores())
 
 
-def test_windows_share_no_frames() -> None:
+def test_a_window_is_a_frame() -> None:
     _, model = twins()
     for settings, message in (
         (dict(overlap=1), "overlap: expected 0 to 0 frames, got 1"),
-        (dict(window=6), "window: expected 1 to 5 frames, got 6"),
-        (dict(window=3, latency=3), "latency: expected 0 to 2 frames, got 3"),
+        (dict(window=2), "window: expected 1 to 1 frames, got 2"),
+        (dict(latency=1), "latency: expected 0 to 0 frames, got 1"),
     ):
         with pytest.raises(UserInputError, match=message):
             VideoPredictor(model.core, SIZES, **settings)
