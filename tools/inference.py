@@ -49,8 +49,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="see above")
-    parser.add_argument("--model", required=True, help="released model, or config")
-    parser.add_argument("--weights", help="path, URL or hub id; those of the release without it")
+    parser.add_argument(
+        "--model", required=True, help="released model, config, hf://owner/repository or its folder"
+    )
+    parser.add_argument(
+        "--weights", help="path, URL or hub id; those of the release or hub without it"
+    )
     parser.add_argument(
         "--out",
         type=Path,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Test through Slurm.
 #   bash tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [arguments of tools/test.py]
+# In place of CHECKPOINT, --model=hf://OWNER/REPOSITORY tests a model of the hub.
 # GPUS, GPUS_PER_NODE, CPUS_PER_TASK set the resources; SRUN_ARGS holds more arguments of srun.
 set -euo pipefail
 

@@ -27,8 +27,9 @@ def set_frame_steps(cfg: Config, folder: HubFolder) -> None:
         UserInputError: The processor does something else; the line names file and field.
     """
     fields, place = folder.preprocessing, f"{folder.name}/{folder.preprocessor}"
-    if fields.get("do_center_crop"):
-        raise UserInputError(f"{place}: do_center_crop: cropping is not supported")
+    for key in ("do_center_crop", "pad_size"):
+        if fields.get(key):
+            raise UserInputError(f"{place}: {key}: not supported, got {fields[key]}")
     clip_step = cfg.test_dataloader.dataset.pipeline[0]
     steps = [step for step in clip_step.transforms if not step.type.endswith("Resize")]
     if fields.get("do_resize", True):

@@ -48,6 +48,17 @@ def hub_config(folder: HubFolder) -> Config:
         return _kind_of(folder).config_of(folder)
 
 
+def use_hub_model(cfg: Config, folder: HubFolder) -> None:
+    """Let a config test a model of the hub on its data, with the frames that this model wants.
+
+    Raises:
+        UserInputError: See :func:`hub_config`.
+    """
+    own = hub_config(folder)
+    cfg.model = own.model
+    cfg.test_dataloader.dataset.pipeline = own.test_dataloader.dataset.pipeline
+
+
 def hub_checkpoint(
     folder: HubFolder, model_state: Mapping[str, Tensor], *, allow_unsafe: bool = False
 ) -> dict[str, Any]:

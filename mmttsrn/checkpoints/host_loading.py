@@ -48,6 +48,10 @@ class CheckpointReader:
             self._read_ahead[source] = read_checkpoint(source, allow_unsafe=self.allow_unsafe)
         return self._read_ahead[source]
 
+    def keep(self, source: str, checkpoint: dict[str, Any]) -> None:
+        """Keep a checkpoint that was made, for MMEngine to get it under the name ``source``."""
+        self._read_ahead[source] = checkpoint
+
     def forget(self, source: str) -> None:
         """Drop a checkpoint that was read ahead."""
         self._read_ahead.pop(source, None)

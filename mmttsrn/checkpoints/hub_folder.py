@@ -114,10 +114,11 @@ def _find(folder: str, files: Sequence[str]) -> Path:
 
 def _is_absent(error: BaseException | None) -> bool:
     """Whether the hub has said that a repository has no such file."""
-    from huggingface_hub import errors  # here: it takes long to import
+    from huggingface_hub import utils  # here: it takes long to import
 
-    return isinstance(error, errors.EntryNotFoundError) and not isinstance(
-        error, errors.LocalEntryNotFoundError
+    # The hub that cannot be reached counts as an entry that is not found on this machine.
+    return isinstance(error, utils.EntryNotFoundError) and not isinstance(
+        error, utils.LocalEntryNotFoundError
     )
 
 

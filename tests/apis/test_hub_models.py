@@ -128,7 +128,8 @@ def test_other_models_are_refused(tmp_path: Path, changes: dict, says: str) -> N
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        (dict(do_center_crop=True), "do_center_crop: cropping is not supported"),
+        (dict(do_center_crop=True), "do_center_crop: not supported"),
+        (dict(pad_size=dict(height=64, width=64)), "pad_size: not supported"),
         (dict(size=dict(shortest_edge=64)), "size: expected height and width, or shortest_edge"),
         (dict(size=64), "size: expected height and width, or shortest_edge"),
         (dict(resample=4), "resample: expected one of [0, 1, 2, 3], got 4"),
