@@ -21,10 +21,12 @@ from mmttsrn.structures import FrameSizes, SequenceResults
 PATCH, GRID = 8, 6
 SIZE = PATCH * GRID
 SIZES = FrameSizes((SIZE, SIZE), (SIZE, SIZE), (SIZE, SIZE))
-COLOURS, TEXTURES = 3, 12
+COLOURS, TEXTURES = 3, 21
 WIDTH = 32
 TEXTURE_DIMS = slice(8, 8 + TEXTURES)
-IS_PATCH, BONUS = 31, 20  # what tells patches from queries, and what makes queries look at them
+# Where patches have their colour, and queries the one that they look for; of no colour are patches
+# without an object, which a dimension of all patches keeps from being normalised to noise.
+COLOUR_DIMS, WANTED_DIMS, IS_PATCH = slice(0, COLOURS), slice(4, 4 + COLOURS), 31
 VIT = dict(
     model_type="videomt",
     hidden_size=WIDTH,
@@ -63,28 +65,28 @@ def model() -> TTSRN:
     model = build_from_config(cfg)
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
-    block, head, eye = model.head.blocks.layers[0], model.head, torch.eye(WIDTH)
-    colour_dims, texture_dims = torch.zeros(WIDTH), torch.zeros(WIDTH)
-    colour_dims[:COLOURS], texture_dims[TEXTURE_DIMS] = 1, 1
+    block, head = model.head.blocks.layers[0], model.head
+    projection = model.backbone.embeddings.patch_embeddings.projection
     with torch.no_grad():
-        projection = model.backbone.embeddings.patch_embeddings.projection
         for colour in range(COLOURS):
             projection.weight[colour, colour] = 2 / PATCH**2
-        projection.bias[IS_PATCH] = 4
         projection.weight[TEXTURE_DIMS] = PATTERNS.view(TEXTURES, 1, PATCH, PATCH) / PATCH**2
+        projection.bias[IS_PATCH] = 4
         for norm in (block.norm1, head.blocks.layernorm):
             norm.weight.fill_(1)
-        block.attention.q_proj.weight.copy_(eye * colour_dims * 30)
-        block.attention.q_proj.bias[BONUS] = 200
-        block.attention.k_proj.weight.copy_(eye * colour_dims)
-        block.attention.k_proj.weight[BONUS, IS_PATCH] = 1
-        block.attention.v_proj.weight.copy_(eye * texture_dims * 3)
-        block.attention.out_proj.weight.copy_(eye)
         block.layer_scale1.lambda1.fill_(1)
-        head.query_feat.weight.copy_(eye[:COLOURS])
-        head.query_updater.weight.copy_(eye * texture_dims * 0.3)
-        head.mask_branch.layers[0].weight.copy_(eye * colour_dims)
-        head.cls_branch.layers[0].bias.copy_(torch.tensor([5.0, 0.0]))
+        # What a norm adds to all colours is no colour, and to all textures no texture.
+        contrast = 1.5 * torch.eye(COLOURS) - 0.5
+        textures = torch.eye(TEXTURES) - 1 / TEXTURES
+        block.attention.q_proj.weight[COLOUR_DIMS, WANTED_DIMS] = 30 * contrast
+        block.attention.k_proj.weight[COLOUR_DIMS, COLOUR_DIMS] = torch.eye(COLOURS)
+        block.attention.v_proj.weight[TEXTURE_DIMS, TEXTURE_DIMS] = 3 * textures
+        block.attention.out_proj.weight.copy_(torch.eye(WIDTH))
+        head.query_feat.weight[:, WANTED_DIMS] = torch.eye(COLOURS)
+        head.query_updater.weight[TEXTURE_DIMS, TEXTURE_DIMS] = 0.3 * torch.eye(TEXTURES)
+        head.mask_branch.layers[0].weight[COLOUR_DIMS, WANTED_DIMS] = contrast
+        head.mask_branch.layers[0].bias[IS_PATCH] = -0.2
+        head.cls_branch.layers[0].bias[0] = 5
     return model
 
 
@@ -116,12 +118,12 @@ def ids_of(results: SequenceResults, objects: list[Planted]) -> list[set[int]]:
 
 
 def scene(seed: int, num_frames: int = 240) -> list[Planted]:
-    """Objects of all textures in each colour, one after the other; some come back."""
+    """An object of each texture, a colour's one after the other; some come back."""
     generator = np.random.default_rng(seed)
     objects = []
     for colour in range(COLOURS):
         start, mine = int(generator.integers(4)), []
-        for texture in generator.permutation(TEXTURES)[:7].tolist():
+        for texture in range(colour, TEXTURES, COLOURS):
             stop = start + int(generator.integers(5, 15))
             mine.append(Planted(colour, texture, [*range(start, stop)]))
             start = stop + int(generator.integers(0, 4))
@@ -140,7 +142,7 @@ def test_ids_are_constant_and_unique(model: TTSRN, seed: int) -> None:
     results = VideoPredictor(model.core, SIZES).predict(draw(objects, 240))
     ids = ids_of(results, objects)
     assert [len(i) for i in ids] == [1] * len(objects), ids
-    assert len(set.union(*ids)) == len(objects) > 6 * COLOURS
+    assert len(set.union(*ids)) == len(objects) == TEXTURES
 
 
 def test_memory_of_a_predictor_does_not_grow(model: TTSRN) -> None:
