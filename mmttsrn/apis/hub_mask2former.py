@@ -4,16 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
-from torch import Tensor
 
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.apis.hub_frames import set_frame_steps
-from mmttsrn.checkpoints.conversion import convert
-from mmttsrn.checkpoints.converters import UNKNOWN
 from mmttsrn.checkpoints.hub_folder import CONFIG, HubFolder
 from mmttsrn.errors import UserInputError, input_errors
 
-KIND = "mask2former-hf"
 # What is changed for each model.
 BASE = "mask2former_swin-t_ytvis19"
 # What Transformers takes where a file leaves a field out.
@@ -76,27 +72,6 @@ def config_of(folder: HubFolder) -> Config:
     cfg.model.pixel_decoder.decoder.in_channels = widths
     set_frame_steps(cfg, folder)
     return cfg
-
-
-def state_of(
-    folder: HubFolder, weights: Mapping[str, Tensor], model_state: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Return the weights by our names.
-
-    Args:
-        folder: The model.
-        weights: Its weights by the names of the file.
-        model_state: The state of the model that gets them.
-
-    Raises:
-        UserInputError: The file holds other weights than its ``config.json`` says.
-    """
-    path = str(folder.weights)
-    conversion = convert(weights, KIND, model_state, path)
-    for name, entry in conversion.left_out.items():
-        if entry.part or entry.reason == UNKNOWN:
-            raise UserInputError(f"{path}: {name} does not fit {CONFIG}: {entry.reason}")
-    return conversion.state
 
 
 def _check_fixed(fields: Mapping[str, Any], fixed: Mapping[str, Any], place: str) -> None:

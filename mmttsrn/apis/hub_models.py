@@ -8,6 +8,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmttsrn.apis import hub_mask2former, hub_videomt
+from mmttsrn.checkpoints.conversion import convert
 from mmttsrn.checkpoints.hub_folder import CONFIG, HubFolder
 from mmttsrn.checkpoints.loading import load_checkpoint_file
 from mmttsrn.checkpoints.state import named_tensors
@@ -21,20 +22,19 @@ class HubModel:
     Args:
         config_of: Gives the whole config for a folder: the model, and ``test_dataloader`` with the
             transforms of its frames.
-        state_of: Gives the weights by our names, for a folder, the weights by the names of its
-            file, and the state of the model that gets them.
+        source_format: Key of ``SOURCE_FORMATS``, by which its weights are converted.
     """
 
     config_of: Callable[[HubFolder], Config]
-    state_of: Callable[[HubFolder, Mapping[str, Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
+    source_format: str
 
 
-MASK2FORMER = HubModel(hub_mask2former.config_of, hub_mask2former.state_of)
+MASK2FORMER = HubModel(hub_mask2former.config_of, "mask2former-hf")
 # By the ``model_type`` of config.json.
 HUB_MODELS: dict[str, HubModel] = {
     "mask2former": MASK2FORMER,
     "video_mask2former": MASK2FORMER,
-    "videomt": HubModel(hub_videomt.config_of, hub_videomt.state_of),
+    "videomt": HubModel(hub_videomt.config_of, "videomt"),
 }
 
 
@@ -72,10 +72,14 @@ def hub_checkpoint(
     Raises:
         UserInputError: The weights are missing, cannot be read safely, or do not fit.
     """
-    content = load_checkpoint_file(folder.weights, allow_unsafe=allow_unsafe)
-    weights = named_tensors(content, str(folder.weights))
-    state = _kind_of(folder).state_of(folder, weights, model_state)
-    return {"meta": {"dataset_meta": {"classes": folder.classes}}, "state_dict": state}
+    path = str(folder.weights)
+    content = load_checkpoint_file(path, allow_unsafe=allow_unsafe)
+    weights = named_tensors(content, path)
+    conversion = convert(weights, _kind_of(folder).source_format, model_state, path)
+    for name, entry in conversion.left_out.items():
+        if not entry.by_rule:
+            raise UserInputError(f"{path}: {name} does not fit {CONFIG}: {entry.reason}")
+    return {"meta": {"dataset_meta": {"classes": folder.classes}}, "state_dict": conversion.state}
 
 
 def _kind_of(folder: HubFolder) -> HubModel:

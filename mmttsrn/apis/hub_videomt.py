@@ -1,15 +1,11 @@
 """VidEoMT of the hub as a model of ours."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
-from torch import Tensor
 
 from mmttsrn.apis.config_file import load_config
 from mmttsrn.apis.hub_frames import set_frame_steps
-from mmttsrn.checkpoints.conversion import convert
-from mmttsrn.checkpoints.converters import UNKNOWN
 from mmttsrn.checkpoints.hub_folder import CONFIG, HubFolder
 from mmttsrn.errors import UserInputError
 
@@ -61,15 +57,3 @@ def config_of(folder: HubFolder) -> Config:
     model.head.mask_branch.hidden_channels = [vit["hidden_size"]] * 2
     set_frame_steps(cfg, folder)
     return cfg
-
-
-def state_of(
-    folder: HubFolder, weights: Mapping[str, Tensor], model_state: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Return the weights by our names."""
-    path = str(folder.weights)
-    conversion = convert(weights, "videomt", model_state, path)
-    for name, entry in conversion.left_out.items():
-        if entry.reason == UNKNOWN:
-            raise UserInputError(f"{path}: {name} does not fit {CONFIG}: {entry.reason}")
-    return conversion.state

@@ -27,10 +27,12 @@ class LeftOut:
     Args:
         part: The part of our model that it would belong to; empty if we have none.
         reason: Why it is left out; what differs among tensors stands behind a colon.
+        by_rule: Whether that is so for each checkpoint of the format.
     """
 
     part: str
     reason: str
+    by_rule: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,11 @@ def _left_out(
     layers = {name: rule.target.rpartition(".")[0] for name, rule in found.items()}
     misfits = {layers[name] for name, reason in reasons.items() if reason}
     return {
-        name: LeftOut(part_of(rule.target), reasons[name] or "the rest of its layer does not fit")
+        name: LeftOut(
+            part_of(rule.target),
+            reasons[name] or "the rest of its layer does not fit",
+            bool(rule.leave_out) and rule.leave_out != UNKNOWN,
+        )
         for name, rule in found.items()
         if layers[name] in misfits
     }
