@@ -23,38 +23,48 @@ class HubModel:
         config_of: Gives the whole config for a folder: the model, and ``test_dataloader`` with the
             transforms of its frames.
         source_format: Key of ``SOURCE_FORMATS``, by which its weights are converted.
+        num_results: Pairs of sequence and class that the published evaluation keeps of a video.
     """
 
     config_of: Callable[[HubFolder], Config]
     source_format: str
+    num_results: int
 
 
-MASK2FORMER = HubModel(hub_mask2former.config_of, "mask2former-hf")
+MASK2FORMER = HubModel(hub_mask2former.config_of, "mask2former-hf", 10)
 # By the ``model_type`` of config.json.
 HUB_MODELS: dict[str, HubModel] = {
     "mask2former": MASK2FORMER,
     "video_mask2former": MASK2FORMER,
-    "videomt": HubModel(hub_videomt.config_of, "videomt"),
+    "videomt": HubModel(hub_videomt.config_of, "videomt", 20),
 }
 
 
 def hub_config(folder: HubFolder) -> Config:
-    """Return the config of a model of the hub.
+    """Return the config of a model of the hub, to predict videos of any length.
+
+    Each sequence is a result, as its best class; frames in which no class reaches 0.01 are hidden.
 
     Raises:
         UserInputError: It is of a kind, or has a setting, that there is no model for.
     """
     with input_errors(f"{folder.name}/{CONFIG}"):
-        return _kind_of(folder).config_of(folder)
+        cfg = _kind_of(folder).config_of(folder)
+    cfg.model.post_processor.update(top_k=None, null_frame_score=0.01)
+    return cfg
 
 
 def use_hub_model(cfg: Config, folder: HubFolder) -> None:
-    """Let a config test a model of the hub on its data, with the frames that this model wants.
+    """Let a config test a model of the hub on its data, as its authors do.
+
+    The frames are those that the model wants. The best pairs of sequence and class are kept, as
+    many as in the published evaluation, and no frame is hidden.
 
     Raises:
         UserInputError: See :func:`hub_config`.
     """
     own = hub_config(folder)
+    own.model.post_processor.update(top_k=_kind_of(folder).num_results, null_frame_score=0.0)
     cfg.model = own.model
     cfg.test_dataloader.dataset.pipeline = own.test_dataloader.dataset.pipeline
 

@@ -12,7 +12,8 @@ from made_videos import grey_frames
 from PIL import Image
 
 from mmttsrn.apis import VISInferencer, init_model
-from mmttsrn.apis.hub_models import hub_config
+from mmttsrn.apis.config_file import load_config
+from mmttsrn.apis.hub_models import hub_config, use_hub_model
 from mmttsrn.checkpoints.hub_folder import open_hub_folder
 from mmttsrn.errors import UserInputError
 
@@ -161,3 +162,12 @@ def test_weights_of_another_model_are_refused(folder: Path, tmp_path, changes, s
     with pytest.raises(UserInputError) as error:
         init_model(tmp_path)
     assert says in str(error.value)
+
+
+def test_all_sequences_are_results_but_in_the_published_evaluation(folder: Path) -> None:
+    hub = open_hub_folder(folder)
+    assert hub_config(hub).model.post_processor.top_k is None
+    tested = load_config("ttsrn_ytvis19")
+    use_hub_model(tested, hub)
+    assert tested.model.post_processor.top_k == 10
+    assert tested.model.post_processor.null_frame_score == 0
