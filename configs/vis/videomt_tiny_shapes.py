@@ -28,6 +28,11 @@ test_pipeline = [
     {{_base_.pack_inputs}},
 ]
 
+lr = 5e-4
+train_cfg = dict(max_iters=1700)
+optim_wrapper = dict(optimizer=dict(lr=lr))
+param_scheduler = [dict(type="OneCycleLR", eta_max=lr, pct_start=0.1, by_epoch=False)]
+
 train_dataloader = dict(
     batch_size=4,
     dataset=dict(
