@@ -34,7 +34,7 @@ class SourceFormat:
     Args:
         title: What it is, for messages.
         signature: Regular expression; a checkpoint of this kind has names that begin with it.
-        rules: Gives the rules, the first that matches counts, for a checkpoint with these names.
+        rules: Gives the rules, the first that matches counts, for these weights by name.
         parts: The parts of our models that each checkpoint of this kind has weights for.
         prepare: Gives the weights that the rules name, where those of the file have to be joined
             or completed first.
@@ -42,7 +42,7 @@ class SourceFormat:
 
     title: str
     signature: str
-    rules: Callable[[Collection[str]], Sequence[Rule]]
+    rules: Callable[[Mapping[str, Tensor]], Sequence[Rule]]
     parts: tuple[str, ...]
     prepare: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
 

@@ -6,6 +6,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmttsrn.checkpoints.state import bare_model
 from mmttsrn.registry import HOOKS
 
 
@@ -24,11 +25,7 @@ class MaskAnnealingHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Set the probabilities of this iteration."""
-        probabilities = self._model(runner).head.attn_mask_probs
+        probabilities = bare_model(runner.model).get_submodule("head").attn_mask_probs
         count = len(probabilities)
         progress = runner.iter / runner.max_iters * (count + 2) - 1 - torch.arange(count)
         probabilities.copy_((1 - progress.clamp(0, 1)) ** self.power)
-
-    @staticmethod
-    def _model(runner: Runner) -> Any:
-        return getattr(runner.model, "module", runner.model)

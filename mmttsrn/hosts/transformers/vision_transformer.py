@@ -25,7 +25,7 @@ class _VisionPart(BaseModule):
     def __init__(self, vit: dict, num_layers: int, init_cfg: dict | list[dict] | None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.model = _build(vit, num_layers)
-        self.layers: nn.ModuleList = self.model.layers
+        self.layers: Any = self.model.layers
         self.patch_size: int = vit.get("patch_size", 16)
         # Without parameters: DINOv3 turns queries and keys, DINOv2 adds embeddings to patches.
         self.rotary = getattr(self.model, "rope_embeddings", None)
