@@ -63,6 +63,8 @@ def find_config(name: str) -> Path:
     if matches:
         names = ", ".join(PREFIX + path.relative_to(root).as_posix() for path in matches)
         raise UserInputError(f"{name}: expected the name of one config, got that of {names}")
+    if Path(name).is_dir():
+        raise UserInputError(f"{name}: there is no config.json in this folder; name a config file")
     stems = [path.stem for path in shipped]
     close = difflib.get_close_matches(Path(wanted).stem, stems, n=1)
     hint = f"did you mean {close[0]}?" if close else f"configs: {', '.join(stems)}"

@@ -64,8 +64,8 @@ class HubFolder:
 
 
 def is_hub_source(source: str | PathLike[str]) -> bool:
-    """Return whether this names a model of the hub, or a folder, which can be nothing else."""
-    return str(source).startswith("hf://") or Path(source).expanduser().is_dir()
+    """Return whether this names a model of the hub, or a folder that holds one."""
+    return str(source).startswith("hf://") or (Path(source).expanduser() / CONFIG).is_file()
 
 
 def open_hub_folder(source: str | PathLike[str]) -> HubFolder:

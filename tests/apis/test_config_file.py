@@ -57,3 +57,8 @@ def test_a_config_of_a_host_that_is_not_installed_names_the_command() -> None:
 def test_a_file_name_means_the_config_of_the_first_host() -> None:
     assert find_config("ttsrn_ytvis19").parent.name == "vis"
     assert find_config("mmttsrn::mmtrack/ttsrn_ytvis19.py").parent.name == "mmtrack"
+
+
+def test_a_folder_without_a_model_of_the_hub_says_what_it_lacks(tmp_path) -> None:
+    with pytest.raises(UserInputError, match=r"there is no config\.json in this folder"):
+        find_config(str(tmp_path))

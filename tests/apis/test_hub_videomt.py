@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_videos import grey_frames
+from made_videos import grey_frames, write_video
 from PIL import Image
 from tiny_videomt import SIZE, VIT, host_model
 
-from mmttsrn.apis import VISInferencer, init_model
+from mmttsrn.apis import VISInferencer, init_model, video_files
+from mmttsrn.apis.video_files import predict_to_files, result_paths
 from mmttsrn.errors import UserInputError
+from mmttsrn.formats.videos import FrameSource
+from mmttsrn.structures import FrameResults
 
 CLASSES = ("cat", "dog", "bird")
 PREPROCESSING = dict(
@@ -93,7 +96,7 @@ def test_weights_of_another_model_are_refused(folder: Path, tmp_path: Path) -> N
     for changes, says in (
         (dict(num_hidden_layers=6), "a backbone with"),
         (dict(id2label={str(i): f"class {i}" for i in range(7)}), "other classes"),
-        (dict(num_queries=3), ""),
+        (dict(num_queries=3), "query.weight does not fit config.json: of another shape"),
     ):
         (tmp_path / "config.json").write_text(json.dumps(config | changes))
         with pytest.raises(UserInputError, match=says):
@@ -109,3 +112,32 @@ def test_frames_of_another_size_than_the_positions_are_refused(
     (tmp_path / "video_preprocessor_config.json").write_text(other)
     with pytest.raises(UserInputError, match="image_size=64: expected square frames"):
         list(VISInferencer(tmp_path, device="cpu")(grey_frames(2)))
+
+
+def test_a_run_that_was_interrupted_goes_on_to_the_same_bytes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video_files, "SAVE_SECONDS", 0.0)
+    source = write_video(tmp_path / "video.mp4", grey_frames(12))
+    inferencer = VISInferencer(folder, device="cpu", score_thr=0.0)
+    seen: list[int] = []
+
+    def stop(results: FrameResults, source: FrameSource) -> None:
+        if results.index == 7:
+            raise KeyboardInterrupt
+
+    paths = result_paths(tmp_path / "out", ["json", "csv"])
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_files(inferencer, str(source), paths, on_frame=stop)
+    for stem, resume in (("out", True), ("whole", False)):
+        predict_to_files(
+            inferencer,
+            str(source),
+            result_paths(tmp_path / stem, ["json", "csv"]),
+            on_frame=lambda results, source: seen.append(results.index),
+            resume=resume,
+        )
+    assert 0 < seen[0] <= 7, "it went on"
+    for kind in ("json", "csv"):
+        one, other = (tmp_path / f"{stem}.{kind}" for stem in ("out", "whole"))
+        assert one.read_text() == other.read_text()
