@@ -1,5 +1,8 @@
 """A VidEoMT that runs in milliseconds, and the model of Transformers with its weights."""
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,12 +29,22 @@ VIT: dict[str, Any] = dict(
 # With positions that turn queries and keys.
 DINOV3_VIT = VIT | dict(model_type="eomt_dinov3", intermediate_size=64)
 Q, K = 6, 3
+PREPROCESSING = dict(
+    do_resize=True,
+    size=dict(height=SIZE, width=SIZE),
+    resample=2,
+    do_rescale=True,
+    rescale_factor=1 / 255,
+    do_normalize=True,
+    image_mean=[0.485, 0.456, 0.406],
+    image_std=[0.229, 0.224, 0.225],
+)
 
 
 def videomt_config(vit: dict[str, Any] = VIT, **head: Any) -> Config:
     """The config of VidEoMT-S at the size of ``vit``."""
     cfg = Config.fromfile(configs_folder() / "_base_/models/videomt_dinov2-s.py")
-    cfg.model.backbone.vit = cfg.model.head.blocks.vit = Config(vit)
+    cfg.model.backbone.vit, cfg.model.head.blocks.vit = dict(vit), dict(vit)
     width = vit["hidden_size"]
     cfg.model.head.mask_branch.hidden_channels = [width, width]
     cfg.model.head.update(dict(num_classes=K, num_instances=Q) | head)
@@ -57,6 +70,15 @@ def twins(vit: dict[str, Any] = VIT, **head: Any) -> tuple[nn.Module, TTSRN]:
     state = convert(host.state_dict(), "videomt", model.state_dict(), "random").state
     model.load_state_dict(state, strict=False)
     return host, model
+
+
+def write_hub_folder(path: Path, classes: Sequence[str]) -> Path:
+    """A folder as the hub has it, with the model of Transformers and random weights."""
+    host = host_model(VIT, num_classes=len(classes))
+    host.config.id2label = dict(enumerate(classes))
+    host.save_pretrained(path)
+    (path / "video_preprocessor_config.json").write_text(json.dumps(PREPROCESSING))
+    return path
 
 
 def noise(num_frames: int, size: int = SIZE) -> Tensor:

@@ -60,4 +60,5 @@ optim_wrapper = dict(
         }
     )
 )
+auto_scale_lr = dict(base_batch_size=8)
 default_hooks = dict(checkpoint=dict(interval=2000, max_keep_ckpts=3))

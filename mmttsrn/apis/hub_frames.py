@@ -12,7 +12,7 @@ from mmttsrn.errors import UserInputError, input_errors
 FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 
 
-def set_frame_steps(cfg: Config, folder: HubFolder) -> None:
+def set_frame_steps(cfg: Config, folder: HubFolder, size_divisor: int = 1) -> None:
     """Let the test pipeline and the preprocessor of a config do what a processor does.
 
     Frames are resized by Pillow, as there. They are padded to multiples of ``size_divisor``, as the
@@ -22,6 +22,7 @@ def set_frame_steps(cfg: Config, folder: HubFolder) -> None:
         cfg: The config, changed in place. The first step of its test pipeline has the transforms
             of single frames.
         folder: The model.
+        size_divisor: What its processor pads to where its file does not say.
 
     Raises:
         UserInputError: The processor does something else; the line names file and field.
@@ -41,13 +42,12 @@ def set_frame_steps(cfg: Config, folder: HubFolder) -> None:
     if fields.get("do_normalize", True):
         mean = _three_numbers(fields, "image_mean", place)
         std = _three_numbers(fields, "image_std", place)
+    preprocessor = cfg.model.data_preprocessor
     with input_errors(f"{place}: rescale_factor"):
-        cfg.model.data_preprocessor.update(
-            mean=[number / factor for number in mean],
-            std=[number / factor for number in std],
-            bgr_to_rgb=True,
-            pad_size_divisor=int(fields.get("size_divisor") or 1),
-        )
+        preprocessor.mean, preprocessor.std = ([x / factor for x in xs] for xs in (mean, std))
+    preprocessor.bgr_to_rgb = True
+    with input_errors(f"{place}: size_divisor"):
+        preprocessor.pad_size_divisor = int(fields.get("size_divisor", size_divisor) or 1)
 
 
 def _resize(fields: dict[str, Any], place: str) -> dict[str, Any]:

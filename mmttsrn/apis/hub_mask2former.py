@@ -61,7 +61,6 @@ def config_of(folder: HubFolder) -> Config:
     num_classes = len(folder.classes)
     cfg.merge_from_dict(
         {
-            "num_classes": num_classes,
             "model.head.num_classes": num_classes,
             **_swin_settings(swin),
             **_pixel_decoder_settings(fields),
@@ -70,7 +69,7 @@ def config_of(folder: HubFolder) -> Config:
     )
     widths = [swin["embed_dim"] * 2**stage for stage in range(4)]
     cfg.model.pixel_decoder.decoder.in_channels = widths
-    set_frame_steps(cfg, folder)
+    set_frame_steps(cfg, folder, size_divisor=32)
     return cfg
 
 

@@ -58,13 +58,14 @@ def use_hub_model(cfg: Config, folder: HubFolder) -> None:
     """Let a config test a model of the hub on its data, as its authors do.
 
     The frames are those that the model wants. The best pairs of sequence and class are kept, as
-    many as in the published evaluation, and no frame is hidden.
+    many as in the published evaluation, and no frame is hidden, however low its score.
 
     Raises:
         UserInputError: See :func:`hub_config`.
     """
     own = hub_config(folder)
     own.model.post_processor.update(top_k=_kind_of(folder).num_results, null_frame_score=0.0)
+    own.model.clip_linker.min_score = 0.0
     cfg.model = own.model
     cfg.test_dataloader.dataset.pipeline = own.test_dataloader.dataset.pipeline
 

@@ -36,19 +36,18 @@ def config_of(folder: HubFolder) -> Config:
     """
     vit = {key: folder.config.get(key, default) for key, default in VIT_DEFAULTS.items()}
     head = {key: folder.config.get(key, default) for key, default in HEAD_DEFAULTS.items()}
-    expected = {"image_size": int, "patch_size": int}
-    for key, kind in expected.items():
-        if not isinstance(vit[key], kind):
-            raise UserInputError(
-                f"{folder.name}/{CONFIG}: {key}: expected a whole number, got {vit[key]!r}"
-            )
+    for key, default in (VIT_DEFAULTS | HEAD_DEFAULTS).items():
+        value = (vit | head)[key]
+        if not isinstance(value, type(default)):
+            kind = type(default).__name__
+            raise UserInputError(f"{folder.name}/{CONFIG}: {key}: expected {kind}, got {value!r}")
     if head["hidden_act"] != "gelu":
         raise UserInputError(
             f"{folder.name}/{CONFIG}: hidden_act: expected gelu, got {head['hidden_act']!r}"
         )
     cfg = load_config(BASE)
     model = cfg.model
-    model.backbone.vit = model.head.blocks.vit = Config(vit)
+    model.backbone.vit, model.head.blocks.vit = vit, dict(vit)
     model.head.update(
         num_classes=len(folder.classes),
         num_instances=head["num_queries"],

@@ -9,6 +9,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import barrier, get_rank
+
 from mmttsrn.checkpoints.fetching import cached_path, fetch, is_remote
 from mmttsrn.errors import UserInputError, input_errors
 
@@ -41,12 +43,19 @@ class HubFolder:
 
     @cached_property
     def weights(self) -> Path:
-        """The file of the weights, downloaded when it is asked for.
+        """The file of the weights, downloaded when it is asked for; by the first process first.
 
         Raises:
             UserInputError: There is none, or it cannot be downloaded.
         """
-        return _find(self.name, WEIGHTS)
+        is_first = get_rank() == 0
+        if not is_first:
+            barrier()
+        try:
+            return _find(self.name, WEIGHTS)
+        finally:
+            if is_first:
+                barrier()
 
     @property
     def classes(self) -> list[str]:

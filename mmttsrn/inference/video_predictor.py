@@ -189,7 +189,8 @@ class VideoPredictor:
         sequences = model.predict_clip(
             [self.maps[i] for i in order], padding_mask, self.with_masks, self.previous
         )
-        if model.propagates and sequences.states is not None:
+        if model.propagates:
+            assert sequences.states is not None
             self.previous = sequences.states[:, -1]
         self.link.add(self.num_frames - length, sequences.frames(0, length))
 

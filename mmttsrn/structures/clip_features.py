@@ -13,7 +13,8 @@ class ClipFeatures:
         memory: Encoder output (N, T, h, w, C) at the coarsest stride.
         positions: Position encodings (N, T, h, w, C) of the memory cells; None without a neck.
         padding_mask: (N, T, h, w) bool, true where a memory cell is padding.
-        fine_maps: Backbone maps (N, T, C_i, H_i, W_i), from the finest (stride 4) on.
+        fine_maps: The other maps of the backbone (N, T, C_i, H_i, W_i), from the finest (stride 4)
+            on; of a Vision Transformer its prefix tokens, as a map of one row.
         levels: Maps of a pixel decoder (N, T, C, H_i, W_i), from the coarsest on; empty without.
         mask_features: Its map (N, T, C_m, H/4, W/4) that masks are read from; None without one.
         previous: Decoder states (N, Q, C) of the frame before the clip, for heads that go on from

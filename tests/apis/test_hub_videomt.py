@@ -8,7 +8,7 @@ import pytest
 import torch
 from made_videos import grey_frames, write_video
 from PIL import Image
-from tiny_videomt import SIZE, VIT, host_model
+from tiny_videomt import PREPROCESSING, SIZE, write_hub_folder
 
 from mmttsrn.apis import VISInferencer, init_model, video_files
 from mmttsrn.apis.video_files import predict_to_files, result_paths
@@ -17,26 +17,11 @@ from mmttsrn.formats.videos import FrameSource
 from mmttsrn.structures import FrameResults
 
 CLASSES = ("cat", "dog", "bird")
-PREPROCESSING = dict(
-    do_resize=True,
-    size=dict(height=SIZE, width=SIZE),
-    resample=2,
-    do_rescale=True,
-    rescale_factor=1 / 255,
-    do_normalize=True,
-    image_mean=[0.485, 0.456, 0.406],
-    image_std=[0.229, 0.224, 0.225],
-)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("hub") / "videomt"
-    host = host_model(VIT, num_classes=len(CLASSES))
-    host.config.id2label = dict(enumerate(CLASSES))
-    host.save_pretrained(path)
-    (path / "video_preprocessor_config.json").write_text(json.dumps(PREPROCESSING))
-    return path
+    return write_hub_folder(tmp_path_factory.mktemp("hub") / "videomt", CLASSES)
 
 
 @torch.no_grad()
@@ -72,10 +57,9 @@ def test_a_video_is_what_transformers_makes_of_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        (dict(image_size=[64, 64]), "image_size: expected a whole number, got [64, 64]"),
+        (dict(image_size=[64, 64]), "image_size: expected int, got [64, 64]"),
         (dict(hidden_act="relu"), "hidden_act: expected gelu, got 'relu'"),
-        (dict(num_hidden_layers="x"), ""),
-        (dict(num_attention_heads=5), ""),
+        (dict(num_hidden_layers="x"), "num_hidden_layers: expected int, got 'x'"),
         (dict(id2label={"0": "cat", "2": "dog"}), "id2label: expected the labels 0, 1, 2"),
     ],
 )
@@ -86,7 +70,7 @@ def test_other_models_are_refused(folder: Path, tmp_path: Path, changes: dict, s
     (tmp_path / "config.json").write_text(json.dumps(config | changes))
     with pytest.raises(UserInputError) as error:
         init_model(tmp_path)
-    assert str(error.value).startswith(f"{tmp_path}/config.json: {says}" if says else "")
+    assert str(error.value).startswith(f"{tmp_path}/config.json: {says}")
 
 
 def test_weights_of_another_model_are_refused(folder: Path, tmp_path: Path) -> None:

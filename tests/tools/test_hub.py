@@ -11,10 +11,11 @@ import torch
 from hub_folders import CLASSES as HUB_CLASSES
 from hub_folders import CONFIG, random_state, write_folder, write_model
 from made_videos import grey_frames, write_video
+from tiny_videomt import write_hub_folder
 
 from mmttsrn.apis import init_model
 from mmttsrn.apis.config_file import load_config
-from mmttsrn.apis.hub_models import hub_config
+from mmttsrn.apis.hub_models import hub_config, use_hub_model
 from mmttsrn.checkpoints.hub_folder import open_hub_folder
 from mmttsrn.datasets.synthetic import CLASSES, write_moving_shapes
 
@@ -65,6 +66,16 @@ def test_inference_with_a_broken_folder(run_tool, tmp_path: Path) -> None:
     assert errors[-1].startswith(f"error: {tmp_path}/config.json: model_type: expected one of")
 
 
+def test_videomt_is_tested_on_the_data_of_a_config(run_tool, data: Path, tmp_path: Path) -> None:
+    folder = write_hub_folder(tmp_path / "hub", CLASSES)
+    run = tmp_path / "run"
+    status, _, errors = run_tool("test.py", data, "--model", folder, "--work-dir", run)
+    assert status == 0, errors
+    found = json.loads((run / "results.json").read_text())
+    assert {entry["video_id"] for entry in found} == {1, 2}
+    assert len({entry["id"] for entry in found}) > 1
+
+
 def test_a_hub_model_is_tested_on_the_data_of_a_config(
     run_tool, data: Path, folder: Path, tmp_path: Path
 ) -> None:
@@ -76,11 +87,7 @@ def test_a_hub_model_is_tested_on_the_data_of_a_config(
     assert found
 
     cfg = load_config(str(data))
-    own = hub_config(open_hub_folder(folder))
-    cfg.model, cfg.test_dataloader.dataset.pipeline = (
-        own.model,
-        own.test_dataloader.dataset.pipeline,
-    )
+    use_hub_model(cfg, open_hub_folder(folder))
     cfg.dump(tmp_path / "whole.py")
     meta = {"dataset_meta": {"classes": list(CLASSES[::-1])}}
     torch.save({"meta": meta, "state_dict": random_state(folder)}, tmp_path / "whole.pth")

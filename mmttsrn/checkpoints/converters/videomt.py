@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from mmttsrn.checkpoints.converters.rules import Rule, SourceFormat
+from mmttsrn.errors import UserInputError
 
 LAYER = "layers."
 SHARED_RULES = (
@@ -25,9 +26,15 @@ SHARED_RULES = (
 
 
 def videomt_rules(state: Mapping[str, Tensor]) -> Sequence[Rule]:
-    """Rules of a checkpoint, whose last layers, those with a mask probability, are our head's."""
+    """Rules of a checkpoint, whose last layers, those with a mask probability, are our head's.
+
+    Raises:
+        UserInputError: It does not tell how many these are.
+    """
+    if "attn_mask_probs" not in state:
+        raise UserInputError("attn_mask_probs: not in the checkpoint, which has one for each block")
     count = len({name.split(".")[1] for name in state if name.startswith(LAYER)})
-    first = count - len(state.get("attn_mask_probs", ()))
+    first = count - len(state["attn_mask_probs"])
     return (
         *(Rule(rf"layers\.{i}\.(.+)", rf"backbone.layers.{i}.\1") for i in range(first)),
         *(

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from mmttsrn.structures import InstanceSequences
 # Longer clips than this are not what mmdet's model is trained on (2 frames) and take much memory.
 MASK2FORMER_FRAMES = 8
 CODE_BITS = 32  # of track ids
+_REGISTERING = Lock()
 
 
 class Mask2FormerClips:
@@ -87,7 +88,8 @@ def _outputs_of(module: nn.Module) -> Iterator[list[Tensor]]:
         if get_ident() == thread:
             outputs.append(output)
 
-    hook = module.register_forward_hook(collect)
+    with _REGISTERING:  # PyTorch counts hooks without a lock
+        hook = module.register_forward_hook(collect)
     try:
         yield outputs
     finally:

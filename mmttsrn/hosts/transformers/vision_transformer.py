@@ -14,9 +14,7 @@ CLASSES = {
     "videomt": ("VideomtConfig", "VideomtForUniversalSegmentation"),
     "eomt_dinov3": ("EomtDinov3Config", "EomtDinov3ForUniversalSegmentation"),
 }
-NOT_INSTALLED = (
-    'VidEoMT needs Transformers, which is not installed: pip install "mmttsrn[transformers]"'
-)
+NOT_INSTALLED = 'VidEoMT needs Transformers from 5.8 on: pip install "transformers>=5.8"'
 
 
 class _VisionPart(BaseModule):
@@ -26,14 +24,13 @@ class _VisionPart(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.model = _build(vit, num_layers)
         self.layers: Any = self.model.layers
-        self.patch_size: int = vit.get("patch_size", 16)
+        self.patch_size: int = vit["patch_size"]
         # Without parameters: DINOv3 turns queries and keys, DINOv2 adds embeddings to patches.
         self.rotary = getattr(self.model, "rope_embeddings", None)
 
-    def _take(self, *names: str) -> None:
-        """Keep these children of the host's model, and let the rest go."""
-        for name in names:
-            setattr(self, name, getattr(self.model, name))
+    def _keep_only(self, name: str) -> None:
+        """Keep this child of the model of Transformers, and let the rest go."""
+        setattr(self, name, getattr(self.model, name))
         del self.model
 
     def _run_layer(
@@ -72,7 +69,7 @@ class VisionBackbone(_VisionPart):
         count = vit["num_hidden_layers"] - vit["num_blocks"]
         super().__init__(vit, count, init_cfg)
         self.recompute = recompute
-        self._take("embeddings")
+        self._keep_only("embeddings")
         del self.embeddings.mask_token  # of the pre-training; no step here would give it a gradient
         self.image_size: int = vit["image_size"]
 
@@ -82,7 +79,12 @@ class VisionBackbone(_VisionPart):
         Raises:
             UserInputError: The frames have another size than the positions that were learnt.
         """
-        size = tuple(frames.shape[-2:])
+        size = (frames.shape[-2], frames.shape[-1])
+        if size[0] % self.patch_size or size[1] % self.patch_size:
+            raise UserInputError(
+                f"model.backbone.vit.patch_size={self.patch_size}: frames of {size[1]}x{size[0]} "
+                "are no multiple of it; set the scale of Resize, or pad_size_divisor"
+            )
         if self.rotary is None and size != (self.image_size, self.image_size):
             raise UserInputError(
                 f"model.backbone.vit.image_size={self.image_size}: expected square frames of this "
@@ -114,7 +116,7 @@ class VisionBlocks(_VisionPart):
 
     def __init__(self, vit: dict, init_cfg: dict | list[dict] | None = None) -> None:
         super().__init__(vit, vit["num_blocks"], init_cfg)
-        self._take("layernorm")
+        self._keep_only("layernorm")
         self.embed_dims: int = vit["hidden_size"]
 
     def __len__(self) -> int:
@@ -140,14 +142,19 @@ class VisionBlocks(_VisionPart):
 
 
 def _build(vit: dict, num_layers: int) -> nn.Module:
-    """Build the host's model with some of the layers, and random weights."""
+    """Build the model of Transformers with some of the layers, and random weights."""
     kind = vit.get("model_type")
     if kind not in CLASSES:
         raise UserInputError(f"vit.model_type: expected {' or '.join(CLASSES)}, got {kind!r}")
     try:
         import transformers
-    except ImportError as error:
+
+        config_class, model_class = (getattr(transformers, name) for name in CLASSES[kind])
+    except (ImportError, AttributeError) as error:
         raise UserInputError(NOT_INSTALLED) from error
     options = {key: value for key, value in vit.items() if key != "model_type"}
-    config_class, model_class = (getattr(transformers, name) for name in CLASSES[kind])
-    return model_class(config_class(**options | dict(num_hidden_layers=num_layers, num_queries=1)))
+    options |= dict(num_hidden_layers=num_layers, num_queries=1)
+    if kind == "eomt_dinov3":
+        # Drawn at each call, which would give the blocks of a frame different positions.
+        options["pos_embed_rescale"] = None
+    return model_class(config_class(**options))

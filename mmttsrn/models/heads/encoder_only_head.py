@@ -53,7 +53,8 @@ class EncoderOnlyHead(BaseModule):
         num_frames: Largest clip length T.
         num_instances: Queries Q.
         num_upscale: How often the patches are doubled in size for the masks.
-        propagate: Hand queries on; without, each frame is predicted by itself (EoMT).
+        propagate: Hand queries on, which clips of two frames or more train; without, each frame is
+            predicted by itself (EoMT).
         recompute: Compute activations anew in the backward pass, which saves memory.
         init_cfg: MMEngine initialisation.
 
@@ -178,16 +179,13 @@ def _mask_function(embeddings: Tensor, maps: list[Tensor]) -> MaskFunction:
     """Masks from embeddings (N, T, Q, C) and T maps (N, C, H', W'), clip by clip."""
 
     def masks(rows: Tensor) -> Tensor:
-        clips = [
-            torch.stack(
-                [
-                    torch.einsum("qc,chw->qhw", embeddings[clip, t, rows[rows[:, 0] == clip, 1]], m)
-                    for t, m in enumerate(frame[clip] for frame in maps)
-                ],
-                1,
+        clips = []
+        for clip, wanted in enumerate(embeddings):
+            queries = wanted[:, rows[rows[:, 0] == clip, 1]]  # T, m, C
+            pairs = zip(queries, maps, strict=True)
+            clips.append(
+                torch.stack([torch.einsum("qc,chw->qhw", q, m[clip]) for q, m in pairs], 1)
             )
-            for clip in range(len(embeddings))
-        ]
         order = rows[:, 0].argsort(stable=True).argsort()
         return torch.cat(clips)[order]
 

@@ -10,7 +10,8 @@ from mmttsrn.models.task_modules.sequence_looks import FIRST_ID, NEVER, Looks, i
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import FinishedFrames, InstanceSequences
 
-# Who was seen up to the end of the last clip is preferred to who returns, by this much similarity.
+# A sequence that was seen up to the end of the last clip is preferred to one that returns, by this
+# much similarity.
 CONTINUED = 0.2
 
 
@@ -203,15 +204,17 @@ class ClipLinker:
     Clips that share no frame, such as single frames, are linked by their queries: all sequences are
     *returned*, by the looks of the last clip in which they were seen. A sequence that was seen in
     the frame before the clip is preferred, and so is the same slot, by ``same_slot``, if the model
-    carries its queries from clip to clip. A slot takes part while it has a mask pixel: an empty one
-    tells nothing of its object, which has to come back, in any slot, within ``memory`` frames. What
-    a slot shows is taken as one object within a clip.
+    carries its queries from clip to clip. A slot takes part in the clips in which it has a mask
+    pixel and its score reaches ``min_score``: an empty one tells nothing of its object, which has
+    to come back, in any slot, within ``memory`` frames. What a slot shows is taken as one object
+    within a clip.
 
     Args:
         min_iou: Smallest IoU over the shared frames that joins two sequences.
         min_score: A sequence that starts after the first clip is kept when its mean score over
             its clip reaches this; bounds the number of sequences of a long video.
-        memory: Frames after which a sequence that is not seen is forgotten; 0 for no memory.
+        memory: Frames after which a sequence that is not seen is forgotten; 0 for no memory, with
+            which clips that share no frame are not joined.
         min_similarity: Smallest cosine of the decoder states for an id to be given back. A decoder
             without states gives it back to the same query slot.
         same_slot: Added to that cosine for the same query slot where clips share no frame. Above 0

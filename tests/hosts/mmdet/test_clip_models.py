@@ -157,14 +157,6 @@ def test_mask2former_gives_the_queries_that_its_classes_come_from(video: Tensor)
 
 
 @torch.no_grad()
-def test_mask2former_follows_its_queries_from_frame_to_frame(video: Tensor) -> None:
-    """A still picture: each query has one id for the whole video."""
-    clips = clip_model_of(build("mask2former_vis/mask2former_r50_8xb2-8e_youtubevis2019.py"))
-    predictor = VideoPredictor(clips, FrameSizes(SIZE, SIZE, SIZE), window=1)
-    predictor.predict(video[:1].expand(T, -1, -1, -1))
-    assert predictor.link.count == 12
-
-
 def test_other_models_are_refused() -> None:
     with pytest.raises(UserInputError, match="got Linear"):
         clip_model_of(nn.Linear(1, 1))

@@ -126,6 +126,10 @@ def test_frames_of_another_size_are_refused() -> None:
     _, model = twins()
     with pytest.raises(UserInputError, match=r"image_size=64: .* got 80x64; set the scale"):
         model.backbone(torch.zeros(1, 3, 64, 80))
+    _, model = twins(DINOV3_VIT)
+    assert model.backbone(torch.zeros(1, 3, 64, 80))[1].shape[-2:] == (4, 5)
+    with pytest.raises(UserInputError, match="patch_size=16: frames of 84x64 are no multiple"):
+        model.backbone(torch.zeros(1, 3, 64, 84))
 
 
 def test_an_unknown_kind_is_refused() -> None:
@@ -138,7 +142,7 @@ def test_without_transformers_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(UserInputError, match=r'^[^\n]*pip install "mmttsrn\[transformers\]"$'):
+    with pytest.raises(UserInputError, match=r'^[^\n]*pip install "transformers>=5.8"$'):
         build_from_config(videomt_config())
 
 
