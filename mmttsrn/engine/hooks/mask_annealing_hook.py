@@ -25,7 +25,8 @@ class MaskAnnealingHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Set the probabilities of this iteration."""
-        probabilities = bare_model(runner.model).get_submodule("head").attn_mask_probs
+        head: Any = bare_model(runner.model).get_submodule("head")
+        probabilities = head.attn_mask_probs
         count = len(probabilities)
         progress = runner.iter / runner.max_iters * (count + 2) - 1 - torch.arange(count)
         probabilities.copy_((1 - progress.clamp(0, 1)) ** self.power)
