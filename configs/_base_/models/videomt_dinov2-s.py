@@ -1,4 +1,6 @@
 # VidEoMT with the Vision Transformer of DINOv2-S: no neck, no decoder; needs Transformers.
+_base_ = ["./mask2former_r50.py"]
+
 vit = dict(
     model_type="videomt",
     hidden_size=384,
@@ -11,17 +13,11 @@ vit = dict(
 )
 
 model = dict(
-    type="mmttsrn.TTSRN",
-    data_preprocessor=dict(
-        type="mmdet.TrackDataPreprocessor",
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_mask=True,
-        pad_size_divisor=1,
-    ),
-    backbone=dict(type="mmttsrn.VisionBackbone", vit=vit),
+    data_preprocessor=dict(pad_size_divisor=1),
+    backbone=dict(_delete_=True, type="mmttsrn.VisionBackbone", vit=vit),
+    pixel_decoder=None,
     head=dict(
+        _delete_=True,
         type="mmttsrn.EncoderOnlyHead",
         num_classes=40,
         num_frames=5,
@@ -33,46 +29,13 @@ model = dict(
         ),
     ),
     criterion=dict(
-        type="mmttsrn.SequenceSetLoss",
-        matcher=dict(
-            type="mmttsrn.InstanceSequenceMatcher",
-            costs=[
-                dict(type="mmttsrn.SequenceClassCost", weight=2.0, absent_as_first=False),
-                dict(type="mmttsrn.SequenceMaskCost", weight=5.0, num_points=12544),
-                dict(type="mmttsrn.SequenceDiceCost", weight=5.0, num_points=12544),
-            ],
-        ),
         terms=dict(
-            loss_cls=dict(
-                type="mmttsrn.FrameClassTerm",
-                no_object_weight=0.1,
-                loss=dict(type="mmdet.CrossEntropyLoss", loss_weight=2.0),
-            ),
-            loss_mask=dict(
-                type="mmttsrn.SequencePixelTerm",
-                num_points=12544,
-                oversample_ratio=3.0,
-                importance_ratio=0.75,
-                loss=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True, loss_weight=5.0),
-            ),
-            loss_dice=dict(
-                type="mmttsrn.SequenceRegionTerm",
-                num_points=12544,
-                oversample_ratio=3.0,
-                importance_ratio=0.75,
-                loss=dict(
-                    type="mmdet.DiceLoss",
-                    use_sigmoid=True,
-                    naive_dice=True,
-                    eps=1.0,
-                    loss_weight=5.0,
-                ),
-            ),
-        ),
+            # A query has a class of its own in each frame.
+            loss_cls=dict(type="mmttsrn.FrameClassTerm"),
+            loss_mask=dict(loss=dict(loss_weight=5.0)),
+            loss_dice=dict(loss=dict(loss_weight=5.0)),
+        )
     ),
-    post_processor=dict(
-        type="mmttsrn.InstanceQueryPostProcessor", null_frame_score=0.01, mask_quality=False
-    ),
-    clip_linker=dict(type="mmttsrn.ClipLinker", same_slot=0.2),
-    fill_clips=False,
+    post_processor=dict(null_frame_score=0.01, top_k=None),
+    clip_linker=dict(same_slot=0.2),
 )
