@@ -7,14 +7,17 @@ DATA ?=
 PY := "$(VENV)/bin/python"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-mmtrack test test-slow test-mmtrack demo lint clean
+.PHONY: help setup setup-mmtrack setup-transformers test test-slow test-mmtrack test-transformers \
+	demo lint clean
 
 help:
 	@echo 'make setup           build $(VENV): tested versions, MMCV ops compiled (about 6 minutes once)'
 	@echo 'make setup-mmtrack   add MMTracking 1.0.0rc1 to it, a second host'
+	@echo 'make setup-transformers  add Transformers to it, for VidEoMT'
 	@echo 'make test            run the tests'
 	@echo 'make test-slow       run the slow tests'
 	@echo 'make test-mmtrack    run the tests that need MMTracking'
+	@echo 'make test-transformers   run the tests that need Transformers'
 	@echo 'make demo            train, evaluate and draw on embedded data; DATA=folder for your own'
 	@echo 'make lint            ruff and mypy'
 	@echo 'make clean           remove caches and build output, not $(VENV) or work_dirs'
@@ -29,6 +32,9 @@ setup-mmtrack: setup
 	$(PY) -m pip install --quiet --no-deps -r requirements/mmtrack.txt -c requirements/constraints.txt
 	$(PY) -m mmttsrn.hosts.mmtrack_importing
 
+setup-transformers: setup
+	$(PY) -m pip install --quiet -r requirements/transformers.txt -c "$(VENV)/constraints.txt"
+
 test: setup
 	$(PY) -m pytest
 
@@ -37,6 +43,10 @@ test-slow: setup
 
 test-mmtrack: setup-mmtrack
 	$(PY) -m pytest tests/hosts/mmtrack
+
+test-transformers: setup-transformers
+	$(PY) -m pytest tests/hosts/transformers tests/apis/test_hub_parity.py \
+		tests/apis/test_hub_videomt.py tests/checkpoints/test_videomt.py tests/tools/test_hub.py
 
 demo: setup
 	$(PY) tools/demo.py $(if $(DATA),--data "$(DATA)")

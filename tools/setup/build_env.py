@@ -89,7 +89,7 @@ def install_packages(pip: PipRunner, venv: Path, torch: str) -> None:
     constraints = write_constraints(venv, torch_pin=f"torch=={found}")
 
     print("[2/4] packages", flush=True)
-    names = ("runtime", "hosts_runtime", "transformers", "tests", "lint")
+    names = ("runtime", "hosts_runtime", "tests", "lint")
     files = [f for name in names for f in ("-r", str(REQUIREMENTS / f"{name}.txt"))]
     pip.install(*files, "onedl-mmengine", "-c", str(constraints))
 
