@@ -14,6 +14,8 @@ from mmttsrn.errors import UserInputError
 
 CLASS_LAYER = {"head.cls_branch.layers.0.weight", "head.cls_branch.layers.0.bias"}
 
+pytest.importorskip("transformers")
+
 
 def test_every_tensor_has_its_place() -> None:
     source, model = host_model().state_dict(), build_from_config(videomt_config()).state_dict()

@@ -153,7 +153,7 @@ def test_planted_objects_keep_their_ids_over_a_long_video(
 
     numbered = with_frame_numbers(model, monkeypatch)
 
-    def squares_in(maps: list, padding_mask: Tensor, with_masks: bool):
+    def squares_in(maps: list, padding_mask: Tensor, with_masks: bool, previous: None):
         numbers = [numbered(frame) for frame in maps]
         logits, boxes = torch.zeros(1, 4, 4, 4), torch.full((1, 4, 4, 4), 0.5)
         logits[..., -1] = 8.0
