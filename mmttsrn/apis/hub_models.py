@@ -31,6 +31,8 @@ class HubModel:
     num_results: int
 
 
+# Mask2Former is trained on 2 frames and tested on whole videos, of which 36 take 11 GB.
+WINDOW = 8
 MASK2FORMER = HubModel(hub_mask2former.config_of, "mask2former-hf", 10)
 # By the ``model_type`` of config.json.
 HUB_MODELS: dict[str, HubModel] = {
@@ -44,13 +46,14 @@ def hub_config(folder: HubFolder) -> Config:
     """Return the config of a model of the hub, to predict videos of any length.
 
     Each sequence is a result, as its best class; frames in which no class reaches 0.01 are hidden.
+    Windows have at most ``WINDOW`` frames.
 
     Raises:
         UserInputError: It is of a kind, or has a setting, that there is no model for.
     """
-    with input_errors(f"{folder.name}/{CONFIG}"):
-        cfg = _kind_of(folder).config_of(folder)
+    cfg = _own_config(folder)
     cfg.model.post_processor.update(top_k=None, null_frame_score=0.01)
+    cfg.model.head.num_frames = min(cfg.model.head.num_frames, WINDOW)
     return cfg
 
 
@@ -63,7 +66,7 @@ def use_hub_model(cfg: Config, folder: HubFolder) -> None:
     Raises:
         UserInputError: See :func:`hub_config`.
     """
-    own = hub_config(folder)
+    own = _own_config(folder)
     own.model.post_processor.update(top_k=_kind_of(folder).num_results, null_frame_score=0.0)
     own.model.clip_linker.min_score = 0.0
     cfg.model = own.model
@@ -91,6 +94,11 @@ def hub_checkpoint(
         if not entry.by_rule:
             raise UserInputError(f"{path}: {name} does not fit {CONFIG}: {entry.reason}")
     return {"meta": {"dataset_meta": {"classes": folder.classes}}, "state_dict": conversion.state}
+
+
+def _own_config(folder: HubFolder) -> Config:
+    with input_errors(f"{folder.name}/{CONFIG}"):
+        return _kind_of(folder).config_of(folder)
 
 
 def _kind_of(folder: HubFolder) -> HubModel:

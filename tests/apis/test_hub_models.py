@@ -167,7 +167,9 @@ def test_weights_of_another_model_are_refused(folder: Path, tmp_path, changes, s
 def test_all_sequences_are_results_but_in_the_published_evaluation(folder: Path) -> None:
     hub = open_hub_folder(folder)
     assert hub_config(hub).model.post_processor.top_k is None
+    assert hub_config(hub).model.head.num_frames == 8
     tested = load_config("ttsrn_ytvis19")
     use_hub_model(tested, hub)
     assert tested.model.post_processor.top_k == 10
     assert tested.model.post_processor.null_frame_score == 0
+    assert tested.model.head.num_frames == 36
