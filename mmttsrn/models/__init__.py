@@ -1,6 +1,6 @@
 """Model parts, each a registry module."""
 
-from mmttsrn.models.backbones import TwinsSVT
+from mmttsrn.models.backbones import EfficientNetLite, TwinsSVT
 from mmttsrn.models.heads import InstanceSequenceHead, MaskedAttentionHead, MLPBranch, SirenBranch
 from mmttsrn.models.layers import SineLayer, SinePositionEncoding3D
 from mmttsrn.models.losses import SequenceSetLoss, SmoothedGIoULoss
@@ -17,6 +17,7 @@ from mmttsrn.models.vis import SequenceModel
 
 __all__ = [
     "ClipLinker",
+    "EfficientNetLite",
     "FPNPixelDecoder",
     "FramePixelDecoder",
     "InstanceQueryPostProcessor",

@@ -1,6 +1,7 @@
 """Foreign checkpoint formats, one module each: their names and what they are called here."""
 
 from mmttsrn.checkpoints.converters.detr import DETR
+from mmttsrn.checkpoints.converters.efficientnet_lite import EFFICIENTNET_LITE
 from mmttsrn.checkpoints.converters.mask2former import MASK2FORMER_VIS, MASK2FORMER_VIS_D2
 from mmttsrn.checkpoints.converters.mask2former_hf import MASK2FORMER_HF
 from mmttsrn.checkpoints.converters.rules import UNKNOWN, Rule, SourceFormat, find_rule
@@ -13,6 +14,7 @@ SOURCE_FORMATS: dict[str, SourceFormat] = {
     "twins": TWINS,
     "timm-twins": TWINS,
     "mmpretrain-svt": MMPRETRAIN_SVT,
+    "efficientnet-lite": EFFICIENTNET_LITE,
     "detr": DETR,
     "vistr": VISTR,
     "vistr-r50": VISTR,
