@@ -24,7 +24,6 @@ TINY: dict[str, Any] = dict(
     ),
     neck=dict(
         type="mmttsrn.SpatioTemporalEncoder",
-        in_channels=WIDTHS,
         positional_encoding=dict(type="mmttsrn.SinePositionEncoding3D"),
         **TRANSFORMER,
     ),
@@ -40,7 +39,6 @@ TINY: dict[str, Any] = dict(
     mask_head=dict(
         type="mmttsrn.SequenceMaskHead",
         embed_dims=EMBED_DIMS,
-        fine_channels=WIDTHS[:3],
         fpn_channels=(32, 24, 16),
         feat_channels=8,
         seq_channels=8,

@@ -10,6 +10,5 @@ model = dict(
             "swin_base_patch4_window12_384_22k.pth",
         ),
     ),
-    pixel_decoder=dict(decoder=dict(in_channels=[128, 256, 512, 1024])),
     head=dict(num_instances=100),
 )

@@ -19,7 +19,6 @@ model = dict(
             "swin_large_patch4_window12_384_22k.pth",
         ),
     ),
-    pixel_decoder=dict(decoder=dict(in_channels=[192, 384, 768, 1536])),
     head=dict(num_instances=200),
 )
 

@@ -12,6 +12,5 @@ model = dict(
             "swin_small_patch4_window7_224.pth",
         ),
     ),
-    pixel_decoder=dict(decoder=dict(in_channels=[96, 192, 384, 768])),
     head=dict(num_instances=100),
 )

@@ -8,6 +8,4 @@ model = dict(
             url="https://huggingface.co/timm/twins_svt_base.in1k/resolve/main/model.safetensors"
         ),
     ),
-    neck=dict(in_channels=[96, 192, 384, 768]),
-    pixel_decoder=dict(decoder=dict(in_channels=[96, 192, 384, 384])),
 )

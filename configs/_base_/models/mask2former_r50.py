@@ -30,7 +30,6 @@ model = dict(
         type="mmttsrn.FramePixelDecoder",
         decoder=dict(
             type="mmdet.MSDeformAttnPixelDecoder",
-            in_channels=[256, 512, 1024, 2048],
             strides=[4, 8, 16, 32],
             feat_channels=256,
             out_channels=256,

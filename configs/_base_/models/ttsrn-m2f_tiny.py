@@ -8,7 +8,6 @@ model = dict(
     neck=dict(num_layers=1),
     pixel_decoder=dict(
         type="mmttsrn.FPNPixelDecoder",
-        in_channels=[32, 64, 128, 96],
         channels=[96, 96, 64],
         num_blocks=[1, 1, 1],
         out_channels=64,

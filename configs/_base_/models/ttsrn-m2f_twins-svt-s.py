@@ -16,7 +16,6 @@ model = dict(
     ),
     neck=dict(
         type="mmttsrn.SpatioTemporalEncoder",
-        in_channels=[64, 128, 256, 512],
         embed_dims=384,
         num_layers=6,
         num_heads=8,
@@ -25,8 +24,6 @@ model = dict(
         act_cfg=dict(type="GELU"),
         positional_encoding=dict(type="mmttsrn.SinePositionEncoding3D", temperature=10000.0),
     ),
-    # The memory, 384 wide, is projected to the width of the decoder, as the finer maps are.
-    pixel_decoder=dict(decoder=dict(in_channels=[64, 128, 256, 384])),
     head=dict(
         num_frames=8,
         act_cfg=dict(type="GELU"),

@@ -13,7 +13,6 @@ model = dict(
         init_cfg=None,  # no published weights have these widths
     ),
     neck=dict(
-        in_channels=[32, 64, 128, 192],
         embed_dims=96,
         num_layers=2,
         ffn_channels=256,
@@ -33,7 +32,6 @@ model = dict(
     ),
     mask_head=dict(
         embed_dims=96,
-        fine_channels=[32, 64, 128],
         fpn_channels=[48, 24, 8],
         feat_channels=8,
         seq_channels=8,

@@ -21,7 +21,6 @@ model = dict(
     ),
     neck=dict(
         type="mmttsrn.SpatioTemporalEncoder",
-        in_channels=[64, 128, 256, 512],
         embed_dims=384,
         num_layers=6,
         num_heads=8,
@@ -51,7 +50,6 @@ model = dict(
     mask_head=dict(
         type="mmttsrn.SequenceMaskHead",
         embed_dims=384,
-        fine_channels=[64, 128, 256],
         num_heads=8,
         fpn_channels=[192, 96, 48],
         feat_channels=24,

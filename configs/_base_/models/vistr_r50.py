@@ -21,11 +21,11 @@ model = dict(
             sha256="0676ba61",
         ),
     ),
-    neck=dict(in_channels=[256, 512, 1024, 2048], act_cfg=relu),
+    neck=dict(act_cfg=relu),
     head=dict(
         act_cfg=relu,
         cls_branch=dict(_delete_=True, type="mmttsrn.MLPBranch"),
         bbox_branch=dict(_delete_=True, type="mmttsrn.MLPBranch", hidden_channels=[384, 384]),
     ),
-    mask_head=dict(fine_channels=[256, 512, 1024], act_cfg=relu),
+    mask_head=dict(act_cfg=relu),
 )

@@ -1,5 +1,6 @@
 """Pixel decoders of MMDetection, frame by frame."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -18,6 +19,7 @@ class FramePixelDecoder(BaseModule):
         decoder: Config of a module that maps maps (B, C_i, H_i, W_i), from the finest on, to the
             mask features (B, C_m, H/4, W/4) and a list of maps (B, C, H_i, W_i), from the coarsest
             on.
+        in_channels: Channels C_i of the maps, which the decoder gets; its own config comes first.
         init_cfg: MMEngine initialisation.
 
     The decoder runs in single precision, as in Mask2Former: MMCV's multi-scale deformable attention
@@ -26,8 +28,15 @@ class FramePixelDecoder(BaseModule):
     Source: Mask2Former (CVPR 2022), section 3.2.
     """
 
-    def __init__(self, decoder: dict, init_cfg: dict | list[dict] | None = None) -> None:
+    def __init__(
+        self,
+        decoder: dict,
+        in_channels: Sequence[int] = (),
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
+        if in_channels:
+            decoder = dict(in_channels=list(in_channels)) | decoder
         # Those of mmdet read their parts as attributes.
         self.decoder = MODELS.build(ConfigDict(decoder))
 

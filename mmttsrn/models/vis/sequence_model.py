@@ -20,6 +20,9 @@ from mmttsrn.structures import (
     SequenceTargets,
 )
 
+# Of the frame that tells the channels of a backbone's maps, in pixels.
+PROBE_SIZE = 64
+
 FrameMaps = tuple[Tensor, ...]  # maps (C_i, h_i, w_i) of one frame
 
 
@@ -37,8 +40,10 @@ class SequenceModel(BaseModule):
 
     Args:
         backbone: Config of the backbone, called on (N*T, 3, H, W).
-        neck: Config of the spatio-temporal neck; None to hand on the backbone's maps.
-        pixel_decoder: Config of a pixel decoder, for heads that read its maps.
+        neck: Config of the spatio-temporal neck; None to hand on the backbone's maps. It gets
+            ``in_channels``, those of the backbone's maps, unless the config has them.
+        pixel_decoder: Config of a pixel decoder, for heads that read its maps. It gets
+            ``in_channels``, of the finer maps and the memory, likewise.
         head: Config of the head, a decoder: ``head(features)`` gives the
             :class:`SequencePredictions` of each layer, and ``gives``, ``num_classes``,
             ``num_frames`` and ``num_instances`` say what to expect of them. One with ``propagate``
@@ -47,7 +52,8 @@ class SequenceModel(BaseModule):
         clip_linker: Config of what joins the clips of a video longer than the head's
             ``num_frames``.
         mask_head: Config of a mask head, which gives the masks of the last layer from its states,
-            or refines those that the head gives, as a sum of logits; None for neither.
+            or refines those that the head gives, as a sum of logits; None for neither. It gets
+            ``fine_channels``, those of the finer maps, likewise.
         criterion: Config of the set loss; None for a model that only predicts. The number of
             classes is added from the head.
         clip_overlap: Frames that neighbouring clips of a video share; by default half a clip.
@@ -76,10 +82,18 @@ class SequenceModel(BaseModule):
     ) -> None:
         super().__init__()
         self.backbone = _part("backbone", backbone)
-        self.neck = _part("neck", neck) if neck else None
-        self.pixel_decoder = _part("pixel_decoder", pixel_decoder) if pixel_decoder else None
+        self.neck: Any = None
+        if neck:
+            self.neck = _part("neck", self._with_channels("in_channels", neck))
+        self.pixel_decoder = None
+        if pixel_decoder:
+            config = self._with_channels("in_channels", pixel_decoder)
+            self.pixel_decoder = _part("pixel_decoder", config)
         self.head = _part("head", head)
-        self.mask_head = _part("mask_head", mask_head) if mask_head else None
+        self.mask_head = None
+        if mask_head:
+            config = self._with_channels("fine_channels", mask_head)
+            self.mask_head = _part("mask_head", config)
         if min(self.head.num_classes, self.head.num_frames, self.head.num_instances) < 1:
             raise UserInputError("model.head: expected num_classes, num_frames, num_instances >= 1")
         self.gives: frozenset[str] = self.head.gives | ({"masks"} if mask_head else set())
@@ -97,6 +111,26 @@ class SequenceModel(BaseModule):
             raise UserInputError(f"TTSRN: clip_overlap={self.clip_overlap} must be 0 to {most}")
         self.fill_clips = fill_clips
         self.has_memory = False
+
+    @torch.no_grad()
+    def _with_channels(self, name: str, config: dict) -> dict:
+        """Add the channels of the maps that a part gets, unless its config names them.
+
+        They are those of a small black frame, run through the parts that are built already.
+        """
+        if name in config:
+            return config
+        frame = torch.zeros(1, 1, 3, PROBE_SIZE, PROBE_SIZE, device="cpu")
+        modes = [(module, module.training) for module in self.modules()]
+        self.eval()
+        with input_errors("model.backbone"):
+            maps = [m[:, None] for m in self.backbone(frame[0])]
+        if self.neck is not None:
+            maps = [*self.neck(maps, torch.zeros_like(frame[:, :, 0], dtype=torch.bool)).maps]
+        for module, training in modes:
+            module.training = training
+        channels = [m.shape[2] for m in maps]
+        return dict(config, **{name: channels[:-1] if name == "fine_channels" else channels})
 
     def extract_features(self, frames: Tensor, padding_mask: Tensor) -> ClipFeatures:
         """Run all but the heads on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W).

@@ -94,20 +94,17 @@ class TestCore:
 
 class TestConfig:
     def test_another_backbone_takes_the_place(self, build_tiny: Builder) -> None:
-        channels = tuple(8 << i for i in range(4))
-        model = build_tiny(
-            backbone=dict(type="mmdet.ResNet", depth=18, base_channels=8),
-            neck=dict(in_channels=channels),
-            mask_head=dict(fine_channels=channels[:3]),
-        )
+        model = build_tiny(backbone=dict(type="mmdet.ResNet", depth=18, base_channels=8))
+        assert model.neck.in_channels == (8, 16, 32, 64)
         assert all(
             value.isfinite() for value in losses_of(model, BATCHES["two instances"]).values()
         )
 
-    def test_another_backbone_needs_other_channels(self, build_tiny: Builder) -> None:
-        model = build_tiny(neck=dict(in_channels=(*WIDTHS[:3], 64)))
+    def test_other_channels_than_those_of_the_backbone_are_refused(
+        self, build_tiny: Builder
+    ) -> None:
         with pytest.raises(ValueError, match=r"model\.neck: in_channels=.*the backbone gives"):
-            losses_of(model, BATCHES["two instances"])
+            build_tiny(neck=dict(in_channels=(*WIDTHS[:3], 64)))
 
     @pytest.mark.parametrize("overlap", [-1, 3])
     def test_overlap_must_leave_a_step(self, build_tiny: Builder, overlap: int) -> None:

@@ -130,7 +130,7 @@ def test_runs_without_a_neck() -> None:
     """As Mask2Former does, from the backbone's maps."""
     config = Config.fromfile(CONFIGS / "_base_/models/ttsrn-m2f_tiny.py").model.to_dict()
     widths = list(config["backbone"]["arch"]["embed_dims"])
-    decoder = dict(config["pixel_decoder"], in_channels=widths)
+    decoder = dict(config["pixel_decoder"])
     head = dict(
         config["head"],
         embed_dims=widths[-1],
