@@ -3,6 +3,7 @@
 import hashlib
 import os.path as osp
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from mmengine.dataset import BaseDataset
@@ -45,6 +46,9 @@ class YouTubeVISVideos(BaseDataset):
         check_images: Whether to find every frame file at load, as
             :class:`~mmttsrn.formats.frame_folder.FrameFolder` does, and to check that it is an
             image of the size of the json (local files only).
+        complete: Whether every object of the classes is annotated; or a pattern, such as
+            ``"coco_*"``, of the file names of the videos of which that is so. Elsewhere a
+            prediction where nothing is annotated is no mistake in training.
         **kwargs: Arguments of :class:`mmengine.dataset.BaseDataset` (``ann_file``, ``data_root``,
             ``data_prefix=dict(img_path=...)``, ``pipeline``, ``test_mode``, ...).
             ``metainfo=dict(classes=...)`` chooses classes and their order; without it all
@@ -60,10 +64,12 @@ class YouTubeVISVideos(BaseDataset):
         *args: Any,
         class_agnostic: bool = False,
         check_images: bool = True,
+        complete: bool | str = True,
         **kwargs: Any,
     ) -> None:
         self.class_agnostic = class_agnostic
         self.check_images = check_images
+        self.complete = complete
         super().__init__(*args, **kwargs)
         for transform in self.pipeline.transforms:
             if isinstance(transform, ClipCopyPaste):
@@ -182,6 +188,7 @@ class YouTubeVISVideos(BaseDataset):
                 "height": video.height,
                 "width": video.width,
                 "frame_id": frame,
+                "complete": self._is_complete(file_name),
                 "instances": [],
             }
             for frame, file_name in enumerate(video.file_names)
@@ -203,6 +210,11 @@ class YouTubeVISVideos(BaseDataset):
                     }
                 )
         return {"video_id": video.id, "video_length": video.length, "images": images}
+
+    def _is_complete(self, file_name: str) -> bool:
+        if isinstance(self.complete, bool):
+            return self.complete
+        return fnmatchcase(file_name, self.complete)
 
     def _find_frames(self, images: list[dict]) -> None:
         """Set the paths of frames as the disk spells them, and check what is there."""

@@ -27,6 +27,7 @@ def clip_truth(
     padded_size: tuple[int, int],
     with_masks: bool,
     max_instances: int,
+    complete: bool = True,
 ) -> SequenceTargets:
     """Collect the instances of a clip.
 
@@ -37,6 +38,7 @@ def clip_truth(
         with_masks: Whether masks are collected.
         max_instances: Instances Q that the model predicts. Of a clip with more, the largest Q are
             kept, with one warning per process.
+        complete: Whether every object is annotated.
 
     Returns:
         The sequences on the CPU, in order of first appearance; instances with no pixel or no box
@@ -63,7 +65,7 @@ def clip_truth(
         labels[index] = frame.labels.cpu().long()
         boxes[index, i] = torch.cat([(x1y1 + x2y2) / 2, x2y2 - x1y1], -1) / size * seen[:, None]
         valid[index, i] = seen
-    targets = SequenceTargets(labels, boxes, valid, masks, frame_size)
+    targets = SequenceTargets(labels, boxes, valid, masks, frame_size, complete)
     targets = targets.select(valid.any(1).nonzero().squeeze(1))
     if len(targets) > max_instances:
         warnings.warn(

@@ -28,6 +28,8 @@ class InstanceSequences:
         covered: (S, T) bool, false in frames for which the sequence has no prediction.
         states: Decoder states (S, T, C), what a sequence is known by when it comes back; None from
             a decoder without.
+        quality: Logits (S, T) of the IoU that the mask is expected to have with its object; None
+            from a decoder that does not say.
     """
 
     logits: Tensor
@@ -35,6 +37,7 @@ class InstanceSequences:
     mask_logits: Tensor | None
     covered: Tensor
     states: Tensor | None = None
+    quality: Tensor | None = None
 
     @classmethod
     def from_clip(
@@ -43,12 +46,15 @@ class InstanceSequences:
         boxes: Tensor | None,
         mask_logits: Tensor | None,
         states: Tensor | None = None,
+        quality: Tensor | None = None,
     ) -> "InstanceSequences":
         """Take over one clip of decoder outputs (T, Q, ...) and masks (Q, T, h, w)."""
         logits = logits.transpose(0, 1)
-        boxes, states = (None if x is None else x.transpose(0, 1) for x in (boxes, states))
+        boxes, states, quality = (
+            None if x is None else x.transpose(0, 1) for x in (boxes, states, quality)
+        )
         covered = torch.ones_like(logits[..., 0], dtype=torch.bool)
-        return cls(logits, boxes, mask_logits, covered, states)
+        return cls(logits, boxes, mask_logits, covered, states, quality)
 
     def __len__(self) -> int:
         return len(self.covered)

@@ -26,6 +26,8 @@ class SequencePredictions:
             there already.
         states: Decoder states (N, T, Q, C), which a mask head reads.
         pixel_logits: Class logits of pixels, maps (N, T, K+1, h, w); empty from a decoder without.
+        quality: Logits (N, T, Q) of the IoU that each mask is expected to have with its object;
+            None from a decoder that does not say.
     """
 
     logits: Tensor
@@ -33,14 +35,16 @@ class SequencePredictions:
     masks: MaskFunction | None = None
     states: Tensor | None = None
     pixel_logits: tuple[Tensor, ...] = ()
+    quality: Tensor | None = None
 
     @property
     def gives(self) -> frozenset[str]:
-        """What there is besides logits, of ``boxes``, ``masks`` and ``pixel_logits``."""
+        """What there is besides logits: ``boxes``, ``masks``, ``pixel_logits``, ``quality``."""
         parts = {
             "boxes": self.boxes,
             "masks": self.masks,
             "pixel_logits": self.pixel_logits or None,
+            "quality": self.quality,
         }
         return frozenset(name for name, part in parts.items() if part is not None)
 
@@ -61,6 +65,7 @@ class SequencePredictions:
             None if self.boxes is None else self.boxes[index],
             self.mask_logits(index) if with_masks else None,
             None if self.states is None else self.states[index],
+            None if self.quality is None else self.quality[index],
         )
 
 

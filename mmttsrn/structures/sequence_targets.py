@@ -19,6 +19,8 @@ class SequenceTargets:
         masks: (n, T, H, W) bool at the size of the padded frames, empty where absent; None for a
             model without masks.
         frame_size: Height and width of the unpadded frames, in pixels.
+        complete: Whether every object of the clip is annotated. Otherwise a prediction that
+            overlaps none of them may still be right.
         matched_frames: (n, T) bool, the frames that matching costs are means over; None for all.
     """
 
@@ -27,6 +29,7 @@ class SequenceTargets:
     valid: Tensor
     masks: Tensor | None
     frame_size: tuple[int, int]
+    complete: bool = True
     matched_frames: Tensor | None = None
 
     @property

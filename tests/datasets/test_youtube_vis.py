@@ -135,6 +135,19 @@ def test_all_categories_can_be_one_class(build_dataset: Build, shapes_json: dict
     assert plain.metainfo["class_agnostic"] is False
 
 
+def test_videos_may_be_annotated_completely_or_not(build_dataset: Build, shapes_json: dict) -> None:
+    folder = Path(shapes_json["videos"][1]["file_names"][0]).parent
+    for complete, expected in {
+        True: [True] * 4,
+        False: [False] * 4,
+        f"{folder}/*": [False, True, False, False],
+    }.items():
+        dataset = build_dataset(shapes_json, complete=complete)
+        images = [dataset.get_data_info(i)["images"] for i in range(4)]
+        assert [all(image["complete"] for image in video) for video in images] == expected
+        assert [any(image["complete"] for image in video) for video in images] == expected
+
+
 def test_one_class_has_no_other_names(build_dataset: Build, shapes_json: dict) -> None:
     with pytest.raises(UserInputError, match=r"metainfo\.classes: expected none with cla"):
         build_dataset(shapes_json, class_agnostic=True, metainfo={"classes": ["disc"]})

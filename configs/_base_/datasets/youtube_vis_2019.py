@@ -18,6 +18,7 @@ meta_keys = (
     "video_id",
     "video_length",
     "ori_video_length",
+    "complete",
 )
 
 # ClipBroadcaster draws everything random once per clip.

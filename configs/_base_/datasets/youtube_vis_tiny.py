@@ -20,6 +20,7 @@ meta_keys = (
     "video_id",
     "video_length",
     "ori_video_length",
+    "complete",
 )
 
 train_transforms = dict(

@@ -13,7 +13,8 @@ def clip_targets(sample: TrackDataSample, with_masks: bool, max_instances: int) 
 
     Args:
         sample: T frame samples with ``gt_instances`` (``bboxes``, ``labels``, ``instances_ids``,
-            ``masks``) and the meta ``img_shape`` and ``batch_input_shape``.
+            ``masks``) and the meta ``img_shape``, ``batch_input_shape`` and, where not every object
+            is annotated, ``complete=False``.
         with_masks: Whether masks are collected.
         max_instances: Instances Q that the model predicts.
     """
@@ -22,7 +23,8 @@ def clip_targets(sample: TrackDataSample, with_masks: bool, max_instances: int) 
         for gt in (frame.gt_instances for frame in sample)
     ]
     size, padded = tuple(sample[0].img_shape[:2]), sample[0].batch_input_shape
-    return clip_truth(frames, size, padded, with_masks, max_instances)
+    complete = all(frame.get("complete", True) for frame in sample)
+    return clip_truth(frames, size, padded, with_masks, max_instances, complete)
 
 
 def store_results(sample: TrackDataSample, results: SequenceResults) -> None:

@@ -72,7 +72,8 @@ def clip_targets(
             truth = sample.get(f"{prefix}gt_instances")
             frames += [_frame_truth(truth, index) for index in range(count)]
     frames = [frames[i] for i in order_of(sample)]
-    return clip_truth(frames, image_sizes(sample)[0], padded, with_masks, max_instances)
+    complete = all(_of_frames(sample, "complete"))
+    return clip_truth(frames, image_sizes(sample)[0], padded, with_masks, max_instances, complete)
 
 
 def _frame_truth(truth: InstanceData, frame: int) -> FrameTruth:

@@ -12,6 +12,9 @@ from mmttsrn.models.layers import MaskedAttentionLayer, init_xavier, resize_padd
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures, SequencePredictions, dense_masks
 
+# Of a query that is an object for certain.
+ONE_CLASS_LOGITS = (20.0, 0.0)
+
 
 @MODELS.register_module()
 class MaskedAttentionHead(BaseModule):
@@ -25,6 +28,8 @@ class MaskedAttentionHead(BaseModule):
     Args:
         num_classes: Real classes K; the no-object class is the extra last logit.
         cls_branch: Config of the class branch; ``in_channels`` and ``out_channels`` are added.
+            None, for one class, leaves it out: every query is an object, and ``quality_branch``
+            says how well it is found.
         mask_branch: Config of the branch of mask embeddings, likewise.
         positional_encoding: Config of a module that maps a padding mask (N, T, h, w) to encodings
             (N, T, C, h, w), such as ``mmdet.SinePositionalEncoding3D``.
@@ -43,6 +48,8 @@ class MaskedAttentionHead(BaseModule):
             training, for a dense loss.
         mask_padding: Keep queries from attending to padding, and padding out of the pooled mask
             features. Mask2Former lets queries attend to it.
+        quality_branch: Config of a branch that predicts the IoU of each mask with its object, from
+            what the class branch reads; likewise.
         init_cfg: MMEngine initialisation.
 
     Source: Mask2Former (CVPR 2022), section 3.2, and Mask2Former for video (2021); with the
@@ -52,7 +59,7 @@ class MaskedAttentionHead(BaseModule):
     def __init__(
         self,
         num_classes: int,
-        cls_branch: dict,
+        cls_branch: dict | None,
         mask_branch: dict,
         positional_encoding: dict,
         num_frames: int = 8,
@@ -67,10 +74,12 @@ class MaskedAttentionHead(BaseModule):
         pool_features: bool = False,
         pixel_classes: bool = False,
         mask_padding: bool = True,
+        quality_branch: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.gives = frozenset({"masks", "pixel_logits"} if pixel_classes else {"masks"})
+        given = {"masks": True, "pixel_logits": pixel_classes, "quality": quality_branch}
+        self.gives = frozenset(name for name, is_given in given.items() if is_given)
         self.num_classes = num_classes
         self.num_frames = num_frames
         self.num_instances = num_instances
@@ -94,9 +103,17 @@ class MaskedAttentionHead(BaseModule):
             self.pool_proj = nn.Sequential(
                 nn.LayerNorm(2 * mask_channels), nn.Linear(2 * mask_channels, embed_dims)
             )
-        self.cls_branch = MODELS.build(
-            dict(cls_branch, in_channels=embed_dims, out_channels=num_classes + 1)
-        )
+        self.cls_branch = self.quality_branch = None
+        if cls_branch is not None:
+            self.cls_branch = MODELS.build(
+                dict(cls_branch, in_channels=embed_dims, out_channels=num_classes + 1)
+            )
+        elif num_classes != 1:
+            raise UserInputError(f"cls_branch=None: expected num_classes=1, got {num_classes}")
+        if quality_branch is not None:
+            self.quality_branch = MODELS.build(
+                dict(quality_branch, in_channels=embed_dims, out_channels=1)
+            )
         self.mask_branch = MODELS.build(
             dict(mask_branch, in_channels=embed_dims, out_channels=mask_channels)
         )
@@ -140,8 +157,9 @@ class MaskedAttentionHead(BaseModule):
                 masks=dense_masks(masks),
                 states=state[:, None].expand(-1, t, -1, -1),
                 pixel_logits=pixel_logits if index == len(self.layers) else (),
+                quality=None if quality is None else quality[:, None].expand(-1, t, -1),
             )
-            for index, (state, logits, masks) in enumerate(layers)
+            for index, (state, logits, masks, quality) in enumerate(layers)
         ]
 
     def _keys(self, features: ClipFeatures, level: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -154,14 +172,19 @@ class MaskedAttentionHead(BaseModule):
 
     def _predict(
         self, x: Tensor, mask_features: Tensor, inside: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """States, class logits (N, Q, K+1) and mask logits (N, Q, T, h, w) of queries (N, Q, C)."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """States, logits (N, Q, K+1), masks (N, Q, T, h, w), quality of queries (N, Q, C)."""
         state = self.norm(x)
         classified = state
         masks = torch.einsum("nqc,ntchw->nqthw", self.mask_branch(state), mask_features)
         if self.pool_proj is not None:
             classified = state + self.pool_proj(_pool(masks.detach(), mask_features, inside))
-        return state, self.cls_branch(classified), masks
+        if self.cls_branch is None:
+            logits = classified.new_tensor(ONE_CLASS_LOGITS).expand(*x.shape[:2], -1)
+        else:
+            logits = self.cls_branch(classified)
+        quality = None if self.quality_branch is None else self.quality_branch(classified)[..., 0]
+        return state, logits, masks, quality
 
     def _padding(self, features: ClipFeatures, size: Sequence[int]) -> Tensor:
         """(N, T, h, w) bool cells of a map that queries do not attend to."""

@@ -13,6 +13,7 @@ from mmttsrn.models.losses.sequence_terms import (
     PixelClassTerm,
     SequenceClassTerm,
     SequencePixelTerm,
+    SequenceQualityTerm,
     SequenceRegionTerm,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "PixelClassTerm",
     "SequenceClassTerm",
     "SequencePixelTerm",
+    "SequenceQualityTerm",
     "SequenceRegionTerm",
     "SequenceSetLoss",
     "SmoothedGIoULoss",

@@ -13,6 +13,10 @@ from mmttsrn.models.layers import cell_shares
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import SequencePredictions, SequenceTargets
 
+# The IoU up to which a prediction and an annotated object have nothing to do with each other;
+# that of DropLoss in CutLER (CVPR 2023).
+NO_OVERLAP = 0.01
+
 
 @dataclass(frozen=True)
 class MatchedLayer:
@@ -84,6 +88,36 @@ class MatchedLayer:
         return logits.flatten(1), cell_shares(masks, logits).flatten(1)
 
     @cached_property
+    def ious(self) -> Tensor:
+        """(N, Q) largest IoU of each predicted mask volume with one of the true ones."""
+        assert self.predictions.masks is not None
+        best = []
+        with torch.no_grad():
+            for index, targets in enumerate(self.targets):
+                logits = self.predictions.mask_logits(index)
+                assert logits is not None
+                assert targets.masks is not None
+                pixels = (logits > 0).float().flatten(1)  # Q, T*h*w
+                shares = cell_shares(targets.masks, pixels.new_empty(logits.shape[-2:])).flatten(1)
+                with torch.autocast(logits.device.type, enabled=False):
+                    shared = pixels @ shares.float().T  # Q, n
+                union = pixels.sum(1)[:, None] + shares.float().sum(1) - shared
+                iou = shared / union.clamp(min=1e-6)
+                best.append(F.pad(iou, (0, 1)).amax(1))  # a clip may have no true sequence
+        return torch.stack(best)
+
+    @cached_property
+    def unknown(self) -> Tensor:
+        """(N, Q) bool, whether a prediction may show an object that nobody annotated."""
+        unknown = torch.zeros_like(self.predictions.logits[:, 0, :, 0], dtype=torch.bool)
+        incomplete = [i for i, targets in enumerate(self.targets) if not targets.complete]
+        if incomplete:
+            unknown[incomplete] = self.ious[incomplete] <= NO_OVERLAP
+            clip, predicted, _ = self.matches.unbind(1)
+            unknown[clip, predicted] = False
+        return unknown
+
+    @cached_property
     def inside(self) -> Tensor:
         """(P, H*W) bool, false where a pixel of a visible frame is padding."""
         size = self.true("masks").shape[-2:]
@@ -124,10 +158,13 @@ class ClassTerm(LossTerm):
         super().__init__(loss)
         self.no_object_weight = no_object_weight
 
-    def _mean(self, logits: Tensor, classes: Tensor) -> Tensor:
-        """Weighted mean loss of logits (..., K+1) with true classes (...)."""
+    def _mean(self, logits: Tensor, classes: Tensor, unknown: Tensor | None = None) -> Tensor:
+        """Weighted mean loss of logits (..., K+1) with true classes (...), without ``unknown``."""
         no_object = logits.shape[-1] - 1
-        weights = torch.where(classes == no_object, self.no_object_weight, 1.0).flatten()
+        weights = torch.where(classes == no_object, self.no_object_weight, 1.0)
+        if unknown is not None:
+            weights = weights * ~unknown
+        weights = weights.flatten()
         return self.loss(
             logits.flatten(0, -2),
             classes.flatten(),

@@ -13,6 +13,9 @@ from mmttsrn.registry import MODELS
 class SequenceClassTerm(ClassTerm):
     """Class of every query: that of its match, no-object for all others.
 
+    In clips that are not annotated completely, a query whose mask overlaps no annotated object has
+    no loss.
+
     Args:
         loss: Config of the class loss of logits (P, K+1).
         no_object_weight: Weight of the no-object class.
@@ -26,7 +29,36 @@ class SequenceClassTerm(ClassTerm):
         classes = logits.new_full(logits.shape[:-1], logits.shape[-1] - 1, dtype=torch.int64)
         clip, predicted, _ = layer.matches.unbind(1)
         classes[clip, predicted] = layer.true("labels")
-        return self._mean(logits, classes)
+        return self._mean(logits, classes, layer.unknown)
+
+
+@MODELS.register_module()
+class SequenceQualityTerm(LossTerm):
+    """Quality of every mask: its IoU with the annotated object that it overlaps most.
+
+    In clips that are not annotated completely, a query whose mask overlaps none has no loss.
+
+    Args:
+        loss: Config of a loss of logits (P,) with targets (P,) in 0..1, such as binary
+            cross-entropy.
+
+    Source: localisation quality in place of a class, as in "Learning Open-World Object Proposals
+    without Learning to Classify" (RA-L 2022); mask IoU as in Mask Scoring R-CNN (CVPR 2019).
+    """
+
+    needs = frozenset({"masks", "quality"})
+
+    def forward(self, layer: MatchedLayer) -> Tensor:
+        """Mean over the queries."""
+        assert layer.predictions.quality is not None
+        logits = layer.predictions.quality.mean(1)  # N, Q
+        known = (~layer.unknown).flatten().float()
+        return self.loss(
+            logits.flatten(),
+            layer.ious.flatten(),
+            weight=known,
+            avg_factor=known.sum().clamp(min=1),
+        )
 
 
 class _SequenceMaskTerm(LossTerm):
@@ -110,6 +142,8 @@ class SequenceRegionTerm(_SequenceMaskTerm):
 class PixelClassTerm(ClassTerm):
     """Class of every cell of the maps that a head classifies: of the largest share in the cell.
 
+    Cells without an annotated object have no loss in clips that are not annotated completely.
+
     Args:
         loss: Config of the class loss of logits (P, K+1).
         background_weight: Weight of a cell that belongs to no instance.
@@ -124,8 +158,10 @@ class PixelClassTerm(ClassTerm):
         """Weighted mean over the cells, mean over the maps."""
         losses = []
         for logits in layer.predictions.pixel_logits:  # N, T, K+1, h, w
-            classes = [_cell_classes(logits, t.masks, t.labels) for t in layer.targets]
-            losses.append(self._mean(logits.movedim(2, -1), torch.stack(classes)))
+            classes = torch.stack([_cell_classes(logits, t.masks, t.labels) for t in layer.targets])
+            unknown = classes == logits.shape[2] - 1
+            unknown[[i for i, targets in enumerate(layer.targets) if targets.complete]] = False
+            losses.append(self._mean(logits.movedim(2, -1), classes, unknown))
         return torch.stack(losses).mean()
 
 

@@ -273,7 +273,7 @@ def _merge(window: InstanceSequences, rows: Tensor, clip: InstanceSequences, slo
     """Write clip rows ``slots`` into window rows ``rows``; average where both are covered."""
     num_frames = clip.covered.shape[1]
     old = window.covered[rows, :num_frames]
-    for name in ("logits", "boxes", "mask_logits", "states"):
+    for name in ("logits", "boxes", "mask_logits", "states", "quality"):
         target, source = getattr(window, name), getattr(clip, name)
         if target is None:
             continue

@@ -25,19 +25,30 @@ class _ClassTimesMaskQuality(VideoScoring):
     Attributes:
         class_sums: (n, K) class probabilities, over the frames with a mask pixel.
         num_frames: (n,) these frames.
-        probability: (n,) sums of mask probabilities over the mask pixels.
+        quality: (n,) sums of the predicted quality over these frames; without, of the mask
+            probabilities over the mask pixels.
+        quality_weight: (n,) what these are sums of.
         area: (n,) mask pixels.
         overlap: Pixels that two masks share, where they share any; the lower id first.
         is_shown: (n,) bool, whether some frame is not hidden.
     """
 
-    state_names = ("class_sums", "num_frames", "probability", "area", "overlap", "is_shown")
+    state_names = (
+        "class_sums",
+        "num_frames",
+        "quality",
+        "quality_weight",
+        "area",
+        "overlap",
+        "is_shown",
+    )
 
     def __init__(self, settings: "InstanceQueryPostProcessor", sizes: FrameSizes) -> None:
         super().__init__(settings, sizes)
         self.class_sums = torch.zeros(0, 0)
         self.num_frames = torch.zeros(0)
-        self.probability = torch.zeros(0)
+        self.quality = torch.zeros(0)
+        self.quality_weight = torch.zeros(0)
         self.area = torch.zeros(0, dtype=torch.int64)
         self.overlap: dict[tuple[int, int], int] = {}
         self.is_shown = torch.zeros(0, dtype=torch.bool)
@@ -54,6 +65,8 @@ class _ClassTimesMaskQuality(VideoScoring):
         self._grow(part.ids, sequences.logits.shape[-1] - 1)
         self._count(part.ids, sequences, _without_padding(sequences.mask_logits, self.sizes))
         frame_scores = sequences.logits.float().softmax(-1)[..., :-1].amax(-1)
+        if sequences.quality is not None and self.settings.mask_quality:
+            frame_scores = frame_scores * sequences.quality.float().sigmoid()
         visible = sequences.covered & (frame_scores >= self.settings.null_frame_score)
         counts, has_pixel = self.encoder.encode(replace(sequences, covered=visible), visible)
         counts = counts or []
@@ -70,8 +83,13 @@ class _ClassTimesMaskQuality(VideoScoring):
         probabilities = sequences.logits.float().softmax(-1)[..., :-1]
         self.class_sums[ids] += (probabilities * seen[..., None]).sum(1).cpu()
         self.num_frames[ids] += seen.sum(1).cpu()
-        self.probability[ids] += (logits.float().sigmoid() * masks).sum((1, 2, 3)).cpu()
         pixels = masks.flatten(1).float()
+        if sequences.quality is None:
+            quality, weight = logits.float().sigmoid().flatten(1) * pixels, pixels
+        else:
+            quality, weight = sequences.quality.float().sigmoid() * seen, seen
+        self.quality[ids] += quality.sum(1).cpu()
+        self.quality_weight[ids] += weight.sum(1).cpu()
         with torch.autocast(pixels.device.type, enabled=False):  # counts have to be exact
             shared = (pixels @ pixels.T).long().cpu()
         self.area[ids] += shared.diagonal()
@@ -84,7 +102,7 @@ class _ClassTimesMaskQuality(VideoScoring):
         ids = torch.arange(len(self.area)) if ids is None else ids
         scores = self.class_sums[ids] / self.num_frames[ids].clamp(min=1)[:, None]  # S, K
         if self.settings.mask_quality:
-            scores = scores * (self.probability[ids] / self.area[ids].clamp(min=1))[:, None]
+            scores = scores * (self.quality[ids] / self.quality_weight[ids].clamp(min=1))[:, None]
         rows = self._best_rows(scores.amax(1), ids)
         top_k = self.settings.top_k
         if top_k is None:
@@ -125,10 +143,12 @@ def _without_padding(logits: Tensor, sizes: FrameSizes) -> Tensor:
 
 @TASK_UTILS.register_module()
 class InstanceQueryPostProcessor(PostProcessor):
-    """Score = class probability x mean probability of the mask pixels; duplicates are dropped.
+    """Score = class probability x quality of the mask; duplicates are dropped.
 
-    The class probabilities of a sequence are means over the frames in which it has a mask pixel. A
-    frame is hidden when there is none, or when no class reaches ``null_frame_score`` there.
+    The quality is what the model predicts, or the mean probability of the mask pixels where it
+    predicts none. Class probabilities and predicted quality of a sequence are means over the frames
+    in which it has a mask pixel. A frame is hidden when there is none, or when no class reaches
+    ``null_frame_score`` there.
 
     Args:
         mask_thr: See :class:`PostProcessor`, like ``null_frame_score`` and ``max_pixels``.
@@ -136,7 +156,7 @@ class InstanceQueryPostProcessor(PostProcessor):
             with the lower score is dropped; None keeps all.
         top_k: Keep only the best pairs of a sequence and a class, so that a sequence may be given
             as several classes; None gives each sequence as its best class.
-        mask_quality: Multiply by the mean probability of the mask pixels.
+        mask_quality: Multiply by the quality of the mask.
 
     Source: score and ``top_k`` of Mask2Former (CVPR 2022); Mask2Former for video (2021) has no
     ``mask_quality`` and hides no frame.

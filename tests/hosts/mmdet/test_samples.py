@@ -109,6 +109,14 @@ def test_as_many_instances_as_fit_need_no_warning() -> None:
         assert len(build(rectangles, max_instances=4)) == 4
 
 
+def test_a_clip_is_complete_if_all_its_frames_are() -> None:
+    sample = clip_sample([])
+    assert clip_targets(sample, True, 5).complete
+    for frame, complete in zip(sample, (True, False, True), strict=True):
+        frame.set_metainfo(dict(complete=complete))
+    assert not clip_targets(sample, True, 5).complete
+
+
 def test_select_keeps_order_and_all_fields() -> None:
     targets = build([Rectangle.moving(i, i % 3, (8 * i, 0, 8 * i + 6, 6)) for i in range(4)])
     chosen = targets.select(torch.tensor([2, 0]))

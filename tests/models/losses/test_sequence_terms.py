@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from mmttsrn.models.losses import (
     PixelClassTerm,
     SequenceClassTerm,
     SequencePixelTerm,
+    SequenceQualityTerm,
     SequenceRegionTerm,
     sequence_set_loss,
 )
@@ -96,6 +98,78 @@ class TestSequenceClassTerm:
 
     def test_without_true_sequences_all_are_no_object(self) -> None:
         assert self.loss([], []) == pytest.approx(-(math.log(0.1 * 0.2 * 0.4)) / 3, rel=1e-5)
+
+
+def three_queries() -> tuple[Tensor, Tensor]:
+    """Mask logits (1, 3, T, h, w) of three queries, and the mask (1, T, H, W) of an object.
+
+    Of the object's 8 cells in each frame, query 0 covers 4 and 4 others, query 1 covers 1 of 1 in
+    100, query 2 none.
+    """
+    cells = torch.zeros(3, T, *CELLS, dtype=torch.bool)
+    cells[0, :, 0, :4] = cells[0, :, 2, :4] = True
+    cells[1, :, 0, 0] = True
+    cells[2, :, 3] = True
+    true = torch.zeros(1, T, *CELLS, dtype=torch.bool)
+    true[0, :, :2, :4] = True
+    return torch.where(cells, 2.0, -2.0)[None], enlarged(true)
+
+
+class TestIncompleteClips:
+    def layer(self, complete: bool, matches: list[list[int]]) -> MatchedLayer:
+        logits, mask = three_queries()
+        targets = replace(targets_of([1], mask), complete=complete)
+        probabilities = TestSequenceClassTerm.probabilities
+        quality = torch.tensor([[0.2, -0.3, 0.9]])[:, None].expand(-1, T, -1)
+        pixel_logits = torch.zeros(1, T, K + 1, *CELLS)
+        pixel_logits[:, :, 1] = 1.0
+        return layer_of(
+            [targets],
+            matches,
+            masks=logits,
+            logits=probabilities.log(),
+            quality=quality,
+            pixel_logits=(pixel_logits,),
+        )
+
+    def test_overlap_is_the_iou_of_the_volumes(self) -> None:
+        ious = self.layer(True, [[0, 0, 0]]).ious
+        torch.testing.assert_close(ious, torch.tensor([[4 / 12, 1 / 8, 0.0]]))
+        assert layer_of([targets_of([])], []).ious.tolist() == [[0, 0, 0]]
+
+    def test_overlap_counts_shares_of_cells(self) -> None:
+        masks = torch.full((1, 3, T, 1, 2), -1.0)
+        masks[0, 0, :, 0, 0] = 1.0
+        true = torch.zeros(1, T, 4, 8, dtype=torch.bool)
+        true[0, :, :2, :4] = True  # half of the first cell
+        assert layer_of([targets_of([0], true)], [[0, 0, 0]], masks).ious[0, 0] == 0.5
+
+    def test_queries_that_overlap_nothing_have_no_class_loss(self) -> None:
+        term = SequenceClassTerm(CE, no_object_weight=0.25)
+        complete = -(math.log(0.2) + 0.25 * math.log(0.2) + 0.25 * math.log(0.4)) / 1.5
+        known = -(math.log(0.2) + 0.25 * math.log(0.2)) / 1.25
+        assert term(self.layer(True, [[0, 0, 0]])).item() == pytest.approx(complete, rel=1e-5)
+        assert term(self.layer(False, [[0, 0, 0]])).item() == pytest.approx(known, rel=1e-5)
+
+    def test_a_match_has_its_class_whatever_it_overlaps(self) -> None:
+        expected = -(0.25 * math.log(0.1) + 0.25 * math.log(0.2) + math.log(0.25)) / 1.5
+        loss = SequenceClassTerm(CE, no_object_weight=0.25)(self.layer(False, [[0, 2, 0]]))
+        assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+    def test_cells_without_an_object_have_no_loss(self) -> None:
+        # The object has class 1, which each cell has a logit of 1 for, and 0 for the other three.
+        right = math.log(math.e + 3) - 1
+        wrong = math.log(math.e + 3)
+        term = PixelClassTerm(CE)
+        assert term(self.layer(True, [])).item() == pytest.approx((8 * right + 16 * wrong) / 24)
+        assert term(self.layer(False, [])).item() == pytest.approx(right)
+
+    @pytest.mark.parametrize("complete", [True, False])
+    def test_quality_is_the_overlap(self, complete: bool) -> None:
+        logits, ious = torch.tensor([0.2, -0.3, 0.9]), torch.tensor([4 / 12, 1 / 8, 0.0])
+        each = F.binary_cross_entropy_with_logits(logits, ious, reduction="none")
+        loss = SequenceQualityTerm(BCE)(self.layer(complete, [[0, 0, 0]]))
+        torch.testing.assert_close(loss, each.mean() if complete else each[:2].mean())
 
 
 class TestMaskTerms:

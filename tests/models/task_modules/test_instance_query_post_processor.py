@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,23 @@ def test_score_is_class_times_mask_quality_by_hand(mask_quality: bool) -> None:
     assert results.scores.tolist() == pytest.approx([0.4 * quality], rel=1e-5)
     assert results.frame_scores[0].tolist() == pytest.approx([0.6, 0.4])
     assert areas(results) == [[4, 2]]
+
+
+@pytest.mark.parametrize("split_at", [0, 1])
+@pytest.mark.parametrize("mask_quality", [True, False])
+def test_quality_that_the_model_predicts_takes_the_place(mask_quality: bool, split_at: int) -> None:
+    masks = box_masks((0, 0, 4, 4), num_frames=3)
+    masks[0, 2] = -9.0  # has no pixel, so no part in either
+    quality = torch.tensor([[0.9, 0.5, 0.1]]).logit()
+    sequences = sequences_of([[[0.6, 0.4], [0.8, 0.2], [0.2, 0.8]]], masks)
+    results = finish(
+        replace(sequences, quality=quality), split_at=split_at, mask_quality=mask_quality
+    )
+    scale = torch.tensor([0.9, 0.5] if mask_quality else [1.0, 1.0])
+    assert results.scores.tolist() == pytest.approx([0.7 * float(scale.mean())], rel=1e-5)
+    assert results.frame_scores[0, :2].tolist() == pytest.approx(
+        (scale * torch.tensor([0.6, 0.8])).tolist()
+    )
 
 
 def test_frames_without_a_pixel_have_no_part_in_the_class() -> None:

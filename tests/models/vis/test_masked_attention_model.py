@@ -47,9 +47,12 @@ def targets_of(masks: Tensor, labels: list[int]) -> SequenceTargets:
 @pytest.fixture(scope="module")
 def trained() -> SequenceModel:
     torch.manual_seed(0)
-    model = build()
+    return train(build(), LABELS)
+
+
+def train(model: SequenceModel, labels: list[int]) -> SequenceModel:
     frames, masks = video_of(T)
-    targets = [targets_of(masks, LABELS)]
+    targets = [targets_of(masks, labels)]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     for _ in range(30):
         losses = model.loss(frames[None], NO_PADDING, targets)
@@ -124,6 +127,31 @@ def test_losses_in_mixed_precision_are_near_those_in_float32(dtype: torch.dtype)
         losses = model.loss(*clip)
     for name, value in losses.items():
         torch.testing.assert_close(value.float(), expected[name], rtol=0.03, atol=0.03, msg=name)
+
+
+def test_one_class_by_quality_alone() -> None:
+    """Without a class branch, a query is an object as surely as its mask is good."""
+    config = Config.fromfile(CONFIGS / "_base_/models/ttsrn-m2f_tiny.py").model.to_dict()
+    branch = dict(type="mmttsrn.MLPBranch", hidden_channels=[16])
+    head = dict(config["head"], num_classes=1, cls_branch=None, quality_branch=branch)
+    bce = dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True)
+    terms = dict(config["criterion"]["terms"], loss_cls=None)
+    terms["loss_quality"] = dict(type="mmttsrn.SequenceQualityTerm", loss=bce)
+    criterion = dict(config["criterion"], terms=terms)
+    torch.manual_seed(0)
+    model = train(build(head=head, criterion=criterion), [0, 0])
+    num_frames = T + 2  # two windows
+    frames, masks = video_of(num_frames)
+    with torch.no_grad():
+        results = VideoPredictor(model, FrameSizes(SIZE, SIZE, SIZE)).predict(frames)
+    assert len(results.scores) >= 2
+    video = [torch.from_numpy(results.frame_masks(t)) for t in range(num_frames)]
+    for score, found in zip(results.scores[:2], torch.stack(video, 1)[:2], strict=True):
+        best = max(ious_with(masks, found[None].expand(2, -1, -1, -1)))
+        assert best > 0.7
+        assert score.item() == pytest.approx(best, abs=0.15)
+    with pytest.raises(ValueError, match="cls_branch=None: expected num_classes=1"):
+        build(head=dict(head, num_classes=2), criterion=criterion)
 
 
 def test_runs_without_a_neck() -> None:
