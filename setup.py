@@ -116,6 +116,7 @@ setup(
     extras_require={
         "hosts": read_requirements("hosts"),
         "hosts-runtime": read_requirements("hosts_runtime"),
+        "timm": read_requirements("timm"),
         "transformers": read_requirements("transformers"),
         "tests": read_requirements("tests"),
         "lint": read_requirements("lint"),

@@ -30,7 +30,9 @@ def _node(name: str, parent: Registry, *rooms: str) -> Registry:
 DATASETS = _node("dataset", MMENGINE_DATASETS, "hosts.mmdet")
 DATA_SAMPLERS = _node("data sampler", MMENGINE_DATA_SAMPLERS, "datasets")
 TRANSFORMS = _node("transform", MMENGINE_TRANSFORMS, "datasets", "hosts.mmdet")
-MODELS = _node("model", MMENGINE_MODELS, "models", "hosts.mmdet", "hosts.transformers")
+MODELS = _node(
+    "model", MMENGINE_MODELS, "models", "hosts.mmdet", "hosts.timm", "hosts.transformers"
+)
 TASK_UTILS = _node("task util", MMENGINE_TASK_UTILS, "models")
 METRICS = _node("metric", MMENGINE_METRICS, "evaluation.metrics")
 HOOKS = _node("hook", MMENGINE_HOOKS, "engine.hooks", "hosts.mmdet")

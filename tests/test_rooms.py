@@ -35,6 +35,7 @@ PACKAGES: dict[str, set[str]] = {
     "mmdet": {"hosts/mmdet", "hosts/mmtrack", "setup_env"},
     "mmtrack": {"hosts/mmtrack"},
     "transformers": {"hosts/transformers"},
+    "timm": {"hosts/timm"},
     "torch": {"structures", "models", "inference", "checkpoints", "engine", "hosts", "apis", "cli",
               "visualization/masks"},
     "mmcv": {"models", "datasets", "hosts", "visualization"},

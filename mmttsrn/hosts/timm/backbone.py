@@ -1,0 +1,67 @@
+"""Any backbone of timm by its name."""
+
+from typing import Any
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.registry import MODELS
+
+STRIDES = (4, 8, 16, 32)
+NOT_USABLE = "TimmBackbone needs timm and torchvision: pip install timm"
+
+
+@MODELS.register_module()
+class TimmBackbone(BaseModule):
+    """Backbone: a model of timm, with its feature maps at strides 4, 8, 16 and 32.
+
+    Args:
+        model_name: Name of the model, such as ``"resnet50.a1_in1k"``.
+        pretrained: Load timm's weights, which are fetched from the Hugging Face hub.
+        init_cfg: MMEngine initialisation, for weights of other origin; its names begin with
+            ``model.``.
+        **options: Further arguments of ``timm.create_model``.
+
+    Raises:
+        UserInputError: timm cannot be imported, or the model has no map at one of the strides.
+
+    Source: the interface of timm 1.0.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        pretrained: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        try:
+            import timm
+        except (ImportError, RuntimeError) as error:
+            # Of a torchvision that is not made for this PyTorch: operator torchvision::nms ...
+            reason = str(error).splitlines()[0]
+            raise UserInputError(f"{NOT_USABLE}; importing it says: {reason}") from error
+        self.model = timm.create_model(
+            model_name, features_only=True, pretrained=pretrained, **options
+        )
+        strides = self.model.feature_info.reduction()
+        if missing := [stride for stride in STRIDES if stride not in strides]:
+            raise UserInputError(
+                f"model_name={model_name}: it has maps at strides {strides}, none at {missing[0]}"
+            )
+        last = {stride: index for index, stride in enumerate(strides)}
+        self.maps = [last[stride] for stride in STRIDES]
+        self.channels_last = str(getattr(self.model, "output_fmt", "NCHW")).endswith("NHWC")
+
+    def init_weights(self) -> None:
+        """Leave the model as timm made it, unless there is an ``init_cfg``."""
+        if self.init_cfg is not None:
+            super().init_weights()
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """Map frames (B, 3, H, W) to four maps (B, C_i, H_i, W_i), from the finest on."""
+        features = self.model(frames)
+        maps = (features[index] for index in self.maps)
+        return tuple(m.movedim(-1, 1) if self.channels_last else m for m in maps)

@@ -1,0 +1,62 @@
+"""Backbones of timm: as they are where it imports, one line where it does not."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from mmttsrn.errors import UserInputError
+from mmttsrn.hosts.timm import TimmBackbone
+from mmttsrn.models import SequenceModel
+
+Builder = Callable[..., SequenceModel]
+
+
+def with_timm() -> None:
+    """Skip without a timm that imports: it needs a torchvision that fits PyTorch."""
+    try:
+        import timm  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"timm does not import: {error}")
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet10t", "mobilenetv3_small_050", "swin_tiny_patch4_window7_224"]
+)
+def test_maps_have_the_strides_and_channels_of_the_model(name: str) -> None:
+    with_timm()
+    options = dict(img_size=(64, 96)) if name.startswith("swin") else {}
+    backbone = TimmBackbone(name, **options).eval()
+    info = backbone.model.feature_info
+    channels = dict(zip(info.reduction(), info.channels(), strict=True))
+    maps = backbone(torch.rand(2, 3, 64, 96))
+    assert [tuple(m.shape) for m in maps] == [
+        (2, channels[stride], 64 // stride, 96 // stride) for stride in (4, 8, 16, 32)
+    ]
+
+
+def test_a_model_of_the_package_takes_it(build_tiny: Builder) -> None:
+    with_timm()
+    model = build_tiny(
+        backbone=dict(type="mmttsrn.TimmBackbone", model_name="resnet10t", in_chans=3)
+    )
+    assert model.neck.in_channels == (64, 128, 256, 512)
+    weight = next(model.backbone.parameters())
+    before = weight.clone()
+    model.init_weights()
+    assert torch.equal(weight, before)  # as timm made it
+
+
+def test_a_model_without_one_of_the_strides_is_refused() -> None:
+    with_timm()
+    with pytest.raises(UserInputError, match="none at 4") as error:
+        TimmBackbone("vit_tiny_patch16_224")
+    assert "\n" not in str(error.value)
+
+
+def test_without_timm_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(UserInputError, match="pip install timm") as error:
+        TimmBackbone("resnet10t")
+    assert "\n" not in str(error.value)
