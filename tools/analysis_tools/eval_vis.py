@@ -18,6 +18,7 @@ from mmttsrn.evaluation import Evaluation
 from mmttsrn.evaluation.analysis import report
 from mmttsrn.evaluation.analysis.comparison import VideoDifference, compare_videos
 from mmttsrn.evaluation.analysis.errors import ErrorReport, analyse_errors
+from mmttsrn.evaluation.analysis.mask_ranking import MaskRanking, rank_masks
 from mmttsrn.evaluation.analysis.metrics_json import metrics_content
 from mmttsrn.evaluation.class_agnostic import merge_classes, merge_result_classes
 from mmttsrn.evaluation.ytvis import evaluate
@@ -45,6 +46,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="numbers by number of frames, and of long videos where the json marks them",
     )
     parser.add_argument("--errors", action="store_true", help="what each kind of error costs")
+    parser.add_argument(
+        "--masks", action="store_true", help="how good masks are, and whether scores rank them"
+    )
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write PNG plots to this folder")
     parser.add_argument("--out", type=Path, metavar="JSON", help="write all numbers to this file")
     parser.add_argument(
@@ -115,6 +119,7 @@ def tables(
     args: argparse.Namespace,
     evaluation: Evaluation,
     errors: ErrorReport | None,
+    masks: MaskRanking | None,
     other: Evaluation | None,
     differences: list[VideoDifference],
 ) -> list[str]:
@@ -130,6 +135,8 @@ def tables(
         found += [report.length_table(evaluation), report.long_video_table(evaluation) or ""]
     if args.errors and errors is not None:
         found.append(report.error_table(errors))
+    if args.masks and masks is not None:
+        found.append(report.mask_table(masks))
     if other is not None:
         title = f"Comparison with {args.compare}"
         found += [
@@ -167,6 +174,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.errors or args.plots is not None or args.out is not None:
         with progress_bar("analysing errors") as progress:
             errors = analyse_errors(truth, results, progress)
+    masks = rank_masks(truth, results) if args.masks or args.out is not None else None
     if other_results is not None:
         other = evaluate_results(args, truth, other_results, "evaluating other results")
         differences = compare_videos(evaluation, other)
@@ -181,11 +189,11 @@ def main(argv: list[str] | None = None) -> None:
             "iou_type": args.iou_type,
             "class_agnostic": args.class_agnostic,
         }
-        content = sources | metrics_content(evaluation, errors, other, differences)
+        content = sources | metrics_content(evaluation, errors, masks, other, differences)
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
         replace_file(args.out, lambda partial: partial.write_text(text))
         written.append(args.out)
-    print("\n\n".join(tables(args, evaluation, errors, other, differences)))
+    print("\n\n".join(tables(args, evaluation, errors, masks, other, differences)))
     for path in written:
         print(f"wrote {printable(path)}")
 

@@ -7,6 +7,7 @@ from typing import Any
 from mmttsrn.evaluation.analysis.comparison import VideoDifference
 from mmttsrn.evaluation.analysis.errors import ErrorReport
 from mmttsrn.evaluation.analysis.lengths import length_stats, long_video_stats
+from mmttsrn.evaluation.analysis.mask_ranking import MaskRanking
 from mmttsrn.evaluation.analysis.report import truths_per_category
 from mmttsrn.evaluation.result import Evaluation
 
@@ -14,6 +15,7 @@ from mmttsrn.evaluation.result import Evaluation
 def metrics_content(
     evaluation: Evaluation,
     errors: ErrorReport | None = None,
+    masks: MaskRanking | None = None,
     other: Evaluation | None = None,
     differences: Sequence[VideoDifference] = (),
 ) -> dict[str, Any]:
@@ -41,6 +43,8 @@ def metrics_content(
     }
     if errors is not None:
         content["errors"] = asdict(errors)
+    if masks is not None:
+        content["masks"] = asdict(masks)
     if other is not None:
         content["comparison"] = {
             "stats": other.stats,

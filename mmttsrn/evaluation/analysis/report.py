@@ -9,6 +9,7 @@ from mmttsrn.errors import printable
 from mmttsrn.evaluation.analysis.comparison import VideoDifference
 from mmttsrn.evaluation.analysis.errors import ErrorReport
 from mmttsrn.evaluation.analysis.lengths import length_stats, long_video_stats
+from mmttsrn.evaluation.analysis.mask_ranking import MaskRanking
 from mmttsrn.evaluation.result import STATS, Evaluation
 from mmttsrn.evaluation.truth_groups import AREA_GROUPS
 
@@ -71,6 +72,20 @@ def error_table(report: ErrorReport) -> str:
     kinds = ", ".join(f"{kind} {count}" for kind, count in report.track_counts.items())
     all_fixed = format_score(report.all_fixed)
     return f"{table}\n  AP with all kinds fixed: {all_fixed}\n  track errors: {kinds}"
+
+
+def mask_table(ranking: MaskRanking) -> str:
+    """Return how good masks are, whatever their class and score."""
+    values = (ranking.best_iou, ranking.rank_correlation)
+    names = (
+        f"mean IoU of the best mask of each of {ranking.num_truths} instances",
+        f"rank correlation of score and IoU of {ranking.num_predicted} predictions",
+    )
+    rows = [
+        (name, "n/a" if value is None else f"{value:.4f}")
+        for name, value in zip(names, values, strict=True)
+    ]
+    return text_table("Masks, whatever their class", None, rows, align="<>")
 
 
 def comparison_table(evaluation: Evaluation, other: Evaluation, title: str) -> str:

@@ -40,7 +40,7 @@ def test_errors_and_comparison(truth, evaluation, errors):
     del truth["annotations"][2]
     evaluation = evaluate_ytvis(truth, perfect_results(truth)[:1])
     other = evaluate_ytvis(truth, perfect_results(truth))
-    content = metrics_content(evaluation, errors, other, compare_videos(evaluation, other))
+    content = metrics_content(evaluation, errors, None, other, compare_videos(evaluation, other))
     assert content["errors"]["lost"] == errors.lost
     assert content["errors"]["track_counts"] == {"identity switch": 3, "fragment": 2}
     assert content["comparison"]["stats"] == other.stats
