@@ -4,10 +4,12 @@ from mmttsrn.datasets.transforms.augmentation import ClipBroadcaster, DropInvisi
 from mmttsrn.datasets.transforms.clip_sample import ClipSample
 from mmttsrn.datasets.transforms.copy_paste import ClipCopyPaste
 from mmttsrn.datasets.transforms.loading import LoadVideoFrame
+from mmttsrn.datasets.transforms.motion import ClipMotion
 
 __all__ = [
     "ClipBroadcaster",
     "ClipCopyPaste",
+    "ClipMotion",
     "ClipSample",
     "DropInvisibleInstances",
     "LoadVideoFrame",
