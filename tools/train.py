@@ -12,6 +12,7 @@ if __name__ == "__main__":  # before the imports, which fail without what is che
 from mmengine.config import Config
 
 from mmttsrn.apis.config_file import load_config
+from mmttsrn.apis.init_model import start_from_released
 from mmttsrn.checkpoints.host_loading import CheckpointReader, safe_host_loading
 from mmttsrn.checkpoints.overwritten_init import skip_overwritten_init
 from mmttsrn.checkpoints.run_checkpoints import (
@@ -111,6 +112,7 @@ def main() -> None:
         apply_arguments(cfg, args)
         if cfg.get("resume") and not cfg.get("load_from"):
             resume_latest(cfg, reader)
+        start_from_released(cfg)
         checkpoint = reader.read_ahead(cfg.load_from) if cfg.get("load_from") else None
         if checkpoint is not None and cfg.get("resume"):
             check_training_state(checkpoint, cfg.load_from)

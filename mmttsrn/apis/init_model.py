@@ -78,6 +78,17 @@ def list_models(metafile: str | PathLike[str] | None = None) -> dict[str, Releas
     return {name: model for path in paths for name, model in released_models(path).items()}
 
 
+def start_from_released(cfg: Config) -> None:
+    """Where ``load_from`` names a released model, set it to its file, downloaded if need be.
+
+    Raises:
+        UserInputError: The file cannot be had, or is another one.
+    """
+    release = list_models().get(cfg.get("load_from"))
+    if release is not None:
+        cfg.load_from = str(fetch(release.weights, release.sha256))
+
+
 def _read_weights(
     release: ReleasedModel | None, checkpoint: str | PathLike[str] | None, allow_unsafe: bool
 ) -> tuple[dict[str, Any] | None, str]:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from mmengine.config import Config
+
 from mmttsrn.apis import init_model
 from mmttsrn.apis.config_file import load_config
-from mmttsrn.apis.init_model import list_models
+from mmttsrn.apis.init_model import list_models, start_from_released
 from mmttsrn.checkpoints.fetching import is_remote
 from mmttsrn.cli.command_line import build_runner
 from mmttsrn.datasets.synthetic import CLASSES, write_moving_shapes
@@ -29,3 +31,14 @@ def test_tiny_model_finds_shapes_that_it_has_not_seen(tmp_path: Path) -> None:
     metrics = build_runner(cfg).test()
     assert metrics["youtube_vis/mAP"] > 0.4
     assert metrics["youtube_vis/mAP_50"] > 0.7
+
+
+def test_a_training_may_start_from_it_by_its_name() -> None:
+    release = list_models()[NAME]
+    cfg = Config(dict(load_from=NAME))
+    start_from_released(cfg)
+    assert Path(cfg.load_from).samefile(release.weights)
+    for other in (None, "work_dirs/x/iter_9.pth"):
+        cfg = Config(dict(load_from=other))
+        start_from_released(cfg)
+        assert cfg.load_from == other
