@@ -53,7 +53,7 @@ class YouTubeVISVideos(BaseDataset):
             ``data_prefix=dict(img_path=...)``, ``pipeline``, ``test_mode``, ...).
             ``metainfo=dict(classes=...)`` chooses classes and their order; without it all
             categories of the file are used, sorted by id. ``filter_cfg=dict(filter_empty_gt=
-            False)`` keeps videos without any instance in training.
+            False)`` keeps videos without any instance in training, also if there are no others.
 
     Raises:
         UserInputError: The json or the frame files are not usable; one line says where and why.
@@ -72,7 +72,7 @@ class YouTubeVISVideos(BaseDataset):
         self.complete = complete
         super().__init__(*args, **kwargs)
         for transform in self.pipeline.transforms:
-            if isinstance(transform, ClipCopyPaste):
+            if isinstance(transform, ClipCopyPaste) and not transform.from_other:
                 transform.videos = self.whole_videos()
 
     def whole_videos(self) -> Videos:
@@ -113,7 +113,7 @@ class YouTubeVISVideos(BaseDataset):
         """Read ``ann_file`` and set ``metainfo``; one dict for each video, as said above."""
         truth = read_ground_truth(
             self.ann_file,
-            need_annotations=not self.test_mode,
+            need_annotations=not self.test_mode and not self._keeps_empty,
             need_frames=True,
             backend_args=self.backend_args,
         )
@@ -133,11 +133,9 @@ class YouTubeVISVideos(BaseDataset):
 
     def kept_videos(self, videos: list[dict]) -> list[dict]:
         """Leave out videos without any instance, unless in tests or by ``filter_cfg``."""
-        filter_cfg = dict(self.filter_cfg or {})
-        drop_empty = filter_cfg.pop("filter_empty_gt", True)
-        if filter_cfg:
-            raise UserInputError(f"filter_cfg: expected filter_empty_gt, got {[*filter_cfg]}")
-        if self.test_mode or not drop_empty:
+        if unknown := set(self.filter_cfg or {}) - {"filter_empty_gt"}:
+            raise UserInputError(f"filter_cfg: expected filter_empty_gt, got {sorted(unknown)}")
+        if self.test_mode or self._keeps_empty:
             return videos
         kept = [video for video in videos if any(image["instances"] for image in video["images"])]
         print_log(
@@ -150,6 +148,10 @@ class YouTubeVISVideos(BaseDataset):
             problem = f"no visible instance of the classes {names} to train on"
             raise UserInputError(f"{self.ann_file}: annotations: {problem}")
         return kept
+
+    @property
+    def _keeps_empty(self) -> bool:
+        return not (self.filter_cfg or {}).get("filter_empty_gt", True)
 
     def _choose_classes(self, categories: dict[int, str]) -> None:
         """Set classes and category ids by label on this dataset, never on its class."""

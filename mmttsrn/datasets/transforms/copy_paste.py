@@ -12,7 +12,7 @@ from pycocotools import mask as mask_utils
 from mmttsrn.datasets.transforms.clip_sample import ClipSample
 from mmttsrn.datasets.transforms.loading import LoadVideoFrame
 from mmttsrn.errors import UserInputError
-from mmttsrn.registry import TRANSFORMS
+from mmttsrn.registry import DATASETS, TRANSFORMS
 
 _INSIDE = 128  # of 255, the least coverage of a pixel that belongs to the mask
 
@@ -38,15 +38,15 @@ class _MovingObject:
 
 @TRANSFORMS.register_module()
 class ClipCopyPaste(BaseTransform):
-    """Pastes objects of other videos of the data set on a clip, each as a whole sequence.
+    """Pastes objects of other videos on a clip, each as a whole sequence.
 
     It stands between two :class:`ClipBroadcaster` of the pipeline of a
     :class:`~mmttsrn.hosts.mmdet.YouTubeVISDataset`, after the frames and annotations are loaded;
-    the data set hands itself over as :attr:`videos`. An object keeps the motion that it has in its
-    own video, and moves on a straight path besides. It hides what is below, also objects pasted
-    before it: their masks lose those pixels, all boxes are taken from the masks, and an instance
-    without pixels in a frame is not listed there. Pasted objects get new instance ids. Crowd is
-    never pasted.
+    the data set hands itself over as :attr:`videos`, unless ``source`` names another one. An
+    object keeps the motion that it has in its own video, and moves on a straight path besides. It
+    hides what is below, also objects pasted before it: their masks lose those pixels, all boxes
+    are taken from the masks, and an instance without pixels in a frame is not listed there. Pasted
+    objects get new instance ids. Crowd is never pasted.
 
     Required keys, lists of length T: img, video_id, gt_masks, gt_bboxes, gt_bboxes_labels,
     gt_instances_ids, gt_ignore_flags, as ``mmdet.LoadTrackAnnotations`` leaves them. Modified keys:
@@ -64,6 +64,9 @@ class ClipCopyPaste(BaseTransform):
         edge_blur: Standard deviation in pixels of the blur of an object's outline; 0 for none.
         stride: Distance of neighbouring frames of the other video, or a pair (low, high), as of
             :class:`ClipSample`.
+        source: Config of a data set that objects are taken from. By this, videos or photographs
+            without annotations are backgrounds for the objects of another data set, whose labels
+            they get.
         backend_args: Arguments of the mmengine file backend that reads frames.
     """
 
@@ -77,10 +80,12 @@ class ClipCopyPaste(BaseTransform):
         color: float = 0.1,
         edge_blur: float = 0.7,
         stride: int | Sequence[int] = 1,
+        source: dict | None = None,
         backend_args: dict | None = None,
     ) -> None:
         ClipSample(1, stride)  # checks the stride
-        self.videos: Videos | None = None
+        self.videos: Videos | None = None if source is None else DATASETS.build(source)
+        self.from_other = source is not None
         self.max_objects = max_objects
         self.scale = (scale[0], scale[1])
         self.flip_prob = flip_prob
@@ -97,7 +102,7 @@ class ClipCopyPaste(BaseTransform):
         Raises:
             UserInputError: There is no other video to take objects from.
         """
-        if self.videos is None or len(self.videos) < 2:
+        if self.videos is None or len(self.videos) < 2 - self.from_other:
             raise UserInputError(
                 "ClipCopyPaste: expected a YouTubeVISDataset of two or more videos"
             )
@@ -110,8 +115,8 @@ class ClipCopyPaste(BaseTransform):
     def _draw_object(self, video_id: Any, num_frames: int) -> _MovingObject | None:
         """Draw another video, an object and T frames around one where it is visible."""
         assert self.videos is not None
-        video = {"video_id": video_id}
-        while video["video_id"] == video_id:
+        video = self.videos.get_data_info(np.random.randint(len(self.videos)))
+        while not self.from_other and video["video_id"] == video_id:
             video = self.videos.get_data_info(np.random.randint(len(self.videos)))
         found: dict[int, dict[int, dict]] = {}  # instance id, frame
         for frame, image in enumerate(video["images"]):

@@ -1,3 +1,4 @@
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -266,3 +267,38 @@ def test_missing_videos_are_told(build: Callable) -> None:
         build(indices=[0])[0]
     with pytest.raises(UserInputError, match="expected a YouTubeVISDataset of two"):
         Compose([ClipCopyPaste()])(grey_clip())
+
+
+def test_objects_of_another_data_set_on_backgrounds_without_annotations(
+    build_dataset: Callable, shapes_json: dict, tmp_path: Path
+) -> None:
+    shapes = build_dataset(shapes_json)
+    source = {
+        "type": "mmttsrn.YouTubeVISDataset",
+        "ann_file": shapes.ann_file,
+        "data_prefix": shapes.data_prefix,
+    }
+    cv2.imwrite(str(tmp_path / "background.png"), np.full((HEIGHT, WIDTH, 3), 7, np.uint8))
+    background = {"id": 5, "height": HEIGHT, "width": WIDTH, "length": 1}
+    content = {
+        "videos": [background | {"file_names": ["background.png"]}],
+        "categories": [{"id": 1, "name": "thing"}],
+        "annotations": [],
+    }
+    (tmp_path / "backgrounds.json").write_text(json.dumps(content))
+    paste = {"type": "mmttsrn.ClipCopyPaste", "max_objects": 2, "source": source}
+    dataset = YouTubeVISDataset(
+        ann_file=str(tmp_path / "backgrounds.json"),
+        data_prefix={"img_path": str(tmp_path)},
+        filter_cfg={"filter_empty_gt": False},
+        pipeline=[*LOADING, paste],
+    )
+    assert len(dataset) == 1
+    labels = set()
+    for seed in range(20):
+        np.random.seed(seed)
+        clip = dataset[0]
+        for image, frame_labels in zip(clip["img"], clip["gt_bboxes_labels"], strict=True):
+            labels |= set(frame_labels.tolist())
+            assert (image.max() > 7) == bool(len(frame_labels))
+    assert labels == {0, 1, 2, 3}
