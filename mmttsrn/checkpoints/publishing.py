@@ -53,6 +53,7 @@ def publish(
     *,
     metrics: Mapping[str, float] | None = None,
     with_safetensors: bool = True,
+    half: bool = False,
 ) -> Release:
     """Write a checkpoint as ``NAME_YYYYMMDD-<sha256[:8]>.pth`` and ``.safetensors``.
 
@@ -69,10 +70,12 @@ def publish(
         out_dir: Folder of the files; made if needed.
         metrics: Metrics to state, if any were measured.
         with_safetensors: Write the second file as well.
+        half: Keep weights as float16, in half the space; loading makes them float32 again.
 
     Raises:
         UserInputError: The name is not one of a file, the checkpoint names another number of
-            classes than the model predicts, or the files, read again, hold other weights.
+            classes than the model predicts, a weight is too large for float16, or the files, read
+            again, hold other weights.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name):
         raise UserInputError(f"--name {name}: expected letters, digits and . _ + - only")
@@ -81,6 +84,8 @@ def publish(
         name: tensor.detach().clone().contiguous()
         for name, tensor in bare_names(checkpoint["state_dict"]).items()
     }
+    if half:
+        state = {name: _as_half(name, tensor) for name, tensor in state.items()}
     meta = published_meta(checkpoint, cfg, metrics)
     classes, predicted = meta["dataset_meta"]["classes"], model.get_submodule("head").num_classes
     if classes is not None and len(classes) != predicted:
@@ -100,6 +105,15 @@ def publish(
             for draft in drafts
         }
     return Release(name, files, digests, parameter_count(model)[""], meta)
+
+
+def _as_half(name: str, tensor: Tensor) -> Tensor:
+    """Weights (...) as float16; counters stay as they are."""
+    if not tensor.is_floating_point():
+        return tensor
+    if tensor.numel() and tensor.abs().max() > torch.finfo(torch.float16).max:
+        raise UserInputError(f"{name}: a weight is too large for float16; leave --half out")
+    return tensor.half()
 
 
 def model_entry(

@@ -124,3 +124,28 @@ def test_bad_names_are_refused(checkpoint, tmp_path, name):
     cfg = stored_config(checkpoint, "")
     with pytest.raises(UserInputError, match="--name"):
         publish(checkpoint, build_from_config(cfg), cfg, name, tmp_path)
+
+
+def test_half_precision_takes_half_the_space_and_is_loaded_as_before(release, checkpoint, tmp_path):
+    cfg = stored_config(checkpoint, "x.pth")
+    model = build_from_config(cfg)
+    half = publish(checkpoint, model, cfg, "tiny", tmp_path, half=True)
+    for suffix, path in half.files.items():
+        assert path.stat().st_size < 0.6 * release.files[suffix].stat().st_size
+        model.load_state_dict(load_checkpoint_file(path)["state_dict"])
+        for name, tensor in model.state_dict().items():
+            expected = checkpoint["state_dict"][name]
+            assert tensor.dtype == expected.dtype
+            torch.testing.assert_close(tensor, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_a_weight_that_is_too_large_for_half_precision_is_refused(checkpoint, tmp_path):
+    cfg = stored_config(checkpoint, "x.pth")
+    state = dict(checkpoint["state_dict"])
+    name = next(name for name, tensor in state.items() if tensor.is_floating_point())
+    state[name] = torch.full_like(state[name], 1e5)
+    large = dict(checkpoint, state_dict=state)
+    with pytest.raises(UserInputError, match=f"{name}: a weight is too large") as error:
+        publish(large, build_from_config(cfg), cfg, "tiny", tmp_path, half=True)
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.iterdir())

@@ -44,6 +44,9 @@ def parse_args() -> argparse.Namespace:
         "from that of the metafile; by default OUT_DIR",
     )
     parser.add_argument("--no-safetensors", action="store_true", help="write the .pth only")
+    parser.add_argument(
+        "--half", action="store_true", help="keep weights as float16, in half the space"
+    )
     parser.add_argument("--dataset", help="data that it was trained and measured on")
     parser.add_argument(
         "--metrics",
@@ -86,6 +89,7 @@ def run(args: argparse.Namespace) -> None:
             args.out_dir,
             metrics=dict(args.metrics or ()),
             with_safetensors=not args.no_safetensors,
+            half=args.half,
         )
     location = args.location or str(args.out_dir.resolve())
     config_path = args.config_path or f"configs/vis/{name}.py"
