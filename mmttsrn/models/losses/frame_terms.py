@@ -13,6 +13,9 @@ from mmttsrn.registry import MODELS
 class FrameClassTerm(ClassTerm):
     """Class of every query in every frame: that of its match, no-object for all others.
 
+    In clips that are not annotated completely, a query that overlaps no annotated object has no
+    loss.
+
     Args:
         loss: Config of the class loss of logits (P, K+1).
         no_object_weight: Weight of the no-object class.
@@ -28,7 +31,7 @@ class FrameClassTerm(ClassTerm):
         clip, predicted, _ = layer.matches.unbind(1)
         labels = layer.true("labels")[:, None].expand_as(layer.valid)
         classes[clip, :, predicted] = torch.where(layer.valid, labels, no_object)
-        return self._mean(logits, classes)
+        return self._mean(logits, classes, layer.unknown[:, None].expand_as(classes))
 
 
 @MODELS.register_module()

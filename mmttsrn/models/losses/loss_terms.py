@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmttsrn.models.layers import cell_shares
+from mmttsrn.models.task_modules.sequence_costs import smoothed_iou
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import SequencePredictions, SequenceTargets
 
@@ -106,13 +107,26 @@ class MatchedLayer:
                 best.append(F.pad(iou, (0, 1)).amax(1))  # a clip may have no true sequence
         return torch.stack(best)
 
+    @property
+    def _box_ious(self) -> Tensor:
+        """(N, Q) the same of the boxes, as a mean over the visible frames."""
+        assert self.predictions.boxes is not None
+        best = []
+        for boxes, targets in zip(self.predictions.boxes.detach(), self.targets, strict=True):
+            ious, _ = smoothed_iou(boxes.transpose(0, 1)[:, None], targets.boxes)  # Q, n, T
+            frames = targets.valid.sum(1).clamp(min=1)
+            mean = (ious * targets.valid).sum(2) / frames
+            best.append(F.pad(mean, (0, 1)).amax(1))
+        return torch.stack(best)
+
     @cached_property
     def unknown(self) -> Tensor:
         """(N, Q) bool, whether a prediction may show an object that nobody annotated."""
         unknown = torch.zeros_like(self.predictions.logits[:, 0, :, 0], dtype=torch.bool)
         incomplete = [i for i, targets in enumerate(self.targets) if not targets.complete]
         if incomplete:
-            unknown[incomplete] = self.ious[incomplete] <= NO_OVERLAP
+            overlaps = self.ious if self.predictions.boxes is None else self._box_ious
+            unknown[incomplete] = overlaps[incomplete] <= NO_OVERLAP
             clip, predicted, _ = self.matches.unbind(1)
             unknown[clip, predicted] = False
         return unknown

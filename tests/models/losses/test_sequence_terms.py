@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmttsrn.models import SequenceSetLoss
 from mmttsrn.models.losses import (
+    FrameClassTerm,
     MatchedLayer,
     PixelClassTerm,
     SequenceClassTerm,
@@ -163,6 +164,29 @@ class TestIncompleteClips:
         term = PixelClassTerm(CE)
         assert term(self.layer(True, [])).item() == pytest.approx((8 * right + 16 * wrong) / 24)
         assert term(self.layer(False, [])).item() == pytest.approx(right)
+
+    def test_classes_by_frame_go_by_boxes(self) -> None:
+        masks = torch.zeros(1, T, *SIZE, dtype=torch.bool)
+        targets = replace(
+            targets_of([1], masks),
+            boxes=torch.tensor([[[0.25, 0.25, 0.5, 0.5]] * T]),
+            valid=torch.ones(1, T, dtype=torch.bool),
+            complete=False,
+        )
+        places = [[0.25, 0.25, 0.5, 0.5], [0.9, 0.9, 0.1, 0.1], [0.5, 0.5, 0.5, 0.5]]
+        layer = MatchedLayer(
+            SequencePredictions(
+                TestSequenceClassTerm.probabilities.log()[:, None].expand(-1, T, -1, -1),
+                boxes=torch.tensor(places)[None, None].expand(-1, T, -1, -1),
+            ),
+            [targets],
+            torch.tensor([[0, 0, 0]]),
+            torch.tensor(float(T)),
+        )
+        assert layer.unknown.tolist() == [[False, True, False]]
+        expected = -(math.log(0.2) + 0.25 * math.log(0.4)) / 1.25
+        loss = FrameClassTerm(CE, no_object_weight=0.25)(layer)
+        assert loss.item() == pytest.approx(expected, rel=1e-5)
 
     @pytest.mark.parametrize("complete", [True, False])
     def test_quality_is_the_overlap(self, complete: bool) -> None:
