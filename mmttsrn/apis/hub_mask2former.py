@@ -67,8 +67,6 @@ def config_of(folder: HubFolder) -> Config:
             **_head_settings(fields),
         }
     )
-    widths = [swin["embed_dim"] * 2**stage for stage in range(4)]
-    cfg.model.pixel_decoder.decoder.in_channels = widths
     set_frame_steps(cfg, folder, size_divisor=32)
     return cfg
 

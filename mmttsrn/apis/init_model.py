@@ -84,7 +84,8 @@ def start_from_released(cfg: Config) -> None:
     Raises:
         UserInputError: The file cannot be had, or is another one.
     """
-    release = list_models().get(cfg.get("load_from"))
+    name = cfg.get("load_from")
+    release = list_models().get(name) if name else None
     if release is not None:
         cfg.load_from = str(fetch(release.weights, release.sha256))
 

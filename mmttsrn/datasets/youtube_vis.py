@@ -72,7 +72,7 @@ class YouTubeVISVideos(BaseDataset):
         self.complete = complete
         super().__init__(*args, **kwargs)
         for transform in self.pipeline.transforms:
-            if isinstance(transform, ClipCopyPaste) and not transform.from_other:
+            if isinstance(transform, ClipCopyPaste) and transform.source is None:
                 transform.videos = self.whole_videos()
 
     def whole_videos(self) -> Videos:
@@ -123,10 +123,12 @@ class YouTubeVISVideos(BaseDataset):
             ann_file=self.ann_file,
             has_ground_truth=truth.has_sequences,
         )
+        self._check_pasted_classes()
         videos, first_img_id = [], 1
         for video in truth.videos.values():
             videos.append(self._parse_video(video, first_img_id))
             first_img_id += video.length
+        self._check_pattern(videos)
         if self.check_images:
             self._find_frames([image for video in videos for image in video["images"]])
         return videos
@@ -170,6 +172,20 @@ class YouTubeVISVideos(BaseDataset):
         self._metainfo.update(classes=tuple(names), cat_ids=tuple(ids))
         self.cat_ids = ids
         self.cat2label = {category_id: label for label, category_id in enumerate(ids)}
+
+    def _check_pasted_classes(self) -> None:
+        """Compare the classes with those of pasted objects; backgrounds take these over."""
+        for transform in self.pipeline.transforms:
+            if isinstance(transform, ClipCopyPaste) and transform.source is not None:
+                pasted = {key: transform.source.metainfo[key] for key in ("classes", "cat_ids")}
+                own = self._metainfo["classes"]
+                if not self._metainfo["has_ground_truth"]:
+                    self._metainfo.update(pasted)
+                elif own != pasted["classes"]:
+                    raise UserInputError(
+                        f"ClipCopyPaste.source: expected the classes of {self.ann_file}, "
+                        f"{', '.join(own)}; got {', '.join(pasted['classes'])}"
+                    )
 
     def _merge_classes(self, categories: dict[int, str]) -> None:
         names = self._metainfo.get("classes")
@@ -217,6 +233,13 @@ class YouTubeVISVideos(BaseDataset):
         if isinstance(self.complete, bool):
             return self.complete
         return fnmatchcase(file_name, self.complete)
+
+    def _check_pattern(self, videos: list[dict]) -> None:
+        complete = (image["complete"] for video in videos for image in video["images"])
+        if isinstance(self.complete, str) and not any(complete):
+            raise UserInputError(
+                f"complete='{self.complete}': no file name in {self.ann_file} is like this"
+            )
 
     def _find_frames(self, images: list[dict]) -> None:
         """Set the paths of frames as the disk spells them, and check what is there."""

@@ -148,6 +148,12 @@ def test_videos_may_be_annotated_completely_or_not(build_dataset: Build, shapes_
         assert [any(image["complete"] for image in video) for video in images] == expected
 
 
+def test_a_pattern_that_no_video_fits_is_refused(build_dataset: Build, shapes_json: dict) -> None:
+    with pytest.raises(UserInputError, match=r"complete='coco_.': no file name in") as error:
+        build_dataset(shapes_json, complete="coco_*")
+    assert "\n" not in str(error.value)
+
+
 def test_one_class_has_no_other_names(build_dataset: Build, shapes_json: dict) -> None:
     with pytest.raises(UserInputError, match=r"metainfo\.classes: expected none with cla"):
         build_dataset(shapes_json, class_agnostic=True, metainfo={"classes": ["disc"]})

@@ -60,7 +60,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action="store_const",
         const="boundary",
         default="mask",
-        help="take the IoU of the masks' boundaries where it is smaller (not for --errors)",
+        help="take the IoU of boundaries of the masks where smaller (not in --errors, --masks)",
     )
     parser.add_argument(
         "--class-agnostic",

@@ -84,8 +84,8 @@ class ClipCopyPaste(BaseTransform):
         backend_args: dict | None = None,
     ) -> None:
         ClipSample(1, stride)  # checks the stride
-        self.videos: Videos | None = None if source is None else DATASETS.build(source)
-        self.from_other = source is not None
+        self.source = None if source is None else DATASETS.build(source)
+        self.videos: Videos | None = self.source and self.source.whole_videos()
         self.max_objects = max_objects
         self.scale = (scale[0], scale[1])
         self.flip_prob = flip_prob
@@ -102,9 +102,9 @@ class ClipCopyPaste(BaseTransform):
         Raises:
             UserInputError: There is no other video to take objects from.
         """
-        if self.videos is None or len(self.videos) < 2 - self.from_other:
+        if self.videos is None or len(self.videos) < (2 if self.source is None else 1):
             raise UserInputError(
-                "ClipCopyPaste: expected a YouTubeVISDataset of two or more videos"
+                "ClipCopyPaste: expected a YouTubeVISDataset of two or more videos, or a source"
             )
         for _ in range(np.random.randint(self.max_objects + 1)):
             pasted = self._draw_object(results["video_id"][0], len(results["img"]))
@@ -116,7 +116,7 @@ class ClipCopyPaste(BaseTransform):
         """Draw another video, an object and T frames around one where it is visible."""
         assert self.videos is not None
         video = self.videos.get_data_info(np.random.randint(len(self.videos)))
-        while not self.from_other and video["video_id"] == video_id:
+        while self.source is None and video["video_id"] == video_id:
             video = self.videos.get_data_info(np.random.randint(len(self.videos)))
         found: dict[int, dict[int, dict]] = {}  # instance id, frame
         for frame, image in enumerate(video["images"]):

@@ -1,9 +1,9 @@
-"""Any backbone of timm by its name."""
+"""Backbones of timm by their names."""
 
 from typing import Any
 
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.registry import MODELS
@@ -19,6 +19,8 @@ class TimmBackbone(BaseModule):
     Args:
         model_name: Name of the model, such as ``"resnet50.a1_in1k"``.
         pretrained: Load timm's weights, which are fetched from the Hugging Face hub.
+        norm_eval: Keep batch norms as they are: mean and variance of the few frames of a batch are
+            no replacement for those of the pre-training.
         init_cfg: MMEngine initialisation, for weights of other origin; its names begin with
             ``model.``.
         **options: Further arguments of ``timm.create_model``.
@@ -33,10 +35,12 @@ class TimmBackbone(BaseModule):
         self,
         model_name: str,
         pretrained: bool = False,
+        norm_eval: bool = True,
         init_cfg: dict | list[dict] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
+        self.norm_eval = norm_eval
         try:
             import timm
         except (ImportError, RuntimeError) as error:
@@ -54,6 +58,15 @@ class TimmBackbone(BaseModule):
         last = {stride: index for index, stride in enumerate(strides)}
         self.maps = [last[stride] for stride in STRIDES]
         self.channels_last = str(getattr(self.model, "output_fmt", "NCHW")).endswith("NHWC")
+
+    def train(self, mode: bool = True) -> "TimmBackbone":
+        """Set the mode; with ``norm_eval`` batch norms stay fixed."""
+        super().train(mode)
+        if self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
 
     def init_weights(self) -> None:
         """Leave the model as timm made it, unless there is an ``init_cfg``."""

@@ -1,7 +1,6 @@
 """EfficientNet-Lite: inverted residual blocks without squeeze-and-excitation."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 from mmcv.cnn.bricks import Conv2dAdaptivePadding
@@ -77,7 +76,6 @@ class EfficientNetLite(BaseModule):
 
     Args:
         arch: ``"lite0"``, ``"lite1"`` or ``"lite2"``.
-        out_indices: Maps that are returned, in rising order; 0 is that of stride 4.
         drop_path_rate: Stochastic depth of the last block; grows linearly from 0 at the first.
         frozen_stages: The stem and the blocks up to the map of this index stay fixed; -1 freezes
             none.
@@ -97,7 +95,6 @@ class EfficientNetLite(BaseModule):
     def __init__(
         self,
         arch: str = "lite0",
-        out_indices: Sequence[int] = (0, 1, 2, 3),
         drop_path_rate: float = 0.0,
         frozen_stages: int = -1,
         norm_eval: bool = True,
@@ -106,7 +103,6 @@ class EfficientNetLite(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         width, depth = PRESETS[arch]
-        self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
@@ -119,7 +115,8 @@ class EfficientNetLite(BaseModule):
         self.activation = nn.ReLU6(inplace=True)
         self._blocks = nn.ModuleList()
         self.map_blocks = []  # the last block of each map
-        channels, widths = STEM_CHANNELS, []
+        self.out_channels = []
+        channels = STEM_CHANNELS
         for group, (_, kernel, stride, expansion, c_out) in enumerate(GROUPS):
             c_out = _rounded(c_out * width)
             for index in range(counts[group]):
@@ -132,12 +129,11 @@ class EfficientNetLite(BaseModule):
                 channels = c_out
             if group in LAST_GROUPS:
                 self.map_blocks.append(len(self._blocks) - 1)
-                widths.append(channels)
-        self.out_channels = [widths[i] for i in self.out_indices]
+                self.out_channels.append(channels)
         self._freeze()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map frames (B, 3, H, W) to (B, C_i, H_i, W_i), one for each of ``out_indices``."""
+        """Map frames (B, 3, H, W) to four maps (B, C_i, H_i, W_i), from the finest on."""
         # Depth-wise convolutions run faster with channels last; the maps keep that order.
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.activation(self._bn0(self._conv_stem(x)))
@@ -146,7 +142,7 @@ class EfficientNetLite(BaseModule):
             x = run_layer(block, x, recompute=self.with_cp)
             if index in self.map_blocks:
                 maps.append(x)
-        return tuple(maps[i] for i in self.out_indices)
+        return tuple(maps)
 
     def train(self, mode: bool = True) -> "EfficientNetLite":
         """Set the mode, keeping frozen parts and, with ``norm_eval``, norms fixed."""

@@ -108,8 +108,8 @@ class MaskedAttentionHead(BaseModule):
             self.cls_branch = MODELS.build(
                 dict(cls_branch, in_channels=embed_dims, out_channels=num_classes + 1)
             )
-        elif num_classes != 1:
-            raise UserInputError(f"cls_branch=None: expected num_classes=1, got {num_classes}")
+        elif num_classes != 1 or quality_branch is None:
+            raise UserInputError("cls_branch=None: expected num_classes=1 and a quality_branch")
         if quality_branch is not None:
             self.quality_branch = MODELS.build(
                 dict(quality_branch, in_channels=embed_dims, out_channels=1)

@@ -113,7 +113,8 @@ class MatchedLayer:
         assert self.predictions.boxes is not None
         best = []
         for boxes, targets in zip(self.predictions.boxes.detach(), self.targets, strict=True):
-            ious, _ = smoothed_iou(boxes.transpose(0, 1)[:, None], targets.boxes)  # Q, n, T
+            # Q, n, T; tiny boxes that are apart have no overlap.
+            ious, _ = smoothed_iou(boxes.float().transpose(0, 1)[:, None], targets.boxes, 1e-12)
             frames = targets.valid.sum(1).clamp(min=1)
             mean = (ious * targets.valid).sum(2) / frames
             best.append(F.pad(mean, (0, 1)).amax(1))

@@ -53,7 +53,8 @@ class SequenceSetLoss(BaseModule):
         """Refuse a decoder that does not give what costs and terms need.
 
         Args:
-            every_layer: What each decoder layer gives, of ``boxes``, ``masks``, ``pixel_logits``.
+            every_layer: What each decoder layer gives, of ``boxes``, ``masks``, ``pixel_logits``,
+                ``quality``.
             last_layer: What the last one gives.
         """
         costs = ((f"matcher: {type(c).__name__}", c.needs) for c in self.matcher.costs)
@@ -66,6 +67,13 @@ class SequenceSetLoss(BaseModule):
                     f"model.criterion.{part} needs {' and '.join(sorted(missing))}, which the "
                     f"{giver} does not give; leave it out or choose another {giver}"
                 )
+        if "quality" in every_layer and not any(
+            "quality" in term.needs for _, term in self._named_terms()
+        ):
+            raise UserInputError(
+                "model.head.quality_branch: no term of model.criterion trains it; add "
+                "loss_quality=dict(type='mmttsrn.SequenceQualityTerm', ...)"
+            )
 
     def forward(
         self, layers: Sequence[SequencePredictions], targets: Sequence[SequenceTargets]

@@ -13,8 +13,8 @@ from mmttsrn.registry import MODELS
 class SequenceClassTerm(ClassTerm):
     """Class of every query: that of its match, no-object for all others.
 
-    In clips that are not annotated completely, a query whose mask overlaps no annotated object has
-    no loss.
+    In clips that are not annotated completely, a query has no loss whose box, or mask in a decoder
+    without boxes, overlaps no annotated object.
 
     Args:
         loss: Config of the class loss of logits (P, K+1).

@@ -53,6 +53,7 @@ class SpatioTemporalEncoder(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.in_channels = tuple(in_channels)
+        self.embed_dims = embed_dims
         self.with_cp = with_cp
         self.input_proj = nn.Conv2d(self.in_channels[-1], embed_dims, 1)
         self.positional_encoding = MODELS.build(dict(positional_encoding, embed_dims=embed_dims))

@@ -27,7 +27,7 @@ class _ClassTimesMaskQuality(VideoScoring):
         num_frames: (n,) these frames.
         quality: (n,) sums of the predicted quality over these frames; without, of the mask
             probabilities over the mask pixels.
-        quality_weight: (n,) what these are sums of.
+        by_frame: Whether the quality is a sum over frames.
         area: (n,) mask pixels.
         overlap: Pixels that two masks share, where they share any; the lower id first.
         is_shown: (n,) bool, whether some frame is not hidden.
@@ -37,7 +37,7 @@ class _ClassTimesMaskQuality(VideoScoring):
         "class_sums",
         "num_frames",
         "quality",
-        "quality_weight",
+        "by_frame",
         "area",
         "overlap",
         "is_shown",
@@ -48,7 +48,7 @@ class _ClassTimesMaskQuality(VideoScoring):
         self.class_sums = torch.zeros(0, 0)
         self.num_frames = torch.zeros(0)
         self.quality = torch.zeros(0)
-        self.quality_weight = torch.zeros(0)
+        self.by_frame = False
         self.area = torch.zeros(0, dtype=torch.int64)
         self.overlap: dict[tuple[int, int], int] = {}
         self.is_shown = torch.zeros(0, dtype=torch.bool)
@@ -84,12 +84,12 @@ class _ClassTimesMaskQuality(VideoScoring):
         self.class_sums[ids] += (probabilities * seen[..., None]).sum(1).cpu()
         self.num_frames[ids] += seen.sum(1).cpu()
         pixels = masks.flatten(1).float()
+        self.by_frame = sequences.quality is not None
         if sequences.quality is None:
-            quality, weight = logits.float().sigmoid().flatten(1) * pixels, pixels
+            quality = logits.float().sigmoid().flatten(1) * pixels
         else:
-            quality, weight = sequences.quality.float().sigmoid() * seen, seen
+            quality = sequences.quality.float().sigmoid() * seen
         self.quality[ids] += quality.sum(1).cpu()
-        self.quality_weight[ids] += weight.sum(1).cpu()
         with torch.autocast(pixels.device.type, enabled=False):  # counts have to be exact
             shared = (pixels @ pixels.T).long().cpu()
         self.area[ids] += shared.diagonal()
@@ -102,7 +102,8 @@ class _ClassTimesMaskQuality(VideoScoring):
         ids = torch.arange(len(self.area)) if ids is None else ids
         scores = self.class_sums[ids] / self.num_frames[ids].clamp(min=1)[:, None]  # S, K
         if self.settings.mask_quality:
-            scores = scores * (self.quality[ids] / self.quality_weight[ids].clamp(min=1))[:, None]
+            counts = self.num_frames if self.by_frame else self.area
+            scores = scores * (self.quality[ids] / counts[ids].clamp(min=1))[:, None]
         rows = self._best_rows(scores.amax(1), ids)
         top_k = self.settings.top_k
         if top_k is None:
@@ -147,8 +148,8 @@ class InstanceQueryPostProcessor(PostProcessor):
 
     The quality is what the model predicts, or the mean probability of the mask pixels where it
     predicts none. Class probabilities and predicted quality of a sequence are means over the frames
-    in which it has a mask pixel. A frame is hidden when there is none, or when no class reaches
-    ``null_frame_score`` there.
+    in which it has a mask pixel. A frame is hidden when there is none, or when no class
+    probability, times the predicted quality, reaches ``null_frame_score`` there.
 
     Args:
         mask_thr: See :class:`PostProcessor`, like ``null_frame_score`` and ``max_pixels``.

@@ -22,7 +22,8 @@ class Looks:
         ids: (n,) int64 ids from 1.
         slots: (n,) int64, the query slot in which each was seen.
         seen: (n,) int64, the last frame in which each was seen; ``NEVER`` if in none.
-        classes: (n, K+1) mean class probabilities.
+        classes: (n, K+1) mean class probabilities, those of the K classes times the predicted
+            quality of the mask, where there is one.
         states: (n, C) mean decoder states, or None from a decoder without.
     """
 
@@ -43,7 +44,10 @@ class Looks:
         frames = torch.arange(start, start + seen.shape[1], device=seen.device)
         last = torch.where(seen, frames, NEVER).amax(1)
         slots = torch.arange(len(clip))
-        classes = (clip.logits.float().softmax(-1) * weights).sum(1).cpu()
+        probabilities = clip.logits.float().softmax(-1)
+        if clip.quality is not None:
+            probabilities[..., :-1] *= clip.quality.float().sigmoid()[..., None]
+        classes = (probabilities * weights).sum(1).cpu()
         return cls(slots + FIRST_ID, slots, last.cpu(), classes, states)
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -41,7 +42,8 @@ class SequenceModel(BaseModule):
     Args:
         backbone: Config of the backbone, called on (N*T, 3, H, W).
         neck: Config of the spatio-temporal neck; None to hand on the backbone's maps. It gets
-            ``in_channels``, those of the backbone's maps, unless the config has them.
+            ``in_channels``, those of the backbone's maps, unless the config has them, and has
+            ``embed_dims``, those of the memory.
         pixel_decoder: Config of a pixel decoder, for heads that read its maps. It gets
             ``in_channels``, of the finer maps and the memory, likewise.
         head: Config of the head, a decoder: ``head(features)`` gives the
@@ -112,25 +114,26 @@ class SequenceModel(BaseModule):
         self.fill_clips = fill_clips
         self.has_memory = False
 
-    @torch.no_grad()
     def _with_channels(self, name: str, config: dict) -> dict:
-        """Add the channels of the maps that a part gets, unless its config names them.
-
-        They are those of a small black frame, run through the parts that are built already.
-        """
+        """Add the channels of the maps that a part gets, unless its config names them."""
         if name in config:
             return config
-        frame = torch.zeros(1, 1, 3, PROBE_SIZE, PROBE_SIZE, device="cpu")
-        modes = [(module, module.training) for module in self.modules()]
-        self.eval()
-        with input_errors("model.backbone"):
-            maps = [m[:, None] for m in self.backbone(frame[0])]
-        if self.neck is not None:
-            maps = [*self.neck(maps, torch.zeros_like(frame[:, :, 0], dtype=torch.bool)).maps]
+        *finer, coarsest = self._map_channels
+        if name == "fine_channels":
+            return dict(config, fine_channels=finer)
+        memory = coarsest if self.neck is None else self.neck.embed_dims
+        return dict(config, in_channels=[*finer, memory])
+
+    @cached_property
+    def _map_channels(self) -> list[int]:
+        """Channels of the backbone's maps, which a small black frame tells."""
+        modes = [(module, module.training) for module in self.backbone.modules()]
+        self.backbone.eval()
+        with input_errors("model.backbone"), torch.no_grad():
+            maps = self.backbone(torch.zeros(1, 3, PROBE_SIZE, PROBE_SIZE))
         for module, training in modes:
             module.training = training
-        channels = [m.shape[2] for m in maps]
-        return dict(config, **{name: channels[:-1] if name == "fine_channels" else channels})
+        return [m.shape[1] for m in maps]
 
     def extract_features(self, frames: Tensor, padding_mask: Tensor) -> ClipFeatures:
         """Run all but the heads on clips (N, T, 3, H, W); ``padding_mask`` is (N, T, H, W).

@@ -294,6 +294,7 @@ def test_objects_of_another_data_set_on_backgrounds_without_annotations(
         pipeline=[*LOADING, paste],
     )
     assert len(dataset) == 1
+    assert dataset.metainfo["classes"] == shapes.metainfo["classes"]
     labels = set()
     for seed in range(20):
         np.random.seed(seed)
@@ -302,3 +303,17 @@ def test_objects_of_another_data_set_on_backgrounds_without_annotations(
             labels |= set(frame_labels.tolist())
             assert (image.max() > 7) == bool(len(frame_labels))
     assert labels == {0, 1, 2, 3}
+
+
+def test_objects_of_other_classes_are_refused(build_dataset: Callable, shapes_json: dict) -> None:
+    shapes = build_dataset(shapes_json)
+    source = {
+        "type": "mmttsrn.YouTubeVISDataset",
+        "ann_file": shapes.ann_file,
+        "data_prefix": shapes.data_prefix,
+        "class_agnostic": True,
+    }
+    paste = {"type": "mmttsrn.ClipCopyPaste", "source": source}
+    with pytest.raises(UserInputError, match=r"expected the classes of .*; got object"):
+        build_dataset(shapes_json, pipeline=[*LOADING, paste])
+    build_dataset(shapes_json, pipeline=[*LOADING, paste], class_agnostic=True)

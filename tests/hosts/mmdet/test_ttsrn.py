@@ -103,8 +103,9 @@ class TestConfig:
     def test_other_channels_than_those_of_the_backbone_are_refused(
         self, build_tiny: Builder
     ) -> None:
+        model = build_tiny(neck=dict(in_channels=(*WIDTHS[:3], 64)))
         with pytest.raises(ValueError, match=r"model\.neck: in_channels=.*the backbone gives"):
-            build_tiny(neck=dict(in_channels=(*WIDTHS[:3], 64)))
+            losses_of(model, BATCHES["two instances"])
 
     @pytest.mark.parametrize("overlap", [-1, 3])
     def test_overlap_must_leave_a_step(self, build_tiny: Builder, overlap: int) -> None:

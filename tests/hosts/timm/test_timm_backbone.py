@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.hosts.timm import TimmBackbone
@@ -60,3 +62,40 @@ def test_without_timm_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UserInputError, match="pip install timm") as error:
         TimmBackbone("resnet10t")
     assert "\n" not in str(error.value)
+
+
+class FakeModel(nn.Module):
+    """Feature maps of strides 2 to 32 as timm gives them."""
+
+    output_fmt = "NHWC"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.feature_info = SimpleNamespace(reduction=lambda: [2, 4, 8, 16, 32])
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        x = self.norm(x)
+        return [x[..., ::s, ::s].movedim(1, -1) for s in self.feature_info.reduction()]
+
+
+def test_maps_are_taken_by_their_strides_and_norms_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where timm does not import."""
+    calls = []
+
+    def create_model(name: str, **options: object) -> nn.Module:
+        calls.append((name, options))
+        return FakeModel()
+
+    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=create_model))
+    backbone = TimmBackbone("x", pretrained=True, drop_rate=0.5).train()
+    backbone.init_weights()
+    assert calls == [("x", dict(features_only=True, pretrained=True, drop_rate=0.5))]
+    maps = backbone(torch.rand(2, 3, 64, 96))
+    assert [tuple(m.shape) for m in maps] == [
+        (2, 3, 64 // stride, 96 // stride) for stride in (4, 8, 16, 32)
+    ]
+    assert not backbone.model.norm.running_mean.any()
+    free = TimmBackbone("x", norm_eval=False).train()
+    free(torch.rand(2, 3, 64, 96))
+    assert free.model.norm.running_mean.all()

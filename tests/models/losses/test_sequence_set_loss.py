@@ -144,6 +144,7 @@ def test_further_terms_come_from_the_config() -> None:
             {"boxes", "masks"},
             "loss_pixel needs pixel_logits",
         ),
+        ({}, {"boxes", "quality"}, {"boxes", "masks", "quality"}, "no term .* trains it"),
     ],
 )
 def test_what_a_decoder_does_not_give_is_refused(

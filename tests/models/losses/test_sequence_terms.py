@@ -152,6 +152,24 @@ class TestIncompleteClips:
         assert term(self.layer(True, [[0, 0, 0]])).item() == pytest.approx(complete, rel=1e-5)
         assert term(self.layer(False, [[0, 0, 0]])).item() == pytest.approx(known, rel=1e-5)
 
+    def test_a_batch_where_nothing_is_known_has_a_gradient_of_zero(self) -> None:
+        logits = torch.randn(1, 3, K + 1, requires_grad=True)
+        quality = torch.randn(1, 3, requires_grad=True)
+        pixels = torch.randn(1, T, K + 1, *CELLS, requires_grad=True)
+        layer = layer_of(
+            [replace(targets_of([]), complete=False)],
+            [],
+            logits=logits,
+            quality=quality[:, None].expand(-1, T, -1),
+            pixel_logits=(pixels,),
+        )
+        terms = (SequenceClassTerm(CE), SequenceQualityTerm(BCE), PixelClassTerm(CE))
+        loss = sum(term(layer) for term in terms)
+        assert loss.item() == 0
+        loss.backward()
+        for leaf in (logits, quality, pixels):
+            assert not leaf.grad.any()
+
     def test_a_match_has_its_class_whatever_it_overlaps(self) -> None:
         expected = -(0.25 * math.log(0.1) + 0.25 * math.log(0.2) + math.log(0.25)) / 1.5
         loss = SequenceClassTerm(CE, no_object_weight=0.25)(self.layer(False, [[0, 2, 0]]))

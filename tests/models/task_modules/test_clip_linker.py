@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -228,3 +229,34 @@ def test_sequences_that_have_ended_are_held_no_longer() -> None:
     clips = [clip_of(video, start, 3, [0]) for start in range(0, T - 2, 2)]
     parts = list(link(ClipLinker(min_iou=1.1, memory=0), clips))
     assert [part.ids.tolist() for part in parts] == [[1], [1, 2], [2, 3], [3, 4]]
+
+
+def expected_quality(video: InstanceSequences, quality: float) -> InstanceSequences:
+    """The same with one predicted quality; all are objects for certain, as without classes."""
+    logits = torch.zeros_like(video.logits[..., :2])
+    logits[..., 0] = 20.0
+    return replace(video, logits=logits, quality=torch.full(video.covered.shape, quality).logit())
+
+
+def test_bad_masks_begin_no_sequence_though_there_are_no_classes() -> None:
+    empty = torch.full((20, 4, H, W), -5.0)
+    bad = InstanceSequences(torch.zeros(20, 4, 2), None, empty, torch.ones(20, 4, dtype=torch.bool))
+    bad = expected_quality(bad, 0.01)
+    clips = [(start, bad) for start in range(0, 40, 2)]
+    parts = list(link(ClipLinker(), clips))
+    assert max(int(part.ids.max()) for part in parts if len(part.ids)) == 20  # of the first clip
+    good = expected_quality(planted_video(), 0.9)
+    clips = [clip_of(good, start, 4, [0, 1, 2]) for start in plan_clips(T, 4, 2)]
+    clips = [(start, expected_quality(clip, 0.9)) for start, clip in clips]
+    assert max(int(part.ids.max()) for part in link(ClipLinker(), clips)) == 3
+
+
+def test_quality_is_averaged_where_clips_overlap() -> None:
+    video = planted_video()
+    clips = [
+        (start, expected_quality(clip_of(video, start, 4, [0, 1, 2])[1], quality))
+        for start, quality in ((0, 0.2), (2, 0.8))
+    ]
+    parts = [part.sequences.quality.sigmoid()[0] for part in link(ClipLinker(), clips)]
+    expected = [0.2, 0.2, 0.5, 0.5, 0.8, 0.8]  # the mean of logits that are opposite
+    torch.testing.assert_close(torch.cat(parts), torch.tensor(expected))

@@ -150,8 +150,9 @@ def test_one_class_by_quality_alone() -> None:
         best = max(ious_with(masks, found[None].expand(2, -1, -1, -1)))
         assert best > 0.7
         assert score.item() == pytest.approx(best, abs=0.15)
-    with pytest.raises(ValueError, match="cls_branch=None: expected num_classes=1"):
-        build(head=dict(head, num_classes=2), criterion=criterion)
+    for wrong in (dict(num_classes=2), dict(quality_branch=None)):
+        with pytest.raises(ValueError, match="cls_branch=None: expected num_classes=1 and a"):
+            build(head=dict(head, **wrong), criterion=criterion)
 
 
 def test_runs_without_a_neck() -> None:
