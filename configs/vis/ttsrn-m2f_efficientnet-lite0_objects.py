@@ -32,32 +32,15 @@ model = dict(
     ),
 )
 
+augment = _base_.augment
+augment["transforms"][0].update(scale=(320, 240), ratio_range=(0.6, 1.3))
+augment["transforms"][1].update(crop_size=(192, 128))
 train_pipeline = [
     dict(type="mmttsrn.ClipSample", num_frames=1),
     {{_base_.load_frames}},
     # Of other photographs, at the sizes that occur.
     dict(type="mmttsrn.ClipCopyPaste", max_objects=4, scale=(0.2, 0.9)),
-    dict(
-        type="mmttsrn.ClipBroadcaster",
-        transforms=[
-            dict(
-                type="RandomResize",
-                resize_type="mmdet.Resize",
-                scale=(320, 240),
-                ratio_range=(0.6, 1.3),
-                keep_ratio=True,
-            ),
-            dict(
-                type="mmdet.RandomCrop",
-                crop_size=(192, 128),
-                allow_negative_crop=True,
-                recompute_bbox=True,
-            ),
-            dict(type="mmdet.RandomFlip", prob=0.5),
-            dict(type="mmttsrn.ClipPhotoMetricDistortion"),
-            dict(type="mmttsrn.DropInvisibleInstances"),
-        ],
-    ),
+    augment,
     {{_base_.pack_inputs}},
 ]
 dataset = dict(data_prefix=dict(img_path="JPEGImages"), class_agnostic=True)

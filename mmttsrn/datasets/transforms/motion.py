@@ -24,7 +24,6 @@ class ClipMotion(BaseTransform):
         scale: Lowest and highest scale of the first and the last frame.
         max_shift: Greatest shift of the first and the last frame along each axis, in widths and
             heights of the frame.
-        prob: Probability that a clip is changed.
 
     Source: pseudo-clips of photographs, as in the joint training of SeqFormer (ECCV 2022).
     """
@@ -34,17 +33,13 @@ class ClipMotion(BaseTransform):
         max_rotation: float = 10.0,
         scale: Sequence[float] = (0.8, 1.25),
         max_shift: float = 0.1,
-        prob: float = 1.0,
     ) -> None:
         self.max_rotation = max_rotation
         self.scale = (scale[0], scale[1])
         self.max_shift = max_shift
-        self.prob = prob
 
     def transform(self, results: dict[str, list]) -> dict[str, list]:
         """Move one clip."""
-        if np.random.rand() >= self.prob:
-            return results
         ends = np.stack([self._draw_pose(), self._draw_pose()])  # 2, 4
         num_frames = len(results["img"])
         for t in range(num_frames):

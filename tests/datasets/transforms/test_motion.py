@@ -51,9 +51,8 @@ def test_motion_is_even() -> None:
     np.testing.assert_allclose(steps, np.broadcast_to(steps.mean(0), steps.shape), atol=1.1)
 
 
-@pytest.mark.parametrize("changes", [STILL, dict(prob=0)])
-def test_without_motion_nothing_changes(changes: dict) -> None:
-    clip, before = ClipMotion(**changes).transform(clip_of(3)), clip_of(3)
+def test_without_motion_nothing_changes() -> None:
+    clip, before = ClipMotion(**STILL).transform(clip_of(3)), clip_of(3)
     for key in before:
         for found, expected in zip(clip[key], before[key], strict=True):
             found, expected = (getattr(x, "masks", x) for x in (found, expected))
