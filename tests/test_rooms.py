@@ -42,7 +42,7 @@ PACKAGES: dict[str, set[str]] = {
     "mmengine": {"formats", "models", "datasets", "evaluation/metrics", "visualization",
                  "checkpoints", "engine", "hosts", "apis", "cli", "host_internals", "registry",
                  "setup_env"},
-    "scipy": {"models"},
+    "scipy": {"models", "evaluation/analysis"},
     "matplotlib": {"evaluation/analysis", "formats/fonts"},
     "argparse": {"cli", "checkpoints/safe_types"},
 }  # fmt: skip

@@ -18,7 +18,8 @@ class MaskRanking:
         best_iou: Mean over the annotated sequences of the IoU of the best predicted one; None
             without any.
         rank_correlation: Spearman's, between the scores of the predicted sequences and their IoU
-            with the annotated one that they overlap most; None where all scores or IoUs are equal.
+            with the annotated one that they overlap most; None for fewer than two predictions, or
+            where all scores or IoUs are equal.
         num_truths: Annotated sequences.
         num_predicted: Predicted sequences.
     """
@@ -52,12 +53,9 @@ def rank_masks(truth: GroundTruth, results: Results) -> MaskRanking:
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Correlation of the ranks of values (n,); those that are equal share the mean of theirs."""
-    ranks = []
-    for values in (a, b):
-        _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[places])
-    if any(len(values) < 2 or np.ptp(values) == 0 for values in ranks):
+    """Rank correlation of values (n,), (n,); None for fewer than two, or where all are equal."""
+    from scipy.stats import spearmanr  # loads slowly
+
+    if any(len(values) < 2 or np.ptp(values) == 0 for values in (a, b)):
         return None
-    first, second = (values - values.mean() for values in ranks)
-    return float(first @ second / np.sqrt((first @ first) * (second @ second)))
+    return float(spearmanr(a, b).statistic)
