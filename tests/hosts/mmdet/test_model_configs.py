@@ -1,6 +1,7 @@
 """The full-size models that the configs describe."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -99,6 +100,22 @@ def test_model_of_instance_queries_trains_and_predicts(name: str) -> None:
     assert results.num_frames == 2
 
 
+def test_model_of_objects_has_no_classes() -> None:
+    config = load_config("ttsrn-m2f_efficientnet-lite0_objects")
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    assert model.neck.in_channels == (24, 40, 112, 320)
+    rectangles = [replace(rectangle, label=0) for rectangle in TWO]
+    losses = losses_of(model.train(), batch_of((rectangles, (64, 96)), num_frames=2))
+    kinds = {name.rpartition(".")[2] for name in losses}
+    assert kinds == {"loss_mask", "loss_dice", "loss_quality", "loss_pixel"}
+    sum(losses.values()).backward()
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    assert not [n for n, p in trained.items() if p.grad is None or not p.grad.isfinite().all()]
+    (sample,) = predict(model.eval(), batch_of(([], (64, 96)), num_frames=2))
+    assert not sample.pred_sequences.labels.any()
+
+
 @pytest.mark.parametrize("name", QUERY_CONFIGS)
 def test_config_of_instance_queries_names_its_data_and_backbone(name: str) -> None:
     config = load_config(name)
@@ -117,6 +134,7 @@ def test_config_of_instance_queries_names_its_data_and_backbone(name: str) -> No
     [
         *("ttsrn_tiny_shapes", "ttsrn_tiny_copypaste", "ttsrn_tiny_realvis"),
         *("ttsrn-m2f_tiny_shapes", "ttsrn-m2f_tiny_davis", "mask2former_r50_ytvis21"),
+        "ttsrn-m2f_efficientnet-lite0_objects",
     ],
 )
 def test_number_of_iterations_stands_in_one_place(name: str) -> None:
