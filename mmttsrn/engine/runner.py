@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OneCycleLR, OptimWrapper
 from mmengine.registry import OPTIMIZERS
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
@@ -107,6 +107,18 @@ class ConfigRunner(Runner):
             if isinstance(name, str) and OPTIMIZERS.get(name) is None:
                 raise KeyError(f"{name} is not in the optimizer registry")
         return super().build_optim_wrapper(optim_wrapper)
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build the schedulers; OneCycleLR, which ignores ``lr_mult``, is refused with one."""
+        rates = {group["lr"] for group in self.optim_wrapper.param_groups}
+        built = super().build_param_scheduler(scheduler)
+        cycles = [one for one in built if isinstance(one, OneCycleLR)]
+        if len(rates) > 1 and not all(isinstance(cycle.eta_max, list) for cycle in cycles):
+            raise ValueError(
+                "OneCycleLR gives all parameters the rate eta_max, also those of "
+                "optim_wrapper.paramwise_cfg; use LinearLR and CosineAnnealingLR"
+            )
+        return built
 
 
 def _make_printable(record: logging.LogRecord) -> bool:

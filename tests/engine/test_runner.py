@@ -47,6 +47,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Config:
         ("custom_hooks", [dict(type="Nothing")], "custom_hooks: KeyError: Nothing"),
         ("optim_wrapper.optimizer.type", "Nothing", "optim_wrapper: KeyError: Nothing"),
         ("param_scheduler", [dict(type="Nothing")], "param_scheduler: KeyError: Nothing"),
+        (
+            "optim_wrapper.paramwise_cfg",
+            dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
+            "param_scheduler: OneCycleLR gives all parameters the rate",
+        ),
         ("train_dataloader.dataset.pipeline", [], "train_dataloader: .*pipeline: expected tr"),
         ("val_dataloader.num_workers", -1, "val_dataloader: num_workers "),
         ("val_evaluator.colour", 1, "val_evaluator: TypeError: .*'colour'"),
