@@ -1,6 +1,7 @@
 """Transformer decoder whose queries are shared by the frames and attend inside their masks."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -50,10 +51,13 @@ class MaskedAttentionHead(BaseModule):
             features. Mask2Former lets queries attend to it.
         quality_branch: Config of a branch that predicts the IoU of each mask with its object, from
             what the class branch reads; likewise.
+        mask_positions: Add encodings of the place in the frame, projected, to the mask features, so
+            that an embedding can tell where its object is as well as what it looks like.
+        zero_init_residual: Begin with layers that leave the queries as they are.
         init_cfg: MMEngine initialisation.
 
     Source: Mask2Former (CVPR 2022), section 3.2, and Mask2Former for video (2021); with the
-    sinusoidal branches of TT-SRN.
+    sinusoidal branches of TT-SRN. Positions in the features of masks: SOLO (ECCV 2020).
     """
 
     def __init__(
@@ -75,6 +79,8 @@ class MaskedAttentionHead(BaseModule):
         pixel_classes: bool = False,
         mask_padding: bool = True,
         quality_branch: dict | None = None,
+        mask_positions: bool = False,
+        zero_init_residual: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -86,6 +92,7 @@ class MaskedAttentionHead(BaseModule):
         self.num_heads = num_heads
         self.layer_levels = tuple(layer_levels)
         self.mask_padding = mask_padding
+        self.zero_init_residual = zero_init_residual
         self.query_feat = nn.Embedding(num_instances, embed_dims)
         self.query_embed = nn.Embedding(num_instances, embed_dims)
         self.level_embed = nn.Embedding(max(self.layer_levels) + 1, embed_dims)
@@ -97,6 +104,7 @@ class MaskedAttentionHead(BaseModule):
             for _ in self.layer_levels
         )
         self.norm = nn.LayerNorm(embed_dims)
+        self.position_proj = nn.Linear(embed_dims, mask_channels) if mask_positions else None
         self.pool_proj = None
         if pool_features:
             # Normalised, because a sine branch reads it and mask features have any size.
@@ -125,6 +133,9 @@ class MaskedAttentionHead(BaseModule):
     def init_weights(self) -> None:
         """Xavier-uniform matrices in the decoder, as in DETR; ``init_cfg`` has the last word."""
         init_xavier(self.layers)
+        if self.zero_init_residual:
+            for layer in self.layers:
+                cast(MaskedAttentionLayer, layer).zero_residuals()
         super().init_weights()
 
     def forward(self, features: ClipFeatures) -> list[SequencePredictions]:
@@ -140,7 +151,13 @@ class MaskedAttentionHead(BaseModule):
         n = len(mask_features)
         x = self.query_feat.weight.expand(n, -1, -1)
         query_pos = self.query_embed.weight.expand(n, -1, -1)
-        inside = ~self._padding(features, mask_features.shape[-2:])[:, None]
+        padding = self._padding(features, mask_features.shape[-2:])
+        inside = ~padding[:, None]
+        if self.position_proj is not None:
+            frames = padding.flatten(0, 1)[:, None]  # without time: an object moves
+            positions = self.positional_encoding(frames).to(mask_features.dtype).movedim(2, -1)
+            positions = self.position_proj(positions).movedim(-1, 2)
+            mask_features = mask_features + positions.view_as(mask_features)
         layers = [self._predict(x, mask_features, inside)]
         for layer, level in zip(self.layers, self.layer_levels, strict=True):
             value, pos, padding = keys[level]

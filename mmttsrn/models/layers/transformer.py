@@ -45,6 +45,12 @@ class _TransformerLayer(nn.Module):
         for index in range(len(self.attentions) + 1):
             self.add_module(f"norm{index + 1}", nn.LayerNorm(embed_dims))
 
+    def zero_residuals(self) -> None:
+        """Set the weights to 0 by which the parts add to their input."""
+        for name in self.attentions:
+            nn.init.zeros_(getattr(self, name).out_proj.weight)
+        nn.init.zeros_(self.linear2.weight)
+
     def _self_attention(self, x: Tensor, pos: Tensor, mask: Tensor | None = None) -> Tensor:
         q = x + pos
         out, _ = self.self_attn(q, q, x, key_padding_mask=mask, need_weights=False)

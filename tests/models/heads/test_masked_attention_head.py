@@ -197,6 +197,26 @@ def test_a_query_attends_by_its_own_mask() -> None:
     assert torch.equal((seen[0] != seen[1]).any(1), sees)
 
 
+def test_masks_may_depend_on_the_place_in_the_frame() -> None:
+    features = features_of()
+    flat = replace(features, mask_features=torch.ones(N, T, MASK_CHANNELS, 16, 24))
+    masks = masks_of(build()(flat)[0])
+    torch.testing.assert_close(masks, masks[..., :1, :1].expand_as(masks))
+    masks = masks_of(build(mask_positions=True)(flat)[0])
+    assert not torch.allclose(masks[..., :1], masks)
+    assert not torch.allclose(masks[..., :1, :], masks)
+    torch.testing.assert_close(masks[:, :, :1].expand_as(masks), masks)  # the same at all times
+
+
+def test_layers_may_begin_as_identities() -> None:
+    head, features = build(zero_init_residual=True), features_of()
+    other = replace(features, levels=features_of().levels)
+    for one, same in zip(head(features), head(other), strict=True):
+        torch.testing.assert_close(masks_of(one), masks_of(same))
+    masks_of(head.train()(features)[-1]).sum().backward()
+    assert all(layer.multihead_attn.out_proj.weight.grad.any() for layer in head.layers)
+
+
 @pytest.mark.parametrize("padded", [False, True])
 def test_a_query_with_an_empty_mask_attends_to_every_cell(padded: bool) -> None:
     head, features = build(layer_levels=[1], num_instances=1), features_of(n=1)
