@@ -37,4 +37,6 @@ TASK_UTILS = _node("task util", MMENGINE_TASK_UTILS, "models")
 METRICS = _node("metric", MMENGINE_METRICS, "evaluation.metrics")
 HOOKS = _node("hook", MMENGINE_HOOKS, "engine.hooks", "hosts.mmdet")
 VISUALIZERS = _node("visualizer", MMENGINE_VISUALIZERS, "hosts.mmdet")
-WEIGHT_INITIALIZERS = _node("weight initializer", MMENGINE_WEIGHT_INITIALIZERS, "checkpoints")
+WEIGHT_INITIALIZERS = _node(
+    "weight initializer", MMENGINE_WEIGHT_INITIALIZERS, "checkpoints", "hosts.timm"
+)

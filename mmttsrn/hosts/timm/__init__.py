@@ -4,5 +4,6 @@ Importing this does not import timm, which may not be installed: building a back
 """
 
 from mmttsrn.hosts.timm.backbone import TimmBackbone
+from mmttsrn.hosts.timm.weights import TimmWeights
 
-__all__ = ["TimmBackbone"]
+__all__ = ["TimmBackbone", "TimmWeights"]

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from mmengine.model import BaseModule
-from torch import Tensor, nn
+from mmengine.model import BaseModule, initialize
+from torch import Tensor
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.models.layers import fix_batch_norms
 from mmttsrn.registry import MODELS
 
 STRIDES = (4, 8, 16, 32)
@@ -18,11 +19,10 @@ class TimmBackbone(BaseModule):
 
     Args:
         model_name: Name of the model, such as ``"resnet50.a1_in1k"``.
-        pretrained: Load timm's weights, which are fetched from the Hugging Face hub.
         norm_eval: Keep batch norms as they are: mean and variance of the few frames of a batch are
-            no replacement for those of the pre-training.
-        init_cfg: MMEngine initialisation, for weights of other origin; its names begin with
-            ``model.``.
+            no replacement for those of the pre-training. False for random weights.
+        init_cfg: MMEngine initialisation: ``dict(type="mmttsrn.TimmWeights")`` for timm's weights;
+            those of other origin have names that begin with ``model.``. Without it they are random.
         **options: Further arguments of ``timm.create_model``.
 
     Raises:
@@ -34,22 +34,15 @@ class TimmBackbone(BaseModule):
     def __init__(
         self,
         model_name: str,
-        pretrained: bool = False,
         norm_eval: bool = True,
         init_cfg: dict | list[dict] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.norm_eval = norm_eval
-        try:
-            import timm
-        except (ImportError, RuntimeError) as error:
-            # Of a torchvision that is not made for this PyTorch: operator torchvision::nms ...
-            reason = str(error).splitlines()[0]
-            raise UserInputError(f"{NOT_USABLE}; importing it says: {reason}") from error
-        self.model = timm.create_model(
-            model_name, features_only=True, pretrained=pretrained, **options
-        )
+        self.model_name = model_name
+        self.options = options
+        self.model = self.create()
         strides = self.model.feature_info.reduction()
         if missing := [stride for stride in STRIDES if stride not in strides]:
             raise UserInputError(
@@ -59,19 +52,29 @@ class TimmBackbone(BaseModule):
         self.maps = [last[stride] for stride in STRIDES]
         self.channels_last = str(getattr(self.model, "output_fmt", "NCHW")).endswith("NHWC")
 
+    def create(self, pretrained: bool = False) -> Any:
+        """Build timm's model, with its published weights or random ones."""
+        try:
+            import timm
+        except (ImportError, RuntimeError) as error:
+            # Of a torchvision that is not made for this PyTorch: operator torchvision::nms ...
+            reason = str(error).splitlines()[0]
+            raise UserInputError(f"{NOT_USABLE}; importing it says: {reason}") from error
+        return timm.create_model(
+            self.model_name, features_only=True, pretrained=pretrained, **self.options
+        )
+
     def train(self, mode: bool = True) -> "TimmBackbone":
         """Set the mode; with ``norm_eval`` batch norms stay fixed."""
         super().train(mode)
         if self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+            fix_batch_norms(self)
         return self
 
     def init_weights(self) -> None:
-        """Leave the model as timm made it, unless there is an ``init_cfg``."""
+        """Apply ``init_cfg`` alone: the parts are as timm made them."""
         if self.init_cfg is not None:
-            super().init_weights()
+            initialize(self, self.init_cfg)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Map frames (B, 3, H, W) to four maps (B, C_i, H_i, W_i), from the finest on."""

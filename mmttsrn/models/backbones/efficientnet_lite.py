@@ -4,11 +4,10 @@ import math
 
 import torch
 from mmcv.cnn.bricks import Conv2dAdaptivePadding
-from mmcv.cnn.bricks.drop import DropPath
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmttsrn.models.layers import run_layer
+from mmttsrn.models.layers import fix_batch_norms, run_layer
 from mmttsrn.registry import MODELS
 
 # Width and depth in relation to Lite0.
@@ -37,9 +36,7 @@ class InvertedResidual(nn.Module):
     Names of parts are those of the published checkpoints.
     """
 
-    def __init__(
-        self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int, drop_path: float
-    ) -> None:
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         width = c_in * expansion
         self._expand_conv = None
@@ -54,7 +51,6 @@ class InvertedResidual(nn.Module):
         self._bn2 = _norm(c_out)
         self.activation = nn.ReLU6(inplace=True)
         self.with_identity = stride == 1 and c_in == c_out
-        self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C_in, H, W) to (B, C_out, ceil(H / stride), ceil(W / stride))."""
@@ -63,7 +59,7 @@ class InvertedResidual(nn.Module):
             y = self.activation(self._bn0(self._expand_conv(y)))
         y = self.activation(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + self.drop_path(y) if self.with_identity else y
+        return x + y if self.with_identity else y
 
 
 @MODELS.register_module()
@@ -76,11 +72,10 @@ class EfficientNetLite(BaseModule):
 
     Args:
         arch: ``"lite0"``, ``"lite1"`` or ``"lite2"``.
-        drop_path_rate: Stochastic depth of the last block; grows linearly from 0 at the first.
         frozen_stages: The stem and the blocks up to the map of this index stay fixed; -1 freezes
             none.
         norm_eval: Keep batch norms as they were in ImageNet training: mean and variance of the
-            few small frames of a batch are no replacement.
+            few small frames of a batch are no replacement. False for random weights.
         with_cp: Recompute blocks in the backward pass to save memory.
         init_cfg: MMEngine initialisation, e.g. ``dict(type="mmttsrn.PretrainedWeights",
             checkpoint=...)``.
@@ -89,13 +84,13 @@ class EfficientNetLite(BaseModule):
         KeyError: ``arch`` is none of these.
 
     Source: "EfficientNet" (ICML 2019) as changed in the Lite models of its authors (2020): no
-    squeeze-and-excitation, ReLU6, stem and last blocks of one width for all.
+    squeeze-and-excitation, ReLU6, one width of the stem and one block in the first and the last
+    group for all.
     """
 
     def __init__(
         self,
         arch: str = "lite0",
-        drop_path_rate: float = 0.0,
         frozen_stages: int = -1,
         norm_eval: bool = True,
         with_cp: bool = False,
@@ -115,21 +110,16 @@ class EfficientNetLite(BaseModule):
         self.activation = nn.ReLU6(inplace=True)
         self._blocks = nn.ModuleList()
         self.map_blocks = []  # the last block of each map
-        self.out_channels = []
         channels = STEM_CHANNELS
         for group, (_, kernel, stride, expansion, c_out) in enumerate(GROUPS):
             c_out = _rounded(c_out * width)
             for index in range(counts[group]):
-                drop_path = drop_path_rate * len(self._blocks) / sum(counts)
                 self._blocks.append(
-                    InvertedResidual(
-                        channels, c_out, kernel, 1 if index else stride, expansion, drop_path
-                    )
+                    InvertedResidual(channels, c_out, kernel, 1 if index else stride, expansion)
                 )
                 channels = c_out
             if group in LAST_GROUPS:
                 self.map_blocks.append(len(self._blocks) - 1)
-                self.out_channels.append(channels)
         self._freeze()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -152,9 +142,7 @@ class EfficientNetLite(BaseModule):
 
     def _freeze(self) -> None:
         if self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+            fix_batch_norms(self)
         if self.frozen_stages >= 0:
             count = self.map_blocks[self.frozen_stages] + 1
             for part in (self._conv_stem, self._bn0, *self._blocks[:count]):

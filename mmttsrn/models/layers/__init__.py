@@ -1,5 +1,6 @@
 """Layers shared by backbones, necks and heads."""
 
+from mmttsrn.models.layers.normalization import fix_batch_norms
 from mmttsrn.models.layers.position_encoding import SinePositionEncoding3D
 from mmttsrn.models.layers.resizing import cell_shares, resize_padding_mask
 from mmttsrn.models.layers.siren import SineLayer
@@ -18,6 +19,7 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
     "cell_shares",
+    "fix_batch_norms",
     "init_xavier",
     "resize_padding_mask",
     "run_layer",

@@ -83,14 +83,19 @@ def test_maps_are_taken_by_their_strides_and_norms_stay(monkeypatch: pytest.Monk
     """Also where timm does not import."""
     calls = []
 
-    def create_model(name: str, **options: object) -> nn.Module:
-        calls.append((name, options))
-        return FakeModel()
+    def create_model(name: str, pretrained: bool, **options: object) -> nn.Module:
+        calls.append((name, pretrained, options))
+        model = FakeModel()
+        nn.init.constant_(model.norm.weight, 7.0 if pretrained else 1.0)
+        return model
 
     monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=create_model))
-    backbone = TimmBackbone("x", pretrained=True, drop_rate=0.5).train()
+    weights = dict(type="mmttsrn.TimmWeights")
+    backbone = TimmBackbone("x", init_cfg=weights, drop_rate=0.5).train()
     backbone.init_weights()
-    assert calls == [("x", dict(features_only=True, pretrained=True, drop_rate=0.5))]
+    options = dict(features_only=True, drop_rate=0.5)
+    assert calls == [("x", False, options), ("x", True, options)]
+    assert (backbone.model.norm.weight == 7).all()
     maps = backbone(torch.rand(2, 3, 64, 96))
     assert [tuple(m.shape) for m in maps] == [
         (2, 3, 64 // stride, 96 // stride) for stride in (4, 8, 16, 32)
