@@ -22,6 +22,8 @@ from mmttsrn.formats.user_cache import cache_folder
 
 # Names by label of a data set whose categories are one class.
 MERGED_CLASSES = ("object",)
+# Of the metainfo of pasted objects, what backgrounds without annotations take over.
+CLASS_KEYS = ("classes", "cat_ids", "class_agnostic", "has_ground_truth")
 
 
 class YouTubeVISVideos(BaseDataset):
@@ -177,7 +179,7 @@ class YouTubeVISVideos(BaseDataset):
         """Compare the classes with those of pasted objects; backgrounds take these over."""
         for transform in self.pipeline.transforms:
             if isinstance(transform, ClipCopyPaste) and transform.source is not None:
-                pasted = {key: transform.source.metainfo[key] for key in ("classes", "cat_ids")}
+                pasted = {key: transform.source.metainfo[key] for key in CLASS_KEYS}
                 own = self._metainfo["classes"]
                 if not self._metainfo["has_ground_truth"]:
                     self._metainfo.update(pasted)

@@ -85,7 +85,7 @@ class ClipCopyPaste(BaseTransform):
     ) -> None:
         ClipSample(1, stride)  # checks the stride
         self.source = None if source is None else DATASETS.build(source)
-        self.videos: Videos | None = self.source and self.source.whole_videos()
+        self.videos: Videos | None = None if self.source is None else self.source.whole_videos()
         self.max_objects = max_objects
         self.scale = (scale[0], scale[1])
         self.flip_prob = flip_prob

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from mmcv.transforms import Compose
+from mmdet.datasets import ConcatDataset
 from mmdet.datasets.samplers import TrackImgSampler
 from mmdet.structures.mask import BitmapMasks
 from pycocotools import mask as mask_utils
@@ -294,7 +295,8 @@ def test_objects_of_another_data_set_on_backgrounds_without_annotations(
         pipeline=[*LOADING, paste],
     )
     assert len(dataset) == 1
-    assert dataset.metainfo["classes"] == shapes.metainfo["classes"]
+    joined = ConcatDataset([shapes, dataset], ignore_keys=["ann_file"])
+    assert joined.metainfo["classes"] == shapes.metainfo["classes"]
     labels = set()
     for seed in range(20):
         np.random.seed(seed)
