@@ -102,10 +102,7 @@ class PretrainedWeights:
         """Return the folder of ``package``, which is not imported; else the working folder."""
         if self.package is None:
             return Path()
-        try:
-            spec = find_spec(self.package)
-        except ModuleNotFoundError:  # of a package around it
-            spec = None
+        spec = find_spec(self.package)
         if spec is None or not spec.submodule_search_locations:
             name = self.package.replace("_", "-")
             raise UserInputError(f"package={self.package}: not installed; pip install {name}")

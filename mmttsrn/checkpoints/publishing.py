@@ -111,9 +111,10 @@ def _as_half(name: str, tensor: Tensor) -> Tensor:
     """Weights (...) as float16; counters stay as they are."""
     if not tensor.is_floating_point():
         return tensor
-    if tensor.numel() and tensor.abs().max() > torch.finfo(torch.float16).max:
+    half = tensor.half()
+    if not half.isfinite().all():
         raise UserInputError(f"{name}: a weight is too large for float16; leave --half out")
-    return tensor.half()
+    return half
 
 
 def model_entry(

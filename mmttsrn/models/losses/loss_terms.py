@@ -173,12 +173,10 @@ class ClassTerm(LossTerm):
         super().__init__(loss)
         self.no_object_weight = no_object_weight
 
-    def _mean(self, logits: Tensor, classes: Tensor, unknown: Tensor | None = None) -> Tensor:
+    def _mean(self, logits: Tensor, classes: Tensor, unknown: Tensor) -> Tensor:
         """Weighted mean loss of logits (..., K+1) with true classes (...), without ``unknown``."""
         no_object = logits.shape[-1] - 1
-        weights = torch.where(classes == no_object, self.no_object_weight, 1.0)
-        if unknown is not None:
-            weights = weights * ~unknown
+        weights = torch.where(classes == no_object, self.no_object_weight, 1.0) * ~unknown
         weights = weights.flatten()
         return self.loss(
             logits.flatten(0, -2),

@@ -84,18 +84,11 @@ class SequenceModel(BaseModule):
     ) -> None:
         super().__init__()
         self.backbone = _part("backbone", backbone)
-        self.neck: Any = None
-        if neck:
-            self.neck = _part("neck", self._with_channels("in_channels", neck))
-        self.pixel_decoder = None
-        if pixel_decoder:
-            config = self._with_channels("in_channels", pixel_decoder)
-            self.pixel_decoder = _part("pixel_decoder", config)
+        self.neck: Any = None  # the neck gets the backbone's channels, the others those behind it
+        self.neck = self._fed_part("neck", neck, "in_channels")
+        self.pixel_decoder = self._fed_part("pixel_decoder", pixel_decoder, "in_channels")
         self.head = _part("head", head)
-        self.mask_head = None
-        if mask_head:
-            config = self._with_channels("fine_channels", mask_head)
-            self.mask_head = _part("mask_head", config)
+        self.mask_head = self._fed_part("mask_head", mask_head, "fine_channels")
         if min(self.head.num_classes, self.head.num_frames, self.head.num_instances) < 1:
             raise UserInputError("model.head: expected num_classes, num_frames, num_instances >= 1")
         self.gives: frozenset[str] = self.head.gives | ({"masks"} if mask_head else set())
@@ -114,15 +107,15 @@ class SequenceModel(BaseModule):
         self.fill_clips = fill_clips
         self.has_memory = False
 
-    def _with_channels(self, name: str, config: dict) -> dict:
-        """Add the channels of the maps that a part gets, unless its config names them."""
-        if name in config:
-            return config
-        *finer, coarsest = self._map_channels
-        if name == "fine_channels":
-            return dict(config, fine_channels=finer)
-        memory = coarsest if self.neck is None else self.neck.embed_dims
-        return dict(config, in_channels=[*finer, memory])
+    def _fed_part(self, name: str, config: dict | None, key: str) -> Any:
+        """Build a part with the channels of the maps that it gets, unless its config names them."""
+        if not config:
+            return None
+        if key not in config:
+            *finer, coarsest = self._map_channels
+            memory = coarsest if self.neck is None else self.neck.embed_dims
+            config = {**config, key: finer if key == "fine_channels" else [*finer, memory]}
+        return _part(name, config)
 
     @cached_property
     def _map_channels(self) -> list[int]:
