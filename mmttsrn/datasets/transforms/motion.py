@@ -69,7 +69,7 @@ class ClipMotion(BaseTransform):
             results["img"][t], matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101
         )
         frame_masks = results["gt_masks"][t]
-        masks = np.zeros_like(frame_masks.masks)  # n H W
+        masks = np.zeros_like(frame_masks.masks, order="C")  # n H W; decoded ones are not
         for moved, mask in zip(masks, frame_masks.masks, strict=True):
             cv2.warpAffine(
                 mask,

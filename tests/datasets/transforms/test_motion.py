@@ -14,11 +14,12 @@ def clip_of(num_frames: int) -> dict[str, list]:
     """A photograph with a bright block, repeated, and the block's mask."""
     image = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
     image[20:40, 30:60] = 220
-    mask = (image[None, ..., 0] > 128).astype(np.uint8)
+    # Column by column, as decoding an RLE leaves it.
+    mask = np.asfortranarray((image[None, ..., 0] > 128).astype(np.uint8))
     frames = range(num_frames)
     return {
         "img": [image.copy() for _ in frames],
-        "gt_masks": [BitmapMasks(mask.copy(), HEIGHT, WIDTH) for _ in frames],
+        "gt_masks": [BitmapMasks(mask.copy(order="K"), HEIGHT, WIDTH) for _ in frames],
         "gt_bboxes": [np.array([[30, 20, 60, 40]], np.float32) for _ in frames],
     }
 
