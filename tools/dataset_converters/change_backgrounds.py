@@ -8,12 +8,11 @@ import argparse
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image, ImageOps
 from pycocotools import mask as mask_utils
 
 from mmttsrn.cli.user_errors import ArgumentParser, report_user_errors
-from mmttsrn.datasets.transforms.loading import LoadVideoFrame
 from mmttsrn.errors import input_errors, printable
 from mmttsrn.formats.frames import read_frame
 from mmttsrn.formats.output_files import replace_file
@@ -35,31 +34,20 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def cover(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize an image so that it covers (height, width), and cut out the middle."""
-    zoom = max(height / image.shape[0], width / image.shape[1])
-    size = max(width, round(image.shape[1] * zoom)), max(height, round(image.shape[0] * zoom))
-    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    return image[top : top + height, left : left + width]
-
-
 def change_video(video: dict, background: np.ndarray, folder: Path) -> list[str]:
-    """Write the frames of a video with another background; return their names."""
+    """Write the frames of a video before a background (H, W, 3) RGB; return their names."""
     names = []
     first = video["images"][0]
-    background = cover(background, first["height"], first["width"])
+    fitted = ImageOps.fit(Image.fromarray(background), (first["width"], first["height"]))
     for image in video["images"]:
-        frame = LoadVideoFrame().transform(dict(image))["img"]
-        objects = np.zeros(frame.shape[:2], bool)
-        for instance in image["instances"]:
-            objects |= mask_utils.decode(instance["mask"]).astype(bool)
-        changed = np.where(objects[..., None], frame, background)
+        changed = np.array(fitted)
+        if masks := [instance["mask"] for instance in image["instances"]]:
+            objects = mask_utils.decode(masks).any(-1)  # H W
+            changed[objects] = read_frame(image["img_path"])[objects]
         names.append(f"{video['video_id']}/{image['frame_id']:05}.png")
         path = folder / "JPEGImages" / names[-1]
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(str(path), changed):
-            raise OSError(f"{path}: cannot be written")
+        Image.fromarray(changed).save(path)
     return names
 
 
@@ -75,12 +63,11 @@ def main() -> None:
     content = json.loads(args.annotations.read_text(encoding="utf-8"))
     order = np.random.default_rng(args.seed).permutation(len(args.backgrounds))
     paths = [args.backgrounds[order[index % len(order)]] for index in range(len(dataset))]
-    backgrounds = [cv2.cvtColor(read_frame(path), cv2.COLOR_RGB2BGR) for path in paths]
     names = {}
     with input_errors(args.out):
-        for index, background in enumerate(backgrounds):
+        for index, path in enumerate(paths):
             video = dataset.get_data_info(index)
-            names[video["video_id"]] = change_video(video, background, args.out)
+            names[video["video_id"]] = change_video(video, read_frame(path), args.out)
         for video in content["videos"]:
             video["file_names"] = names[video["id"]]
         text = json.dumps(content)

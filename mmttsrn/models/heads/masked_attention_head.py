@@ -151,10 +151,10 @@ class MaskedAttentionHead(BaseModule):
         n = len(mask_features)
         x = self.query_feat.weight.expand(n, -1, -1)
         query_pos = self.query_embed.weight.expand(n, -1, -1)
-        padding = self._padding(features, mask_features.shape[-2:])
-        inside = ~padding[:, None]
+        outside = self._padding(features, mask_features.shape[-2:])  # N, T, h, w
+        inside = ~outside[:, None]
         if self.position_proj is not None:
-            frames = padding.flatten(0, 1)[:, None]  # without time: an object moves
+            frames = outside.flatten(0, 1)[:, None]  # without time: an object moves
             positions = self.positional_encoding(frames).to(mask_features.dtype).movedim(2, -1)
             positions = self.position_proj(positions).movedim(-1, 2)
             mask_features = mask_features + positions.view_as(mask_features)
