@@ -28,6 +28,8 @@ class SequencePredictions:
         pixel_logits: Class logits of pixels, maps (N, T, K+1, h, w); empty from a decoder without.
         quality: Logits (N, T, Q) of the IoU that each mask is expected to have with its object;
             None from a decoder that does not say.
+        seed_logits: Logits (N, h, w) of whether a cell is the middle of an object, by which the
+            cells were chosen that queries began at; from the last layer only, None without seeds.
     """
 
     logits: Tensor
@@ -36,15 +38,17 @@ class SequencePredictions:
     states: Tensor | None = None
     pixel_logits: tuple[Tensor, ...] = ()
     quality: Tensor | None = None
+    seed_logits: Tensor | None = None
 
     @property
     def gives(self) -> frozenset[str]:
-        """What there is besides logits: ``boxes``, ``masks``, ``pixel_logits``, ``quality``."""
+        """What there is besides logits, by the names of the attributes."""
         parts = {
             "boxes": self.boxes,
             "masks": self.masks,
             "pixel_logits": self.pixel_logits or None,
             "quality": self.quality,
+            "seed_logits": self.seed_logits,
         }
         return frozenset(name for name, part in parts.items() if part is not None)
 

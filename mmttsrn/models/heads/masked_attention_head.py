@@ -1,7 +1,7 @@
 """Transformer decoder whose queries are shared by the frames and attend inside their masks."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
+from mmttsrn.models.heads.query_seeds import Seeds
 from mmttsrn.models.layers import MaskedAttentionLayer, init_xavier, resize_padding_mask
 from mmttsrn.registry import MODELS
 from mmttsrn.structures import ClipFeatures, SequencePredictions, dense_masks
@@ -54,6 +55,10 @@ class MaskedAttentionHead(BaseModule):
         mask_positions: Add encodings of the place in the frame, projected, to the mask features, so
             that an embedding can tell where its object is as well as what it looks like.
         zero_init_residual: Begin with layers that leave the queries as they are.
+        seeds: Config of a module that begins queries at cells of the finest level and keeps masks
+            in boxes, such as :class:`QuerySeeds`, for single frames (``num_frames=1``);
+            ``embed_dims`` and ``num_queries`` are added. None begins with the same queries in all
+            clips.
         init_cfg: MMEngine initialisation.
 
     Source: Mask2Former (CVPR 2022), section 3.2, and Mask2Former for video (2021); with the
@@ -81,10 +86,17 @@ class MaskedAttentionHead(BaseModule):
         quality_branch: dict | None = None,
         mask_positions: bool = False,
         zero_init_residual: bool = False,
+        seeds: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        given = {"masks": True, "pixel_logits": pixel_classes, "quality": quality_branch}
+        given = {
+            "boxes": seeds,
+            "masks": True,
+            "pixel_logits": pixel_classes,
+            "quality": quality_branch,
+            "seed_logits": seeds,
+        }
         self.gives = frozenset(name for name, is_given in given.items() if is_given)
         self.num_classes = num_classes
         self.num_frames = num_frames
@@ -93,8 +105,14 @@ class MaskedAttentionHead(BaseModule):
         self.layer_levels = tuple(layer_levels)
         self.mask_padding = mask_padding
         self.zero_init_residual = zero_init_residual
-        self.query_feat = nn.Embedding(num_instances, embed_dims)
-        self.query_embed = nn.Embedding(num_instances, embed_dims)
+        self.seeds: Any = None
+        if seeds is None:
+            self.query_feat = nn.Embedding(num_instances, embed_dims)
+            self.query_embed = nn.Embedding(num_instances, embed_dims)
+        elif num_frames == 1:
+            self.seeds = MODELS.build(dict(seeds, embed_dims=embed_dims, num_queries=num_instances))
+        else:
+            raise UserInputError(f"seeds with num_frames={num_frames}: expected num_frames=1")
         self.level_embed = nn.Embedding(max(self.layer_levels) + 1, embed_dims)
         self.positional_encoding = MODELS.build(positional_encoding)
         self.layers = nn.ModuleList(
@@ -149,8 +167,12 @@ class MaskedAttentionHead(BaseModule):
             raise UserInputError("model.pixel_decoder: MaskedAttentionHead needs one, got None")
         keys = {level: self._keys(features, level) for level in sorted(set(self.layer_levels))}
         n = len(mask_features)
-        x = self.query_feat.weight.expand(n, -1, -1)
-        query_pos = self.query_embed.weight.expand(n, -1, -1)
+        seeds = self._seed(features)
+        if seeds is None:
+            x = self.query_feat.weight.expand(n, -1, -1)
+            query_pos = self.query_embed.weight.expand(n, -1, -1)
+        else:
+            x, query_pos = seeds.content, seeds.places
         outside = self._padding(features, mask_features.shape[-2:])  # N, T, h, w
         inside = ~outside[:, None]
         if self.position_proj is not None:
@@ -158,12 +180,12 @@ class MaskedAttentionHead(BaseModule):
             positions = self.positional_encoding(frames).to(mask_features.dtype).movedim(2, -1)
             positions = self.position_proj(positions).movedim(-1, 2)
             mask_features = mask_features + positions.view_as(mask_features)
-        layers = [self._predict(x, mask_features, inside)]
+        layers = [self._predict(x, mask_features, inside, seeds)]
         for layer, level in zip(self.layers, self.layer_levels, strict=True):
             value, pos, padding = keys[level]
             blocked = self._blocked(layers[-1][2], padding)
             x = layer(x, query_pos, value + pos, value, blocked)
-            layers.append(self._predict(x, mask_features, inside))
+            layers.append(self._predict(x, mask_features, inside, seeds))
         t = mask_features.shape[1]
         with_pixels = self.training and len(self.pixel_branches) > 0
         maps = (features.levels[-1], mask_features)
@@ -171,13 +193,24 @@ class MaskedAttentionHead(BaseModule):
         return [
             SequencePredictions(
                 logits[:, None].expand(-1, t, -1, -1),
+                boxes=None if boxes is None else boxes[:, None],
                 masks=dense_masks(masks),
                 states=state[:, None].expand(-1, t, -1, -1),
                 pixel_logits=pixel_logits if index == len(self.layers) else (),
                 quality=None if quality is None else quality[:, None].expand(-1, t, -1),
+                seed_logits=seeds.logits if seeds and index == len(self.layers) else None,
             )
-            for index, (state, logits, masks, quality) in enumerate(layers)
+            for index, (state, logits, masks, quality, boxes) in enumerate(layers)
         ]
+
+    def _seed(self, features: ClipFeatures) -> Seeds | None:
+        """Cells of the finest level that queries begin at."""
+        if self.seeds is None:
+            return None
+        cells = features.levels[-1]
+        padding = self._padding(features, cells.shape[-2:])
+        positions = self.positional_encoding(padding).to(cells.dtype)
+        return self.seeds(cells[:, 0], positions[:, 0], padding[:, 0])
 
     def _keys(self, features: ClipFeatures, level: int) -> tuple[Tensor, Tensor, Tensor]:
         """Values and encodings (N, T*h*w, C) of the cells of a level, and their padding."""
@@ -188,12 +221,16 @@ class MaskedAttentionHead(BaseModule):
         return value + self.level_embed.weight[level], pos, padding
 
     def _predict(
-        self, x: Tensor, mask_features: Tensor, inside: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """States, logits (N, Q, K+1), masks (N, Q, T, h, w), quality of queries (N, Q, C)."""
+        self, x: Tensor, mask_features: Tensor, inside: Tensor, seeds: Seeds | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
+        """States, logits (N, Q, K+1), masks (N, Q, T, h, w), quality, boxes of queries."""
         state = self.norm(x)
         classified = state
         masks = torch.einsum("nqc,ntchw->nqthw", self.mask_branch(state), mask_features)
+        boxes = None
+        if self.seeds is not None:
+            boxes = self.seeds.boxes(state, seeds)
+            masks = self.seeds.limit(masks, boxes, inside)
         if self.pool_proj is not None:
             classified = state + self.pool_proj(_pool(masks.detach(), mask_features, inside))
         if self.cls_branch is None:
@@ -201,7 +238,7 @@ class MaskedAttentionHead(BaseModule):
         else:
             logits = self.cls_branch(classified)
         quality = None if self.quality_branch is None else self.quality_branch(classified)[..., 0]
-        return state, logits, masks, quality
+        return state, logits, masks, quality, boxes
 
     def _padding(self, features: ClipFeatures, size: Sequence[int]) -> Tensor:
         """(N, T, h, w) bool cells of a map that queries do not attend to."""

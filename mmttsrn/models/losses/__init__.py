@@ -11,6 +11,7 @@ from mmttsrn.models.losses.loss_terms import LossTerm, MatchedLayer
 from mmttsrn.models.losses.sequence_set_loss import SequenceSetLoss
 from mmttsrn.models.losses.sequence_terms import (
     PixelClassTerm,
+    SeedTerm,
     SequenceClassTerm,
     SequencePixelTerm,
     SequenceQualityTerm,
@@ -25,6 +26,7 @@ __all__ = [
     "LossTerm",
     "MatchedLayer",
     "PixelClassTerm",
+    "SeedTerm",
     "SequenceClassTerm",
     "SequencePixelTerm",
     "SequenceQualityTerm",

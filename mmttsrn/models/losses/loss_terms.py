@@ -126,7 +126,9 @@ class MatchedLayer:
         unknown = torch.zeros_like(self.predictions.logits[:, 0, :, 0], dtype=torch.bool)
         incomplete = [i for i, targets in enumerate(self.targets) if not targets.complete]
         if incomplete:
-            overlaps = self.ious if self.predictions.boxes is None else self._box_ious
+            # By masks where there are no boxes, or where the quality needs their IoUs anyway.
+            by_masks = self.predictions.boxes is None or self.predictions.quality is not None
+            overlaps = self.ious if by_masks else self._box_ious
             unknown[incomplete] = overlaps[incomplete] <= NO_OVERLAP
             clip, predicted, _ = self.matches.unbind(1)
             unknown[clip, predicted] = False

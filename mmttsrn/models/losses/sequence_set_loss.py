@@ -46,15 +46,16 @@ class SequenceSetLoss(BaseModule):
     def needs_masks(self) -> bool:
         """Whether any cost or term reads true masks."""
         terms = (term.needs for _, term in self._named_terms())
-        # The true class of a pixel is read from the true masks as well.
-        return not {"masks", "pixel_logits"}.isdisjoint(self.matcher.needs.union(*terms))
+        # True classes of pixels and middles of objects are read from the true masks as well.
+        return not {"masks", "pixel_logits", "seed_logits"}.isdisjoint(
+            self.matcher.needs.union(*terms)
+        )
 
     def check_decoder(self, every_layer: frozenset[str], last_layer: frozenset[str]) -> None:
         """Refuse a decoder that does not give what costs and terms need.
 
         Args:
-            every_layer: What each decoder layer gives, of ``boxes``, ``masks``, ``pixel_logits``,
-                ``quality``.
+            every_layer: What each decoder layer gives, see :attr:`SequencePredictions.gives`.
             last_layer: What the last one gives.
         """
         costs = ((f"matcher: {type(c).__name__}", c.needs) for c in self.matcher.costs)
@@ -67,13 +68,15 @@ class SequenceSetLoss(BaseModule):
                     f"model.criterion.{part} needs {' and '.join(sorted(missing))}, which the "
                     f"{giver} does not give; leave it out or choose another {giver}"
                 )
-        if "quality" in every_layer and not any(
-            "quality" in term.needs for _, term in self._named_terms()
+        needed = frozenset[str]().union(*(term.needs for _, term in self._named_terms()))
+        for part, name, term in (
+            ("quality_branch", "quality", "loss_quality=dict(type='mmttsrn.SequenceQualityTerm'"),
+            ("seeds", "seed_logits", "loss_seed=dict(type='mmttsrn.SeedTerm'"),
         ):
-            raise UserInputError(
-                "model.head.quality_branch: no term of model.criterion trains it; add "
-                "loss_quality=dict(type='mmttsrn.SequenceQualityTerm', ...)"
-            )
+            if name in every_layer - needed:
+                raise UserInputError(
+                    f"model.head.{part}: no term of model.criterion trains it; add {term}, ...)"
+                )
 
     def forward(
         self, layers: Sequence[SequencePredictions], targets: Sequence[SequenceTargets]

@@ -1,12 +1,17 @@
 """Loss terms of decoders that give one class and one mask volume for each sequence."""
 
 import torch
+import torch.nn.functional as F
 from mmcv.ops import point_sample
 from torch import Tensor
 
 from mmttsrn.models.layers import cell_shares
 from mmttsrn.models.losses.loss_terms import ClassTerm, LossTerm, MatchedLayer
 from mmttsrn.registry import MODELS
+from mmttsrn.structures import SequenceTargets
+
+# Standard deviation of the middle of an object, in widths and heights of its box.
+SEED_SPREAD = 0.15
 
 
 @MODELS.register_module()
@@ -163,6 +168,58 @@ class PixelClassTerm(ClassTerm):
             unknown[[i for i, targets in enumerate(layer.targets) if targets.complete]] = False
             losses.append(self._mean(logits.movedim(2, -1), classes, unknown))
         return torch.stack(losses).mean()
+
+
+@MODELS.register_module()
+class SeedTerm(LossTerm):
+    """Whether a cell is the middle of an object, in single frames.
+
+    The target is 1 at the centroid of a mask and falls inside it by a Gaussian of ``SEED_SPREAD``
+    of its box. A cell weighs the square of its error. In frames that are not annotated completely,
+    cells without an annotated object have no loss.
+
+    Args:
+        loss: Config of a loss of logits (P,) with targets (P,) in 0..1.
+
+    Source: middles as in CenterNet ("Objects as Points", 2019), weights as in "Generalized Focal
+    Loss" (NeurIPS 2020).
+    """
+
+    needs = frozenset({"seed_logits"})
+
+    def forward(self, layer: MatchedLayer) -> Tensor:
+        """Weighted sum over the cells, divided by the sum of the targets."""
+        logits = layer.predictions.seed_logits  # N, h, w
+        assert logits is not None
+        targets = torch.stack([_middles(t, logits) for t in layer.targets])
+        weights = (logits.detach().sigmoid() - targets).square()
+        complete = weights.new_tensor([t.complete for t in layer.targets], dtype=torch.bool)
+        weights = weights * (complete[:, None, None] | (targets > 0))
+        return self.loss(
+            logits.flatten(),
+            targets.flatten(),
+            weight=weights.flatten(),
+            avg_factor=targets.sum().clamp(min=1),
+        )
+
+
+def _middles(targets: SequenceTargets, logits: Tensor) -> Tensor:
+    """How near cells (h, w) of (N, h, w) are to the middle of an object of a frame, in 0..1."""
+    assert targets.masks is not None
+    shares = cell_shares(targets.masks, logits)[:, 0]  # n, h, w
+    total = shares.sum((1, 2), keepdim=True).clamp(min=1e-6)
+    distance = torch.zeros_like(shares)
+    for axis, (cells, padded, pixels) in enumerate(
+        zip(shares.shape[1:], targets.masks.shape[2:], targets.frame_size, strict=True)
+    ):
+        places = torch.arange(cells, device=logits.device) + 0.5
+        places = places[:, None] if axis == 0 else places
+        center = (shares * places).sum((1, 2), keepdim=True) / total
+        size = targets.boxes[:, 0, 3 - axis, None, None] * pixels / padded * cells
+        distance = distance + ((places - center) / (SEED_SPREAD * size).clamp(min=0.5)).square()
+    heat = torch.exp(-distance / 2) * shares
+    heat = heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-6)
+    return F.pad(heat, (0, 0, 0, 0, 0, 1)).amax(0)  # a frame may have no object
 
 
 def _cell_classes(logits: Tensor, masks: Tensor | None, labels: Tensor) -> Tensor:

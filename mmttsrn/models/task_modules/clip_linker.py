@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from mmttsrn.models.task_modules.sequence_looks import FIRST_ID, NEVER, Looks, is_seen
+from mmttsrn.models.task_modules.sequence_looks import FIRST_ID, NEVER, Looks, is_seen, mask_iou
 from mmttsrn.registry import TASK_UTILS
 from mmttsrn.structures import FinishedFrames, InstanceSequences
 
@@ -66,7 +66,11 @@ class LinkedVideo:
                 forgotten; those that were not released are lost.
             clip: Its sequences; nothing of it is kept.
         """
-        looks = Looks.of_clip(start, clip)
+        looks = Looks.of_clip(start, clip, with_masks=self.linker.same_place > 0)
+        if self.linker.nms_iou is not None and clip.mask_logits is not None:
+            kept = _without_duplicates(clip, looks, self.linker.nms_iou)
+            clip, looks = clip.select(kept), looks.select(kept.cpu())
+            looks.ids = torch.arange(len(looks)) + FIRST_ID
         if not self.has_clip:
             self.has_clip, self.count = True, len(clip)
             self.start = self.released = start
@@ -153,6 +157,8 @@ class LinkedVideo:
         if not self._shares_frames():
             similarity += self.linker.same_slot * (known.slots[:, None] == candidates.slots)
             score += CONTINUED * (known.seen[:, None] == start - 1)
+            overlap = known.overlap(clip.select(columns), (first - start)[columns])
+            similarity += self.linker.same_place * overlap * (gap == 1)
         allowed &= similarity >= self.linker.min_similarity
         score += similarity
         found, chosen = _assign(score, allowed)
@@ -194,7 +200,7 @@ class ClipLinker:
       joined. Shared frames keep the mean of what is held and what the clip predicts; of three
       clips, the third one weighs a half.
     - *lost* when it has no prediction in the window any more. Its looks (mean decoder state and
-      class probabilities), not its masks, are remembered for ``memory`` frames.
+      class probabilities, and one mask) are remembered for ``memory`` frames.
     - *returned* when a slot that continues nobody looks like it, by another assignment, on
       similarity of the states, at least ``min_similarity``, plus class agreement. The slot gets
       its id.
@@ -203,11 +209,11 @@ class ClipLinker:
 
     Clips that share no frame, such as single frames, are linked by their queries: all sequences are
     *returned*, by the looks of the last clip in which they were seen. A sequence that was seen in
-    the frame before the clip is preferred, and so is the same slot, by ``same_slot``, if the model
-    carries its queries from clip to clip. A slot takes part in the clips in which it has a mask
-    pixel and its score reaches ``min_score``: an empty one tells nothing of its object, which has
-    to come back, in any slot, within ``memory`` frames. What a slot shows is taken as one object
-    within a clip.
+    the frame before the clip is preferred, the more its mask there overlaps, by ``same_place``, and
+    so is the same slot, by ``same_slot``, if the model carries its queries from clip to clip. A
+    slot takes part in the clips in which it has a mask pixel and its score reaches ``min_score``:
+    an empty one tells nothing of its object, which has to come back, in any slot, within ``memory``
+    frames. What a slot shows is taken as one object within a clip.
 
     Args:
         min_iou: Smallest IoU over the shared frames that joins two sequences.
@@ -215,11 +221,16 @@ class ClipLinker:
             its clip reaches this; bounds the number of sequences of a long video.
         memory: Frames after which a sequence that is not seen is forgotten; 0 for no memory, with
             which clips that share no frame are not joined.
-        min_similarity: Smallest cosine of the decoder states for an id to be given back. A decoder
-            without states gives it back to the same query slot.
+        min_similarity: Smallest cosine of the decoder states, with what the next two arguments add,
+            for an id to be given back. A decoder without states gives it back to the same query
+            slot.
         same_slot: Added to that cosine for the same query slot where clips share no frame. Above 0
             for models whose queries are carried from clip to clip, so that a slot stays with its
             object: with 0.2 the id stays down to a cosine of 0.5, below that it is a new object.
+        same_place: Added to that cosine, times the IoU of the masks in two neighbouring frames,
+            where clips share no frame. Above 0 for models whose states of an object change.
+        nms_iou: Of two sequences of a clip whose masks overlap by more than this IoU, the one with
+            the lower score is left out, so that ids do not change between the two; None keeps all.
 
     Source: matching of the queries of single frames as in MinVIS (NeurIPS 2022), which has no
     memory, and pairs all queries, whatever they show.
@@ -232,12 +243,16 @@ class ClipLinker:
         memory: int = 60,
         min_similarity: float = 0.7,
         same_slot: float = 0.0,
+        same_place: float = 0.0,
+        nms_iou: float | None = None,
     ) -> None:
         self.min_iou = min_iou
         self.min_score = min_score
         self.memory = memory
         self.min_similarity = min_similarity
         self.same_slot = same_slot
+        self.same_place = same_place
+        self.nms_iou = nms_iou
 
     def start(self) -> LinkedVideo:
         """Begin a video."""
@@ -251,14 +266,22 @@ def _assign(score: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
     return rows[ok], columns[ok]
 
 
+def _without_duplicates(clip: InstanceSequences, looks: Looks, nms_iou: float) -> Tensor:
+    """Rows of the sequences that no better one overlaps by more than ``nms_iou``, in order."""
+    masks = cast(Tensor, clip.mask_logits).flatten(1) > 0
+    overlaps = (mask_iou(masks, masks) > nms_iou).tolist()
+    kept: list[int] = []
+    for row in looks.classes[:, :-1].amax(-1).argsort(descending=True, stable=True).tolist():
+        if not any(overlaps[row][other] for other in kept):
+            kept.append(row)
+    return torch.tensor(sorted(kept), dtype=torch.int64, device=masks.device)
+
+
 def _overlap(a: InstanceSequences, b: InstanceSequences) -> Tensor:
     """IoU (A, B) over all shared frames together."""
     if a.mask_logits is None or b.mask_logits is None:
         return _box_iou(*(cast(Tensor, s.boxes) for s in (a, b)))
-    x, y = (masks.flatten(1).gt(0).float() for masks in (a.mask_logits, b.mask_logits))
-    inter = x @ y.T
-    union = x.sum(1)[:, None] + y.sum(1) - inter
-    return inter / union.clamp(min=1)
+    return mask_iou(*(masks.flatten(1) > 0 for masks in (a.mask_logits, b.mask_logits)))
 
 
 def _box_iou(a: Tensor, b: Tensor) -> Tensor:

@@ -164,6 +164,7 @@ class InstanceQueryPostProcessor(PostProcessor):
     """
 
     scoring = _ClassTimesMaskQuality
+    needs_masks = True
 
     def __init__(
         self,

@@ -77,6 +77,7 @@ class PostProcessor:
     """
 
     scoring: ClassVar[type[VideoScoring]]
+    needs_masks: ClassVar[bool] = False
 
     def __init__(self, mask_thr: float, null_frame_score: float, max_pixels: int) -> None:
         if not 0 < mask_thr < 1:

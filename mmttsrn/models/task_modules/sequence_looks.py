@@ -25,6 +25,8 @@ class Looks:
         classes: (n, K+1) mean class probabilities, those of the K classes times the predicted
             quality of the mask, where there is one.
         states: (n, C) mean decoder states, or None from a decoder without.
+        masks: (n, h*w) bool, the masks in the last frame in which each was seen; None where places
+            do not count.
     """
 
     ids: Tensor
@@ -32,9 +34,10 @@ class Looks:
     seen: Tensor
     classes: Tensor
     states: Tensor | None
+    masks: Tensor | None = None
 
     @classmethod
-    def of_clip(cls, start: int, clip: InstanceSequences) -> "Looks":
+    def of_clip(cls, start: int, clip: InstanceSequences, with_masks: bool) -> "Looks":
         """Take the looks of the slots of a clip, over the frames in which each is seen."""
         seen = is_seen(clip)
         weights = seen.float()
@@ -48,7 +51,8 @@ class Looks:
         if clip.quality is not None:
             probabilities[..., :-1] *= clip.quality.float().sigmoid()[..., None]
         classes = (probabilities * weights).sum(1).cpu()
-        return cls(slots + FIRST_ID, slots, last.cpu(), classes, states)
+        masks = _masks_at(clip, (last - start).clamp(min=0)) if with_masks else None
+        return cls(slots + FIRST_ID, slots, last.cpu(), classes, states, masks)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,12 +77,37 @@ class Looks:
         self.seen[rows], self.classes[rows] = other.seen, other.classes
         if self.states is not None and other.states is not None:
             self.states[rows] = other.states
+        if self.masks is not None and other.masks is not None:
+            self.masks[rows] = other.masks
 
     def similarity(self, other: "Looks") -> Tensor:
         """Cosine (n, m) of the states; without states 1 for the same slot, else 0."""
         if self.states is None or other.states is None:
             return (self.slots[:, None] == other.slots).float()
         return F.normalize(self.states, dim=-1) @ F.normalize(other.states, dim=-1).T
+
+    def overlap(self, clip: InstanceSequences, frames: Tensor) -> Tensor:
+        """IoU (n, S) of the masks with those of a clip in one frame (S,) of each; 0 without."""
+        masks = _masks_at(clip, frames)
+        if self.masks is None or masks is None:
+            return torch.zeros(len(self), len(clip))
+        return mask_iou(self.masks, masks)
+
+
+def mask_iou(a: Tensor, b: Tensor) -> Tensor:
+    """IoU (n, m) of masks (n, P) and (m, P) bool."""
+    a, b = a.float(), b.float()
+    shared = a @ b.T
+    union = a.sum(1)[:, None] + b.sum(1) - shared
+    return shared / union.clamp(min=1)
+
+
+def _masks_at(clip: InstanceSequences, frames: Tensor) -> Tensor | None:
+    """Masks (S, h*w) bool of a clip, on the CPU, in one frame (S,) of each; None without."""
+    if clip.mask_logits is None:
+        return None
+    rows = torch.arange(len(clip), device=frames.device)
+    return clip.mask_logits[rows, frames].flatten(1).gt(0).cpu()
 
 
 def is_seen(clip: InstanceSequences) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmttsrn.errors import UserInputError
 from mmttsrn.models import MaskedAttentionHead
@@ -293,3 +293,62 @@ def test_pooled_features_of_large_clips_do_not_overflow_in_float16() -> None:
 def test_a_model_without_pixel_decoder_is_refused() -> None:
     with pytest.raises(UserInputError, match="MaskedAttentionHead needs one"):
         build()(replace(features_of(), mask_features=None))
+
+
+def seeded(**changes: Any) -> MaskedAttentionHead:
+    return build(num_frames=1, seeds=dict(type="mmttsrn.QuerySeeds"), **changes)
+
+
+def test_queries_begin_at_the_peaks_of_the_seed_map() -> None:
+    torch.manual_seed(0)
+    head, features = seeded(num_instances=2), features_of(1, 1)
+    cells = torch.zeros(1, 1, C, 8, 12)
+    cells[..., 2, 3] = cells[..., 6, 9] = torch.randn(C)
+    features = replace(features, levels=(*features.levels[:2], cells))
+    # A cell scores by its own features alone.
+    head.seeds.tower = nn.Identity()
+    with torch.no_grad():
+        head.seeds.score.weight.copy_(cells[:, 0, :, 2:3, 3:4])
+    first, *_, last = head(features)
+    assert last.gives == head.gives == {"boxes", "masks", "seed_logits"}
+    assert first.seed_logits is None
+    assert last.seed_logits.shape == (1, 8, 12)
+    boxes = first.boxes[0, 0]  # as wide as at first
+    assert torch.allclose(boxes[:, 2:], torch.full((2, 2), 0.3), atol=1e-6)
+    centers = sorted((round(x * 12 - 0.5, 3), round(y * 8 - 0.5, 3)) for x, y, *_ in boxes.tolist())
+    assert centers == [(3, 2), (9, 6)]
+
+
+def test_masks_fall_outside_of_their_boxes() -> None:
+    head, features = seeded(), features_of(1, 1)
+    embedding = head.mask_branch.net[-1]
+    nn.init.zeros_(embedding.weight)
+    nn.init.zeros_(embedding.bias)  # so that nothing but the box is left
+    layer = head(features)[-1]
+    masks = masks_of(layer)[0, :, 0]  # Q, 16, 24
+    for mask, (x, y, w, h) in zip(masks, layer.boxes[0, 0].tolist(), strict=True):
+        rows = ((torch.arange(16) + 0.5) / 16 - y).abs() <= h / 2
+        columns = ((torch.arange(24) + 0.5) / 24 - x).abs() <= w / 2
+        assert torch.equal(mask == 0, rows[:, None] & columns)
+        assert mask[~(rows[:, None] & columns)].max() < 0
+
+
+def test_seeds_do_not_see_padding() -> None:
+    head, features = seeded(num_instances=64), features_of(1, 1)
+    padding_mask = torch.zeros(1, 1, 2, 3, dtype=torch.bool)
+    padding_mask[..., 2:] = True  # a third of the width; boxes are parts of the rest, 8x8 cells
+    layer = head(replace(features, padding_mask=padding_mask))[0]
+    columns, rows = (layer.boxes[0, 0, :, :2] * 8).floor().int().unbind(1)
+    assert sorted(zip(rows.tolist(), columns.tolist(), strict=True)) == [
+        (row, column) for row in range(8) for column in range(8)
+    ]
+
+
+def test_more_queries_than_cells_are_refused() -> None:
+    with pytest.raises(UserInputError, match="num_instances=97: a frame has only 96 cells"):
+        seeded(num_instances=97)(features_of(1, 1))
+
+
+def test_seeds_are_for_single_frames() -> None:
+    with pytest.raises(UserInputError, match="seeds with num_frames=4: expected num_frames=1"):
+        build(seeds=dict(type="mmttsrn.QuerySeeds"))

@@ -12,6 +12,7 @@ from mmttsrn.models.losses import (
     FrameClassTerm,
     MatchedLayer,
     PixelClassTerm,
+    SeedTerm,
     SequenceClassTerm,
     SequencePixelTerm,
     SequenceQualityTerm,
@@ -404,3 +405,46 @@ def test_sequences_are_counted_over_all_ranks(monkeypatch: pytest.MonkeyPatch) -
     alone = loss([layer.predictions], layer.targets)["loss_mask"]
     monkeypatch.setattr(sequence_set_loss, "all_reduce", lambda frames, op: frames.div_(2))
     torch.testing.assert_close(loss([layer.predictions], layer.targets)["loss_mask"], 2 * alone)
+
+
+class TestSeedTerm:
+    def layer(self, cells: Tensor, logits: Tensor) -> MatchedLayer:
+        """A frame with the objects of these cells (n, h, w)."""
+        masks = enlarged(cells[:, None])
+        boxes = torch.tensor([1 / 3, 1 / 2, 1 / 3, 1 / 2]).expand(len(cells), 1, 4)
+        targets = replace(targets_of([0] * len(cells), masks), boxes=boxes)
+        return layer_of([targets], [], seed_logits=logits[None])
+
+    def cells(self) -> Tensor:
+        cells = torch.zeros(1, *CELLS, dtype=torch.bool)
+        cells[0, 1:3, 1:4] = True  # its middle is between rows 1 and 2, in column 2
+        return cells
+
+    def test_the_middle_of_an_object_is_the_target(self) -> None:
+        term = SeedTerm(RECORDED)
+        term(self.layer(self.cells(), torch.zeros(CELLS)))
+        targets = term.loss.target.view(CELLS)
+        assert targets.max() == targets[1, 2] == targets[2, 2] == 1
+        assert 0 < targets[1, 1] == targets[2, 3] < 1
+        assert not targets[~self.cells()[0]].any()
+
+    def test_right_cells_have_no_loss(self) -> None:
+        middle = torch.zeros(CELLS, dtype=torch.bool)
+        middle[1:3, 2] = True
+        right = torch.where(middle, 12.0, -12.0)
+        losses = [
+            SeedTerm(BCE)(self.layer(self.cells(), logits)).item() for logits in (right, -right)
+        ]
+        assert losses[0] < 0.05 * losses[1]
+
+    def test_cells_without_annotated_object_have_no_loss_in_incomplete_frames(self) -> None:
+        inside = self.cells()[0]
+        layer = self.layer(self.cells(), torch.zeros(CELLS))
+        incomplete = replace(layer, targets=[replace(layer.targets[0], complete=False)])
+        changed = self.layer(self.cells(), torch.where(inside, 0.0, 9.0))
+        changed = replace(changed, targets=incomplete.targets)
+        assert SeedTerm(BCE)(incomplete).item() == SeedTerm(BCE)(changed).item() > 0
+
+    def test_a_frame_without_objects_has_a_loss(self) -> None:
+        layer = self.layer(self.cells()[:0], torch.zeros(CELLS))
+        assert SeedTerm(BCE)(layer).item() == pytest.approx(24 * 0.25 * math.log(2), rel=1e-5)

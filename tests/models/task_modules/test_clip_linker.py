@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmttsrn.models import ClipLinker
@@ -260,3 +261,47 @@ def test_quality_is_averaged_where_clips_overlap() -> None:
     parts = [part.sequences.quality.sigmoid()[0] for part in link(ClipLinker(), clips)]
     expected = [0.2, 0.2, 0.5, 0.5, 0.8, 0.8]  # the mean of logits that are opposite
     torch.testing.assert_close(torch.cat(parts), torch.tensor(expected))
+
+
+def changing_looks(video: InstanceSequences) -> InstanceSequences:
+    """States of which those of neighbouring frames have a cosine of 0.3, those of others of 0."""
+    torch.manual_seed(0)
+    looks = F.normalize(torch.randn(len(video), T, 4096), dim=-1)
+    looks[:, 1:] += 0.35 * looks[:, :-1]
+    return replace(video, states=looks)
+
+
+def single_frames(video: InstanceSequences) -> list[tuple[int, InstanceSequences]]:
+    orders = itertools.cycle(itertools.permutations(range(len(video))))
+    frames = ((t, video.frames(t, t + 1)) for t in range(T))
+    return [(t, frame.select(torch.tensor(next(orders)))) for t, frame in frames]
+
+
+def test_single_frames_are_joined_by_their_masks_as_well() -> None:
+    video = changing_looks(planted_video())
+    result = joined(link(ClipLinker(same_place=1.0), single_frames(video)))
+    assert torch.equal(result.mask_logits[:3], video.mask_logits[:3])
+
+
+def test_masks_join_neighbouring_frames_only() -> None:
+    video = changing_looks(planted_video(1))
+    video.mask_logits[0, 4] = -5.0  # hidden in one frame
+    seen = [
+        part.ids[(part.sequences.mask_logits > 0).flatten(1).any(1)].tolist()
+        for part in link(ClipLinker(same_place=1.0), single_frames(video))
+    ]
+    assert seen[:4] == [seen[0]] * 4
+    assert seen[5:] == [seen[5]] * 4
+    assert seen[0] != seen[5]
+
+
+def test_duplicates_of_a_clip_are_left_out_before_ids_are_given() -> None:
+    video = planted_video(2)
+    better = video.select(torch.tensor([0, 1, 0]))
+    better.logits[0, :, 0] = 3.0  # the same masks as the last one, with a lower score
+    clips = [(t, better.frames(t, t + 1)) for t in range(T)]
+    parts = list(link(ClipLinker(nms_iou=0.5), clips))
+    assert [part.ids.tolist() for part in parts] == [[1, 2]] * T
+    result = joined(parts)
+    assert torch.equal(result.mask_logits, video.mask_logits[[1, 0]])
+    assert result.logits[1, 0, 0] == 6.0
