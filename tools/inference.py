@@ -19,6 +19,7 @@ import cv2
 import torch
 from tqdm import tqdm
 
+from mmttsrn.apis.init_model import DEFAULT_MODEL
 from mmttsrn.apis.video_files import (
     Summary,
     predict_to_files,
@@ -50,7 +51,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="see above")
     parser.add_argument(
-        "--model", required=True, help="released model, config, hf://owner/repository or its folder"
+        "--model",
+        help="released model, config, hf://owner/repository or its folder; without it that of "
+        f"--weights, or {DEFAULT_MODEL}",
     )
     parser.add_argument(
         "--weights", help="path, URL or hub id; those of the release or hub without it"

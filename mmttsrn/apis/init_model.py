@@ -21,9 +21,11 @@ from mmttsrn.checkpoints.state import as_checkpoint, take_bare_names
 from mmttsrn.checkpoints.state_difference import check_checkpoint
 from mmttsrn.checkpoints.stored_config import stored_config
 
+DEFAULT_MODEL = "ttsrn-m2f_efficientnet-lite0_objects"  # a released one
+
 
 def init_model(
-    name_or_config: str | PathLike[str] | Config,
+    name_or_config: str | PathLike[str] | Config | None = None,
     checkpoint: str | PathLike[str] | None = None,
     device: str | torch.device = "cpu",
     *,
@@ -35,6 +37,8 @@ def init_model(
     Args:
         name_or_config: Name of a released model; ``hf://owner/repository[@revision]`` on the
             Hugging Face hub, or a folder with the same files; or path, name or content of a config.
+            By default the config that the checkpoint carries, or without one the released model
+            for objects of any kind.
         checkpoint: Path, URL or hub id of the weights. By default those of the release or of the
             hub; a config alone gives random weights.
         device: Where the model goes.
@@ -50,7 +54,9 @@ def init_model(
             the released file; reading the checkpoint could run code; or it does not fit.
     """
     release = hub = None
-    if not isinstance(name_or_config, Config):
+    if name_or_config is None and checkpoint is None:
+        name_or_config = DEFAULT_MODEL
+    if name_or_config is not None and not isinstance(name_or_config, Config):
         release = list_models(metafile).get(str(name_or_config))
         if release is None and is_hub_source(name_or_config):
             hub = open_hub_folder(name_or_config)
@@ -106,7 +112,7 @@ def _read_weights(
 
 
 def _config_of(
-    name_or_config: str | PathLike[str] | Config,
+    name_or_config: str | PathLike[str] | Config | None,
     release: ReleasedModel | None,
     content: dict[str, Any] | None,
     origin: str,
@@ -114,8 +120,9 @@ def _config_of(
     """Return the config: that of a release is the one that its checkpoint was trained with."""
     if isinstance(name_or_config, Config):
         return name_or_config
+    has_config = content is not None and "cfg" in (content.get("meta") or {})
+    if content is not None and (name_or_config is None or (release and has_config)):
+        return stored_config(content, origin)
     if release is None:
         return load_config(str(name_or_config))
-    if content is not None and "cfg" in (content.get("meta") or {}):
-        return stored_config(content, origin)
     return load_config(str(configs_folder().parent / release.config))

@@ -36,7 +36,8 @@ class VISInferencer:
 
     Args:
         model: What ``init_model`` takes, such as the name of a released model,
-            ``hf://owner/repository`` or a config; or a model that it gave.
+            ``hf://owner/repository`` or a config; or a model that it gave. By default that of
+            ``weights``, or the released model for objects of any kind.
         weights: Path, URL or hub id of the weights; by default those of the release or of the hub.
         device: Where the model runs; ``auto`` for the accelerator that there is, or the CPU.
         window: Frames that the model sees at once; by default as many as it takes.
@@ -57,7 +58,7 @@ class VISInferencer:
 
     def __init__(
         self,
-        model: str | PathLike[str] | Config | torch.nn.Module,
+        model: str | PathLike[str] | Config | torch.nn.Module | None = None,
         weights: str | PathLike[str] | None = None,
         device: str | torch.device = "auto",
         *,
@@ -81,8 +82,10 @@ class VISInferencer:
             self.model = init_model(model, weights, device, allow_unsafe=allow_unsafe)
         self.device = torch.device(device)
         self.clip_model = clip_model_of(self.model)
-        if boxes_only and "boxes" not in self.clip_model.gives:
-            raise UserInputError("boxes_only: this model gives masks only, no boxes without them")
+        if boxes_only and (
+            "boxes" not in self.clip_model.gives or self.clip_model.post_processor.needs_masks
+        ):
+            raise UserInputError("boxes_only: this model gives no boxes without masks")
         self.settings: dict[str, Any] = dict(
             window=window, overlap=overlap, latency=latency, with_masks=not boxes_only
         )

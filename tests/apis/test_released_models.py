@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 from mmttsrn.apis import init_model
 from mmttsrn.apis.config_file import load_config
-from mmttsrn.apis.init_model import list_models, start_from_released
+from mmttsrn.apis.init_model import DEFAULT_MODEL, list_models, start_from_released
 from mmttsrn.checkpoints.fetching import is_remote
 from mmttsrn.cli.command_line import build_runner
 from mmttsrn.datasets.synthetic import CLASSES, write_moving_shapes
@@ -31,6 +31,19 @@ def test_tiny_model_finds_shapes_that_it_has_not_seen(tmp_path: Path) -> None:
     metrics = build_runner(cfg).test()
     assert metrics["youtube_vis/mAP"] > 0.4
     assert metrics["youtube_vis/mAP_50"] > 0.7
+
+
+def test_the_default_model_is_released() -> None:
+    assert DEFAULT_MODEL in list_models()
+    model = init_model()
+    assert model.dataset_meta["classes"] == ["object"]
+    assert model.cfg.model.head.cls_branch is None
+
+
+def test_weights_alone_bring_their_model() -> None:
+    release = list_models()[NAME]
+    model = init_model(checkpoint=release.weights)
+    assert model.dataset_meta["classes"] == list(CLASSES)
 
 
 def test_a_training_may_start_from_it_by_its_name() -> None:

@@ -163,7 +163,7 @@ def test_boxes_without_masks(frames: np.ndarray) -> None:
 
 
 def test_boxes_of_a_model_of_masks_are_refused(inferencer: VISInferencer) -> None:
-    with pytest.raises(UserInputError, match="gives masks only"):
+    with pytest.raises(UserInputError, match="no boxes without masks"):
         VISInferencer(inferencer.model, device="cpu", boxes_only=True)
 
 
