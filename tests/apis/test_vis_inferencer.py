@@ -165,6 +165,8 @@ def test_boxes_without_masks(frames: np.ndarray) -> None:
 def test_boxes_of_a_model_of_masks_are_refused(inferencer: VISInferencer) -> None:
     with pytest.raises(UserInputError, match="no boxes without masks"):
         VISInferencer(inferencer.model, device="cpu", boxes_only=True)
+    with pytest.raises(UserInputError, match="no boxes without masks"):
+        VISInferencer(device="cpu", boxes_only=True)  # its boxes serve to find the masks
 
 
 def test_a_frame_that_resizing_leaves_nothing_of_is_told(inferencer: VISInferencer) -> None:

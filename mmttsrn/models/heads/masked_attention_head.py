@@ -129,20 +129,11 @@ class MaskedAttentionHead(BaseModule):
             self.pool_proj = nn.Sequential(
                 nn.LayerNorm(2 * mask_channels), nn.Linear(2 * mask_channels, embed_dims)
             )
-        self.cls_branch = self.quality_branch = None
-        if cls_branch is not None:
-            self.cls_branch = MODELS.build(
-                dict(cls_branch, in_channels=embed_dims, out_channels=num_classes + 1)
-            )
-        elif num_classes != 1 or quality_branch is None:
+        if cls_branch is None and (num_classes != 1 or quality_branch is None):
             raise UserInputError("cls_branch=None: expected num_classes=1 and a quality_branch")
-        if quality_branch is not None:
-            self.quality_branch = MODELS.build(
-                dict(quality_branch, in_channels=embed_dims, out_channels=1)
-            )
-        self.mask_branch = MODELS.build(
-            dict(mask_branch, in_channels=embed_dims, out_channels=mask_channels)
-        )
+        self.cls_branch = _branch(cls_branch, embed_dims, num_classes + 1)
+        self.quality_branch = _branch(quality_branch, embed_dims, 1)
+        self.mask_branch = _branch(mask_branch, embed_dims, mask_channels)
         self.pixel_branches = nn.ModuleList(
             nn.Conv2d(channels, num_classes + 1, 1)
             for channels in ((embed_dims, mask_channels) if pixel_classes else ())
@@ -262,6 +253,13 @@ class MaskedAttentionHead(BaseModule):
             branch(m.flatten(0, 1)).unflatten(0, m.shape[:2])
             for branch, m in zip(self.pixel_branches, maps, strict=True)
         )
+
+
+def _branch(config: dict | None, in_channels: int, out_channels: int) -> Any:
+    """Build a branch from its config and channels; None without one."""
+    if config is None:
+        return None
+    return MODELS.build(dict(config, in_channels=in_channels, out_channels=out_channels))
 
 
 def _pool(masks: Tensor, maps: Tensor, inside: Tensor) -> Tensor:

@@ -157,8 +157,9 @@ class LinkedVideo:
         if not self._shares_frames():
             similarity += self.linker.same_slot * (known.slots[:, None] == candidates.slots)
             score += CONTINUED * (known.seen[:, None] == start - 1)
-            overlap = known.overlap(clip.select(columns), (first - start)[columns])
-            similarity += self.linker.same_place * overlap * (gap == 1)
+            if self.linker.same_place > 0:
+                overlap = known.overlap(clip.select(columns), (first - start)[columns])
+                similarity += self.linker.same_place * overlap * (gap == 1)
         allowed &= similarity >= self.linker.min_similarity
         score += similarity
         found, chosen = _assign(score, allowed)
@@ -200,7 +201,7 @@ class ClipLinker:
       joined. Shared frames keep the mean of what is held and what the clip predicts; of three
       clips, the third one weighs a half.
     - *lost* when it has no prediction in the window any more. Its looks (mean decoder state and
-      class probabilities, and one mask) are remembered for ``memory`` frames.
+      class probabilities, with ``same_place`` also a mask) are remembered for ``memory`` frames.
     - *returned* when a slot that continues nobody looks like it, by another assignment, on
       similarity of the states, at least ``min_similarity``, plus class agreement. The slot gets
       its id.

@@ -145,6 +145,7 @@ def test_further_terms_come_from_the_config() -> None:
             "loss_pixel needs pixel_logits",
         ),
         ({}, {"boxes", "quality"}, {"boxes", "masks", "quality"}, "no term .* trains it"),
+        ({}, {"boxes", "seed_logits"}, {"boxes", "masks"}, "head.seeds: no term .* trains it"),
     ],
 )
 def test_what_a_decoder_does_not_give_is_refused(

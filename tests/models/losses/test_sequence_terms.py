@@ -146,6 +146,14 @@ class TestIncompleteClips:
         true[0, :, :2, :4] = True  # half of the first cell
         assert layer_of([targets_of([0], true)], [[0, 0, 0]], masks).ious[0, 0] == 0.5
 
+    def test_masks_say_what_is_known_where_the_quality_needs_them(self) -> None:
+        layer = self.layer(False, [[0, 0, 0]])
+        boxes = torch.full((1, T, 3, 4), 0.5)  # which do not overlap the empty true ones
+        both = replace(layer, predictions=replace(layer.predictions, boxes=boxes))
+        assert both.unknown.tolist() == layer.unknown.tolist() == [[False, False, True]]
+        only_boxes = replace(both, predictions=replace(both.predictions, quality=None))
+        assert only_boxes.unknown.tolist() == [[False, True, True]]
+
     def test_queries_that_overlap_nothing_have_no_class_loss(self) -> None:
         term = SequenceClassTerm(CE, no_object_weight=0.25)
         complete = -(math.log(0.2) + 0.25 * math.log(0.2) + 0.25 * math.log(0.4)) / 1.5
